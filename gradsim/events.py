@@ -1,0 +1,110 @@
+"""Spikes on a grid of time steps, as a list of events or as a dense raster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SpikeEvents:
+    """The spikes of many samples in one list.
+
+    Parameters
+    ----------
+    step, unit
+        ``[E]`` integers: time step (0..n_steps-1) and unit (0..n_units-1) of each spike; sample
+        ``b`` owns ``offsets[b]:offsets[b + 1]``, in any order.
+    offsets
+        ``[B + 1]`` integers from 0 to E, non-decreasing.
+    n_units, n_steps
+        Size of the grid.
+
+    Raises
+    ------
+    ValueError
+        If shapes, types or ranges disagree.
+    """
+
+    step: np.ndarray
+    unit: np.ndarray
+    offsets: np.ndarray
+    n_units: int
+    n_steps: int
+
+    def __post_init__(self) -> None:
+        for name, values, limit in (
+            ("step", self.step, self.n_steps),
+            ("unit", self.unit, self.n_units),
+        ):
+            if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
+                raise ValueError(f"{name} must be integers [E], not {values.dtype} {values.shape}")
+            if values.size and (values.min() < 0 or values.max() >= limit):
+                raise ValueError(
+                    f"{name} must lie in 0..{limit - 1}, not {values.min()}..{values.max()}"
+                )
+        if len(self.step) != len(self.unit):
+            raise ValueError(f"{len(self.step)} steps for {len(self.unit)} units")
+        ends = self.offsets[[0, -1]].tolist() if self.offsets.size else []
+        if ends != [0, len(self.step)] or (np.diff(self.offsets) < 0).any():
+            raise ValueError(
+                f"offsets must rise from 0 to the number of events {len(self.step)}, ends: {ends}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of spikes of each sample, ``[B]``."""
+        return np.diff(self.offsets)
+
+    def take(self, index: np.ndarray) -> SpikeEvents:
+        """Return the samples at ``index``, in that order."""
+        index = np.arange(len(self))[index]
+        counts = self.counts[index]
+        offsets = np.concatenate(([0], np.cumsum(counts)))
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+        chosen = np.repeat(self.offsets[index], counts) + within
+        return SpikeEvents(
+            self.step[chosen], self.unit[chosen], offsets, self.n_units, self.n_steps
+        )
+
+
+def raster(
+    events: SpikeEvents,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Return the number of spikes in each cell of the grid, ``[T, B, N]``.
+
+    Cells hold 0 or 1 unless recorded events were binned so coarsely that a unit fires several
+    times within a step.
+    """
+    sample = np.repeat(np.arange(len(events)), events.counts)
+    cells = tuple(
+        torch.as_tensor(part.astype(np.int64), device=device)
+        for part in (events.step, sample, events.unit)
+    )
+    dense = torch.zeros(events.n_steps, len(events), events.n_units, dtype=dtype, device=device)
+    ones = torch.ones(len(sample), dtype=dtype, device=device)
+    return dense.index_put_(cells, ones, accumulate=True)
+
+
+def from_raster(dense: Tensor) -> SpikeEvents:
+    """Return the events of a raster ``[T, B, N]`` of counts, ordered by sample, step and unit."""
+    by_sample = dense.detach().cpu().numpy().astype(np.int64).transpose(1, 0, 2)
+    n_samples, n_steps, n_units = by_sample.shape
+    sample, step, unit = np.nonzero(by_sample)
+    copies = by_sample[sample, step, unit]
+    counts = np.bincount(sample, weights=copies, minlength=n_samples).astype(np.int64)
+    return SpikeEvents(
+        np.repeat(step, copies),
+        np.repeat(unit, copies),
+        np.concatenate(([0], np.cumsum(counts))),
+        n_units,
+        n_steps,
+    )

@@ -1,0 +1,1 @@
+"""Joins the two worlds: data, experiments, sweeps, statistics and reports."""

@@ -1,0 +1,126 @@
+"""Data sets by name: one loader a file, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.data.reference import DataAccess, DatasetRef
+from study.data.samples import Dataset
+from study.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from study.data.fetch import RemoteFile
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A data set that is known by name.
+
+    Parameters
+    ----------
+    kind
+        ``"images"`` or ``"events"``.
+    summary
+        One line for `list`.
+    load
+        Returns the data set; imports its loader when called.
+    files
+        Returns the published files; None for data that need none.
+    """
+
+    kind: str
+    summary: str
+    load: Callable[[DataAccess], Dataset]
+    files: Callable[[], list[RemoteFile]] | None = None
+
+
+def _digits(access: DataAccess) -> Dataset:
+    from study.data import digits
+
+    return digits.load(access)
+
+
+def _randman(_access: DataAccess) -> Dataset:
+    from study.data import randman
+
+    return randman.generate()
+
+
+def _randman_shuffled(_access: DataAccess) -> Dataset:
+    from study.data import randman
+
+    return randman.generate(shuffle_times=True)
+
+
+def _idx(name: str, access: DataAccess) -> Dataset:
+    from study.data import idx
+
+    return idx.load(idx.SOURCES[name], access)
+
+
+def _idx_files(name: str) -> list[RemoteFile]:
+    from study.data import idx
+
+    return list(idx.SOURCES[name].files.values())
+
+
+def _idx_entry(name: str, summary: str) -> DatasetEntry:
+    return DatasetEntry("images", summary, partial(_idx, name), partial(_idx_files, name))
+
+
+DATASETS: dict[str, DatasetEntry] = {
+    "digits": DatasetEntry("images", "1,797 handwritten digits 8x8, embedded", _digits),
+    "randman": DatasetEntry("events", "random manifolds coded in spike times, generated", _randman),
+    "randman-shuffled": DatasetEntry(
+        "events", "control: randman with its spike times shuffled", _randman_shuffled
+    ),
+    "mnist": _idx_entry("mnist", "60,000 + 10,000 digits 28x28"),
+    "fashion-mnist": _idx_entry("fashion-mnist", "60,000 + 10,000 garments 28x28"),
+}
+
+
+def parse(name: str) -> DatasetRef:
+    """Return the reference for a known name or for a path to a user's ``.npz`` file.
+
+    Raises
+    ------
+    UserError
+        If it is neither.
+    """
+    if name in DATASETS:
+        return DatasetRef(name)
+    if name.endswith(".npz"):
+        from study.data import npz
+
+        return npz.reference(Path(name))
+    raise unknown("data set", name, [*DATASETS, "FILE.npz"])
+
+
+def kind(ref: DatasetRef) -> str:
+    """Return ``"images"`` or ``"events"``."""
+    if ref.path is None:
+        return DATASETS[ref.name].kind
+    from study.data import npz
+
+    return npz.kind(ref)
+
+
+def load(ref: DatasetRef, access: DataAccess) -> Dataset:
+    """Return the data set.
+
+    Raises
+    ------
+    UserError
+        If its files are missing or damaged.
+    """
+    if ref.path is None:
+        return DATASETS[ref.name].load(access)
+    from study.data import npz
+
+    if npz.reference(Path(ref.path)).sha256 != ref.sha256:
+        raise UserError(f"data file {ref.path} changed since it was named; start the command again")
+    return npz.load(ref)

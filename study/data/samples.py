@@ -1,0 +1,107 @@
+"""Samples as plain arrays: images or spike events, with labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled grey images.
+
+    Parameters
+    ----------
+    pixels
+        ``[N, H, W]`` float32 in 0..1.
+    labels
+        ``[N]`` int64.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: np.ndarray) -> Images:
+        """Return the samples at ``index``."""
+        return Images(self.pixels[index], self.labels[index])
+
+
+@dataclass(frozen=True)
+class Events:
+    """Labelled spike trains, all samples in one list of events.
+
+    Parameters
+    ----------
+    time_s, unit
+        ``[E]`` spike times in seconds and the units that fired; sample ``n`` owns
+        ``offsets[n]:offsets[n + 1]``.
+    offsets
+        ``[N + 1]`` int64, non-decreasing, from 0 to E.
+    labels
+        ``[N]`` int64.
+    n_units
+        Number of input units.
+    duration_s
+        Length of every sample in seconds; all times lie in ``[0, duration_s]``.
+    """
+
+    time_s: np.ndarray
+    unit: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+    n_units: int
+    duration_s: float
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: np.ndarray) -> Events:
+        """Return the samples at ``index``."""
+        index = np.arange(len(self))[index]
+        counts = np.diff(self.offsets)[index]
+        offsets = np.concatenate(([0], np.cumsum(counts)))
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+        events = np.repeat(self.offsets[index], counts) + within
+        return Events(
+            self.time_s[events],
+            self.unit[events],
+            offsets,
+            self.labels[index],
+            self.n_units,
+            self.duration_s,
+        )
+
+
+Samples: TypeAlias = Images | Events
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set split for good: training chooses nothing from ``test``.
+
+    Parameters
+    ----------
+    name
+        Name under which results are reported.
+    train, validation, test
+        The three parts.
+    n_classes
+        Number of classes; labels are 0..n_classes-1.
+    source
+        Where the data come from and how they were split, in one sentence.
+    checksum
+        SHA-256 over the content.
+    """
+
+    name: str
+    train: Samples
+    validation: Samples
+    test: Samples
+    n_classes: int
+    source: str
+    checksum: str

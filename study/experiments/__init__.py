@@ -1,0 +1,57 @@
+"""One experiment a file: what to run, and what the records show.
+
+A module here is an experiment; nothing else registers it. It has
+
+``TITLE``, ``ORDER``
+    Its heading and its place in the report.
+``trials(request) -> list[Trial]``
+    What to run for a `study.request.Request`.
+``section(records) -> Section``
+    What the records of success show; called with at least one.
+
+It imports neither torch nor brian2 at module level, so that listing experiments stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Protocol
+
+from study.errors import unknown
+from study.report.section import Section
+from study.request import Request
+from study.trial import Record, Trial
+
+
+class Experiment(Protocol):
+    """What a module in this package offers."""
+
+    TITLE: str
+    ORDER: int
+
+    def trials(self, request: Request) -> list[Trial]:
+        """Return what to run."""
+
+    def section(self, records: list[Record]) -> Section:
+        """Return what the records show."""
+
+
+def names() -> list[str]:
+    """Return the names of all experiments, in the order of the report."""
+    found = [module.name for module in pkgutil.iter_modules(__path__)]
+    return sorted(found, key=lambda name: load(name).ORDER)
+
+
+def load(name: str) -> Experiment:
+    """Return an experiment.
+
+    Raises
+    ------
+    UserError
+        If there is none of that name.
+    """
+    found = [module.name for module in pkgutil.iter_modules(__path__)]
+    if name not in found:
+        raise unknown("experiment", name, found)
+    return importlib.import_module(f"{__name__}.{name}")  # type: ignore[return-value]

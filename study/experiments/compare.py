@@ -1,0 +1,211 @@
+"""All learners and two baselines without spikes on the same data: what each costs and buys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from study.learners import LEARNERS
+from study.report.basis import basis
+from study.report.section import Figure, Section, Table
+from study.report.summary import cell, interval_of, replicates
+from study.request import Request
+from study.stats import INTERVAL, mcnemar, paired_difference
+from study.trial import Record, Trial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLE = "What each way of learning buys"
+ORDER = 60
+
+COSTS = (
+    ("train_seconds", "training / s"),
+    ("inference_ms_per_sample", "inference / ms per sample"),
+    ("peak_memory_mb", "peak memory / MB"),
+)
+
+
+def trials(request: Request) -> list[Trial]:
+    """Return every learner on ``digits``, or on the user's data sets."""
+    return request.learning_trials(list(LEARNERS), ["digits"])
+
+
+def section(records: list[Record]) -> Section:
+    """Return accuracies, costs and paired differences."""
+    groups = replicates(records)
+    differences = _pairs(groups)
+    return Section(
+        name="compare",
+        title=TITLE,
+        question="On the same samples and with the same measures: how do local learning, surrogate "
+        "gradients and networks without spikes differ in accuracy, spikes, operations, time and "
+        "memory?",
+        method="Every learner sees the same training and validation samples and is tested once, on "
+        "the same test samples, for each seed. Spikes are counted by layer, the input's included; "
+        "a synaptic operation (SynOp) is a spike times a non-zero outgoing weight; networks "
+        "without spikes count multiply-accumulates (MACs) instead. Differences are paired by "
+        "seed, and by test sample within the first seed (exact McNemar test, Holm's correction).",
+        figures=(_cost_figure(groups, records),),
+        tables=(_operations(groups, records), *([differences] if differences else [])),
+        findings=tuple(_findings(groups)),
+        caveats=(
+            "Times are of this machine with one thread a trial while other trials ran beside it; "
+            "compare them within this report only. Brian2's time is that of a general simulator, "
+            "not of the learning rule.",
+            "Synaptic operations are counts, not energy: memory traffic and state updates are "
+            "left out of them. State updates stand in their own column.",
+            "Few seeds: intervals are wide, and an interval that contains zero is no proof of "
+            "equality.",
+        ),
+    )
+
+
+def _operations(groups: Sequence[list[Record]], records: Sequence[Record]) -> Table:
+    columns = (
+        ("train_accuracy", 100), ("validation_accuracy", 100), ("test_accuracy", 100),
+        ("synops_per_sample", 1), ("macs_per_sample", 1), ("neuron_updates_per_sample", 1),
+    )  # fmt: skip
+    rows = [
+        (_name(group), *(cell(interval_of(group, metric), scale) for metric, scale in columns))
+        for group in groups
+    ]
+    return Table(
+        "Accuracy on the three parts and operations per sample.",
+        (
+            "learner · data set",
+            "training accuracy / %",
+            "validation accuracy / %",
+            "test accuracy / %",
+            "SynOps",
+            "MACs",
+            "neuron updates",
+        ),
+        tuple(rows),
+        basis(records, interval=INTERVAL),
+    )
+
+
+def _name(group: Sequence[Record]) -> str:
+    trial = group[0].trial
+    return f"{trial.learner} · {trial.dataset.name if trial.dataset else ''}"
+
+
+def _pairs(groups: Sequence[list[Record]]) -> Table | None:
+    """Return the paired differences of all learners that were tested on the same samples."""
+    compared = [
+        (first, second)
+        for first, second in combinations(groups, 2)
+        if first[0].trial.dataset == second[0].trial.dataset
+    ]
+    if not compared:
+        return None
+    p_values = _holm([_mcnemar(first[0], second[0]) for first, second in compared])
+    rows = []
+    for (first, second), p_value in zip(compared, p_values, strict=True):
+        a, b = _by_seed(first), _by_seed(second)
+        seeds = sorted(a.keys() & b.keys())
+        difference = paired_difference([a[s] for s in seeds], [b[s] for s in seeds])
+        rows.append(
+            (f"{_name(first)} – {second[0].trial.learner}", cell(difference, 100), f"{p_value:.2g}")
+        )
+    return Table(
+        "Differences in test accuracy, first minus second.",
+        ("pair", "difference / points", "McNemar p, first seed, Holm-corrected"),
+        tuple(rows),
+        basis([record for group in groups for record in group], interval=INTERVAL),
+    )
+
+
+def _by_seed(group: Sequence[Record]) -> dict[int, float]:
+    return {record.trial.seed: record.metrics["test_accuracy"] for record in group}
+
+
+def _mcnemar(first: Record, second: Record) -> float:
+    return mcnemar(_right(first), _right(second))
+
+
+def _right(record: Record) -> np.ndarray:
+    arrays = record.arrays
+    return arrays["test_predictions"] == arrays["test_labels"]
+
+
+def _holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number (Holm, Scand. J. Stat. 6:65-70, 1979)."""
+    order = np.argsort(p_values)
+    steps = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return corrected.tolist()
+
+
+def _cost_figure(groups: Sequence[list[Record]], records: Sequence[Record]) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(figsize=(7.2, 0.8 + 0.42 * len(groups)), layout="constrained")
+    axes = drawing.subplots(1, len(COSTS), sharey=True)
+    for ax, (metric, label) in zip(axes, COSTS, strict=True):
+        _bars(ax, groups, metric, label)
+    return Figure(
+        "compare-costs",
+        drawing,
+        "What learning and inference cost on this machine, logarithmic scales.",
+        "Three panels of horizontal markers, one row a learner and data set: training seconds, "
+        "inference milliseconds per sample, peak memory in megabytes, with intervals.",
+        basis(records, interval=INTERVAL),
+    )
+
+
+def _bars(ax: Axes, groups: Sequence[list[Record]], metric: str, label: str) -> None:
+    import seaborn as sns
+
+    palette = sns.color_palette("colorblind", len(groups))
+    for row, (colour, group) in enumerate(zip(palette, groups, strict=True)):
+        found = interval_of(group, metric)
+        if found is None:
+            continue
+        ax.plot(found.mean, row, "o", color=colour)
+        ax.plot(
+            [record.metrics[metric] for record in group], [row] * len(group), "|", color=colour,
+            markersize=10,
+        )  # fmt: skip
+    ax.set_yticks(range(len(groups)), [_name(group) for group in groups])
+    ax.set_ylim(len(groups) - 0.5, -0.5)
+    ax.set_xscale("log")
+    ax.set_xlabel(label)
+    ax.grid(axis="x", alpha=0.3)
+
+
+def _findings(groups: Sequence[list[Record]]) -> list[str]:
+    findings = []
+    for name in dict.fromkeys(
+        group[0].trial.dataset.name for group in groups if group[0].trial.dataset
+    ):
+        here = [group for group in groups if group[0].trial.dataset.name == name]  # type: ignore[union-attr]
+        accuracies = {group[0].trial.learner: interval_of(group, "test_accuracy") for group in here}
+        told = ", ".join(f"{learner} {cell(found, 100)} %" for learner, found in accuracies.items())
+        findings.append(f"Test accuracy on {name}: {told}.")
+        findings += _spike_finding(name, here)
+    return findings
+
+
+def _spike_finding(name: str, groups: Sequence[list[Record]]) -> list[str]:
+    spiking = {
+        group[0].trial.learner: (spikes.mean, synops.mean)
+        for group in groups
+        if (spikes := interval_of(group, "spikes_per_sample"))
+        and (synops := interval_of(group, "synops_per_sample"))
+    }
+    if len(spiking) < 2:
+        return []
+    frugal = min(spiking, key=lambda learner: spiking[learner][0])
+    lavish = max(spiking, key=lambda learner: spiking[learner][0])
+    spikes = spiking[lavish][0] / max(spiking[frugal][0], 1e-9)
+    synops = spiking[lavish][1] / max(spiking[frugal][1], 1e-9)
+    return [
+        f"On {name}, {lavish} uses {spikes:,.1f} times as many spikes and {synops:,.1f} times as "
+        f"many synaptic operations per sample as {frugal}."
+    ]

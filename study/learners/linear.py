@@ -1,0 +1,78 @@
+"""Baseline: multinomial logistic regression on pixels or binned spike counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from study.data.samples import Samples
+from study.learners.contract import Artefacts, Evaluation
+from study.learners.dense import evaluate, features
+from study.trial import Progress
+
+
+@dataclass(frozen=True)
+class LinearConfig:
+    """Settings.
+
+    Parameters
+    ----------
+    inverse_penalties
+        Inverse L2 strengths; the one with the best validation accuracy is used.
+    max_iterations
+        Of the solver (L-BFGS).
+    time_bins
+        Spike events are counted in this many bins; images ignore it.
+    """
+
+    inverse_penalties: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
+    max_iterations: int = 2000
+    time_bins: int = 10
+
+    def __post_init__(self) -> None:
+        if not self.inverse_penalties or min(self.inverse_penalties) <= 0:
+            raise ValueError("inverse_penalties must be positive numbers, at least one")
+        if self.max_iterations < 1 or self.time_bins < 1:
+            raise ValueError("max_iterations and time_bins must be at least 1")
+
+
+def preset(_profile: str, _dataset: str) -> LinearConfig:
+    """Return the same settings everywhere."""
+    return LinearConfig()
+
+
+class LinearLearner:
+    """Logistic regression; see `study.learners.contract.Learner`."""
+
+    def __init__(self, config: LinearConfig) -> None:
+        self.config = config
+
+    def fit(
+        self,
+        train: Samples,
+        validation: Samples,
+        rng: np.random.Generator,  # noqa: ARG002 - the solver is deterministic
+        progress: Progress,
+    ) -> None:
+        """Fit once for each penalty and keep the best on ``validation``."""
+        inputs = features(train, self.config.time_bins)
+        held_out = features(validation, self.config.time_bins)
+        best = -1.0
+        for done, inverse_penalty in enumerate(self.config.inverse_penalties):
+            model = LogisticRegression(C=inverse_penalty, max_iter=self.config.max_iterations)
+            model.fit(inputs, train.labels)
+            accuracy = model.score(held_out, validation.labels)
+            if accuracy > best:
+                best, self._model, self._chosen = accuracy, model, inverse_penalty
+            progress((done + 1) / len(self.config.inverse_penalties), f"C = {inverse_penalty:g}")
+
+    def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002
+        """Classify ``samples``."""
+        inputs = features(samples, self.config.time_bins)
+        return evaluate(self._model.predict, [self._model.coef_], inputs, samples.labels)
+
+    def artefacts(self) -> Artefacts:
+        """Return the chosen penalty."""
+        return Artefacts(metrics={"chosen_inverse_penalty": self._chosen})

@@ -1,0 +1,101 @@
+"""Baseline: a multilayer perceptron on pixels or binned spike counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from study.data.samples import Samples
+from study.learners.contract import Artefacts, Evaluation
+from study.learners.dense import evaluate, features
+from study.trial import Progress
+
+
+@dataclass(frozen=True)
+class MLPConfig:
+    """One hidden layer of rectified linear units, Adam, cross entropy.
+
+    Parameters
+    ----------
+    hidden
+        Hidden layer size.
+    learning_rate, batch_size, epochs
+        Of Adam; the epoch with the best validation accuracy is kept.
+    patience
+        Training stops after this many epochs without a better validation accuracy.
+    time_bins
+        Spike events are counted in this many bins; images ignore it.
+    """
+
+    hidden: int = 100
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    epochs: int = 100
+    patience: int = 15
+    time_bins: int = 10
+
+    def __post_init__(self) -> None:
+        if min(self.hidden, self.batch_size, self.epochs, self.patience, self.time_bins) < 1:
+            raise ValueError(
+                "hidden, batch_size, epochs, patience and time_bins must be at least 1"
+            )
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, not {self.learning_rate}")
+
+
+def preset(_profile: str, _dataset: str) -> MLPConfig:
+    """Return the same settings everywhere."""
+    return MLPConfig()
+
+
+class MLPLearner:
+    """Multilayer perceptron; see `study.learners.contract.Learner`."""
+
+    def __init__(self, config: MLPConfig) -> None:
+        self.config = config
+
+    def fit(
+        self,
+        train: Samples,
+        validation: Samples,
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> None:
+        """Train and keep the epoch that is best on ``validation``."""
+        config = self.config
+        model = MLPClassifier(
+            hidden_layer_sizes=(config.hidden,),
+            learning_rate_init=config.learning_rate,
+            batch_size=min(config.batch_size, len(train)),
+            random_state=int(rng.integers(2**31)),
+        )
+        inputs = features(train, config.time_bins)
+        held_out = features(validation, config.time_bins)
+        classes = np.unique(train.labels)
+        best, best_epoch = -1.0, 0
+        for epoch in range(config.epochs):
+            model.partial_fit(inputs, train.labels, classes=classes)
+            accuracy = model.score(held_out, validation.labels)
+            if accuracy > best:
+                best, best_epoch = accuracy, epoch
+                weights = [[array.copy() for array in group] for group in _parameters(model)]
+            progress((epoch + 1) / config.epochs, f"validation {accuracy:.3f}")
+            if epoch - best_epoch >= config.patience:
+                break
+        model.coefs_, model.intercepts_ = weights
+        self._model, self._best_epoch = model, best_epoch
+
+    def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002
+        """Classify ``samples``."""
+        inputs = features(samples, self.config.time_bins)
+        return evaluate(self._model.predict, self._model.coefs_, inputs, samples.labels)
+
+    def artefacts(self) -> Artefacts:
+        """Return the chosen epoch."""
+        return Artefacts(metrics={"best_epoch": self._best_epoch})
+
+
+def _parameters(model: MLPClassifier) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    return model.coefs_, model.intercepts_

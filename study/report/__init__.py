@@ -1,0 +1,1 @@
+"""Renders sections to HTML and PDF; knows no experiment by name."""

@@ -1,0 +1,125 @@
+"""From records to the files that a run leaves: report, table, provenance, figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from study import experiments, provenance
+from study.report import summary
+from study.report.document import FailedTrial, Report
+from study.report.render import render
+from study.request import Request
+from study.store import write_atomic
+from study.table import trials_table
+from study.trial import Record
+
+
+def write(
+    records: Mapping[str, Sequence[Record]], request: Request, command: str, out: Path
+) -> None:
+    """Write ``trials.csv``, ``provenance.json``, figures and the report in both formats.
+
+    Parameters
+    ----------
+    records
+        Records by experiment, failed ones included.
+    request
+        What the user asked for.
+    command
+        The command line, for provenance.
+    out
+        Folder of the report.
+    """
+    trials = trials_table(records)
+    write_atomic(out / "trials.csv", trials.to_csv(index=False).encode())
+    unique = {record.trial.id: record for members in records.values() for record in members}
+    source = _provenance(list(unique.values()), command)
+    write_atomic(out / "provenance.json", json.dumps(source, indent=1).encode())
+    render(_report(records, list(unique.values()), request, trials, source), out)
+
+
+def _report(
+    records: Mapping[str, Sequence[Record]],
+    unique: Sequence[Record],
+    request: Request,
+    trials: pd.DataFrame,
+    source: Mapping[str, Any],
+) -> Report:
+    sections = []
+    for name, members in records.items():
+        done = [record for record in members if record.done]
+        if done:
+            sections.append(experiments.load(name).section(done))
+    rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
+    return Report(
+        title="Spiking networks in two worlds",
+        subtitle="Local learning in continuous time and surrogate gradients in discrete time, "
+        "on the same data",
+        command=source["command"],
+        profile=request.profile,
+        created=datetime.now().astimezone(),
+        summary=summary.table(unique),
+        summary_figure=summary.figure(unique),
+        sections=tuple(sections),
+        failures=tuple(_failure(record) for record in unique if not record.done),
+        trial_columns=tuple(trials.columns),
+        trial_rows=rows,
+        provenance=source,
+        notes=tuple(_notes(unique, request)),
+    )
+
+
+def _failure(record: Record) -> FailedTrial:
+    error = record.error or {}
+    return FailedTrial(
+        record.trial.label,
+        record.trial.id,
+        error.get("type", ""),
+        error.get("message", ""),
+        error.get("traceback", ""),
+    )
+
+
+def _notes(records: Sequence[Record], request: Request) -> list[str]:
+    notes = request.unfit()
+    engines = sorted(
+        {str(record.metrics["engine"]) for record in records if "engine" in record.metrics}
+    )
+    if any("no compiler" in engine for engine in engines):
+        notes.append(
+            "No C++ compiler was found: Brian2 ran on its numpy target, which is slower. "
+            "Results are of the same model."
+        )
+    versions = {record.provenance.get("code_version") for record in records if record.done}
+    if len(versions) > 1:
+        notes.append(
+            f"The trials were run by {len(versions)} versions of the code; "
+            "the table of trials names the version of each."
+        )
+    return notes
+
+
+def _provenance(records: Sequence[Record], command: str) -> dict[str, Any]:
+    data_sets = {
+        record.trial.dataset.name: {
+            "sha256": record.metrics.get("data_checksum"),
+            "source": record.metrics.get("data_source"),
+        }
+        for record in records
+        if record.trial.dataset is not None and record.metrics.get("data_checksum")
+    }
+    trial_versions = {str(record.provenance.get("code_version")) for record in records}
+    return {
+        "command": command,
+        **provenance.of_trial(),
+        "code_version_of_trials": sorted(trial_versions),
+        "data": data_sets,
+        "trials": len(records),
+        "trial_seconds": sum(record.provenance.get("wall_seconds", 0.0) for record in records),
+    }

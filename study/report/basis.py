@@ -1,0 +1,45 @@
+"""The line under a figure or table that says what its numbers rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from study.trial import Record
+
+SHOWN = 4
+DIGITS = 8
+
+
+def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
+    """Return one line with n, seeds, interval, configuration hashes and number of trials.
+
+    Parameters
+    ----------
+    records
+        The records that the numbers come from.
+    n
+        What was counted, such as ``"360 test images"``.
+    interval
+        The kind of interval, such as ``"95 % Student t interval over seeds"``.
+
+    Examples
+    --------
+    ``n = 360 test images · seeds 0, 1, 2 · configuration 3f2a91c0 · trials 3``
+    """
+    seeds = sorted({record.trial.seed for record in records})
+    hashes = list(dict.fromkeys(record.trial.config_id[:DIGITS] for record in records))
+    parts = [
+        f"n = {n}" if n else "",
+        _listed("seed", [str(seed) for seed in seeds], len(seeds)),
+        interval,
+        _listed("configuration", hashes, SHOWN),
+        f"trials {len(records)}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _listed(noun: str, items: list[str], shown: int) -> str:
+    if not items:
+        return ""
+    more = f" +{len(items) - shown} more" if len(items) > shown else ""
+    return f"{noun}{'s' if len(items) > 1 else ''} {', '.join(items[:shown])}{more}"

@@ -1,0 +1,145 @@
+"""The one context that both renderings are made from: dictionaries, lists and clean text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from study.report.document import Cell, Report
+from study.report.section import Figure, Section, Table
+
+MISSING = "–"
+# Neither XML, JSON for Typst nor a terminal's escape codes in an error message allow these.
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+NUMBER = re.compile(r"[<>≤≥≈~]?\s*[-+−±]?\d[\d.,]*(e[-+]?\d+)?(?!\w)")
+
+
+def context(report: Report) -> dict[str, Any]:
+    """Return the report as dictionaries, lists and strings, numbered and ready to be set."""
+    figures, tables = count(1), count(1)
+    plain = {
+        "title": report.title,
+        "subtitle": report.subtitle,
+        "command": report.command,
+        "profile": report.profile,
+        "generated": f"{report.created:%Y-%m-%d %H:%M %Z}".strip(),
+        "notes": report.notes,
+        "summary": _table(report.summary, tables) if report.summary else None,
+        "summary_figure": _figure(report.summary_figure, figures)
+        if report.summary_figure
+        else None,
+        "sections": [
+            _section(number, section, figures, tables)
+            for number, section in enumerate(report.sections, start=1)
+        ],
+        "deviations": [
+            {"title": section.title, "items": section.deviations}
+            for section in report.sections
+            if section.deviations
+        ],
+        "failures": [vars(failure) for failure in report.failures],
+        "trials": _trials(report.trial_columns, report.trial_rows),
+        "provenance": _leaves_as_text(report.provenance),
+    }
+    return _clean(plain)
+
+
+def _section(
+    number: int, section: Section, figures: Iterator[int], tables: Iterator[int]
+) -> dict[str, Any]:
+    slug = re.sub(r"[^a-z0-9]+", "-", section.name.lower()).strip("-")
+    return {
+        "id": f"section-{number}-{slug}",
+        "title": section.title,
+        "question": section.question,
+        "method": section.method,
+        "equations": section.equations,
+        "figures": [_figure(figure, figures) for figure in section.figures],
+        "tables": [_table(table, tables) for table in section.tables],
+        "findings": section.findings,
+        "caveats": section.caveats,
+    }
+
+
+def _figure(figure: Figure, numbers: Iterator[int]) -> dict[str, Any]:
+    return {
+        "number": next(numbers),
+        "name": figure.name,
+        "caption": figure.caption,
+        "alt": figure.alt,
+        "basis": figure.basis,
+    }
+
+
+def _table(table: Table, numbers: Iterator[int]) -> dict[str, Any]:
+    numeric = [_all(NUMBER.match, cells) for cells in _by_column(table.columns, table.rows)]
+    return {
+        "number": next(numbers),
+        "caption": table.caption,
+        "basis": table.basis,
+        "columns": _columns(table.columns, numeric),
+        "rows": table.rows,
+    }
+
+
+def _trials(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> dict[str, Any]:
+    numeric = [_all(_is_number, cells) for cells in _by_column(columns, rows)]
+    return {
+        "columns": _columns(columns, numeric),
+        "rows": [[_shown(cell) for cell in row] for row in rows],
+    }
+
+
+def _by_column(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return the cells of each column that hold something."""
+    return [
+        [row[index] for row in rows if not _is_missing(row[index])] for index in range(len(columns))
+    ]
+
+
+def _columns(names: Sequence[str], numeric: Sequence[bool]) -> list[dict[str, Any]]:
+    return [{"name": name, "numeric": flag} for name, flag in zip(names, numeric, strict=True)]
+
+
+def _all(test: Callable[[Any], object], cells: Sequence[Any]) -> bool:
+    return bool(cells) and all(test(cell) for cell in cells)
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _is_missing(cell: Cell) -> bool:
+    return cell is None or cell in ("", MISSING) or cell != cell  # NaN differs from itself
+
+
+def _shown(cell: Cell) -> str:
+    """Return a cell for people; scripts can still read the number back."""
+    if _is_missing(cell):
+        return MISSING
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float):
+        return f"{cell:.0f}" if 1e5 <= abs(cell) < 1e15 else f"{cell:.5g}"
+    return str(cell)
+
+
+def _leaves_as_text(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _leaves_as_text(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(item) for item in value) or MISSING
+    return _shown(value)
+
+
+def _clean(value: Any) -> Any:
+    """Return ``value`` with strings that both renderings can set, containers made plain."""
+    if isinstance(value, Mapping):
+        return {str(_clean(str(key))): _clean(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_clean(item) for item in value]
+    if isinstance(value, bool | int | None):
+        return value
+    return UNPRINTABLE.sub("\ufffd", str(value))

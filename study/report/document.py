@@ -1,0 +1,75 @@
+"""What the report holds: plain data, handed whole to the rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from study.report.section import Figure, Section, Table
+
+Cell = str | float | bool | None
+
+
+@dataclass(frozen=True)
+class FailedTrial:
+    """A trial that raised, as the report names it."""
+
+    label: str
+    trial_id: str
+    error_type: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is rendered.
+
+    Parameters
+    ----------
+    title, subtitle
+        Set at the top.
+    command
+        The command line that makes this report again.
+    profile
+        Name of the profile.
+    created
+        When, with time zone. The only clock that the rendering sees, so that the same report
+        gives the same bytes.
+    summary
+        The answer: learners x data sets; None where nothing was compared.
+    summary_figure
+        Accuracy against spikes; None likewise.
+    sections
+        One for each experiment, in reading order.
+    failures
+        Trials that raised.
+    trial_columns, trial_rows
+        The table of all trials; a row has one cell for each column.
+    provenance
+        Versions, processor, data checksums, code version: nested mappings of plain values.
+    notes
+        What a reader should know first, such as a fallback that made the run slower.
+    """
+
+    title: str
+    subtitle: str
+    command: str
+    profile: str
+    created: datetime
+    summary: Table | None = None
+    summary_figure: Figure | None = None
+    sections: tuple[Section, ...] = ()
+    failures: tuple[FailedTrial, ...] = ()
+    trial_columns: tuple[str, ...] = ()
+    trial_rows: Sequence[Sequence[Cell]] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All figures in reading order."""
+        first = (self.summary_figure,) if self.summary_figure else ()
+        return first + tuple(figure for section in self.sections for figure in section.figures)

@@ -1,0 +1,77 @@
+"""Writes a report: figures, one HTML page, one PDF."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import typst
+
+from study.report import html, pdf
+from study.report.context import context
+from study.report.document import Report
+from study.report.section import Figure
+from study.store import write_atomic
+
+PNG_DPI = 144
+FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# Text as outlines, as no viewer can be trusted to have the font; fixed ids and no date, so that
+# the same figure gives the same bytes.
+SVG_STYLE = {"svg.fonttype": "path", "svg.hashsalt": "report"}
+
+
+def render(report: Report, out: Path) -> None:
+    """Write ``figures/NAME.svg``, ``figures/NAME.png``, ``report.html`` and ``report.pdf``.
+
+    Each file is written whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If figures share a name or a name cannot be that of a file.
+    RuntimeError
+        If the PDF cannot be made. The page is complete then.
+    """
+    _check_names(report.figures)
+    folder = out / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    drawings = {figure.name: _write_figure(figure, folder) for figure in report.figures}
+    plain = context(report)
+    write_atomic(out / "report.html", html.page(plain, drawings).encode())
+    try:
+        write_atomic(out / "report.pdf", pdf.document(plain, out, report.created))
+    except typst.TypstError as error:
+        # An older PDF would contradict the new page.
+        (out / "report.pdf").unlink(missing_ok=True)
+        raise RuntimeError(
+            f"report.pdf could not be made, report.html is complete: {error.diagnostic}"
+        ) from error
+
+
+def _check_names(figures: Sequence[Figure]) -> None:
+    names = [figure.name for figure in figures]
+    wrong = [name for name in names if not FILE_STEM.fullmatch(name)]
+    if wrong:
+        raise ValueError(f"names of figures are letters, digits, '_', '.' and '-', not {wrong}")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"each figure needs its own name; used more than once: {twice}")
+
+
+def _write_figure(figure: Figure, folder: Path) -> bytes:
+    """Write a figure as PNG and SVG; return the SVG."""
+    from matplotlib import rc_context
+
+    content = {}
+    with rc_context(SVG_STYLE):
+        for suffix, options in {
+            "png": {"dpi": PNG_DPI, "metadata": {"Software": None}},
+            "svg": {"metadata": {"Date": None, "Creator": None}},
+        }.items():
+            stream = io.BytesIO()
+            figure.drawing.savefig(stream, format=suffix, **options)
+            content[suffix] = stream.getvalue()
+            write_atomic(folder / f"{figure.name}.{suffix}", content[suffix])
+    return content["svg"]

@@ -1,0 +1,66 @@
+"""What an experiment hands to the report: plain data, no markup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with what a reader needs to trust it.
+
+    Parameters
+    ----------
+    name
+        Stem of the file, unique in the report.
+    drawing
+        The matplotlib figure.
+    caption
+        What is shown and what to see in it.
+    alt
+        The same for somebody who cannot see it.
+    basis
+        Number of samples, seeds, kind of interval, configuration hashes; from
+        `study.report.basis.basis`.
+    """
+
+    name: str
+    drawing: MplFigure
+    caption: str
+    alt: str
+    basis: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of ready-made cells; numbers are formatted by the experiment."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    basis: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One experiment in the report.
+
+    ``equations`` are Typst math strings. ``findings`` say what the data show, ``caveats`` what
+    they do not, ``deviations`` where the model departs from its source; their numbers are taken
+    from the records, never typed.
+    """
+
+    name: str
+    title: str
+    question: str
+    method: str
+    equations: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+    findings: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()

@@ -1,0 +1,92 @@
+"""What the user asked for, and the trials that follow from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from study import data
+from study.config import Setting, configure
+from study.data.reference import DatasetRef
+from study.learners import LEARNERS
+from study.learning import PROCEDURE
+from study.trial import Trial
+
+Config = TypeVar("Config")
+
+SEEDS = {"quick": 3, "standard": 5, "thesis": 3}
+PROFILES = tuple(SEEDS)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of one command.
+
+    Parameters
+    ----------
+    profile
+        ``quick``, ``standard`` or ``thesis``: how large each experiment is.
+    n_seeds
+        Replicates of each configuration; None means the profile's number.
+    datasets
+        Data sets in place of an experiment's own; empty means its own.
+    learners
+        Only these; empty means all.
+    settings
+        Overrides of configuration fields.
+    """
+
+    profile: str = "quick"
+    n_seeds: int | None = None
+    datasets: tuple[DatasetRef, ...] = ()
+    learners: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of replicates."""
+        return range(self.n_seeds or SEEDS[self.profile])
+
+    def configure(self, config: Config, name: str) -> list[Config]:
+        """Return ``config`` with the user's settings for ``name``; several values make a grid."""
+        return configure(config, name, self.settings)
+
+    def learning_trials(self, names: Sequence[str], own_datasets: Sequence[str]) -> list[Trial]:
+        """Return the trials of learners on data sets: every combination that fits.
+
+        Parameters
+        ----------
+        names
+            Learners; those that the user excluded are left out.
+        own_datasets
+            Data sets of the experiment, used unless the user gave others.
+        """
+        datasets = self.datasets or tuple(DatasetRef(name) for name in own_datasets)
+        return [
+            trial
+            for name in names
+            if not self.learners or name in self.learners
+            for dataset in datasets
+            if data.kind(dataset) in LEARNERS[name].accepts
+            for trial in self._replicates(name, dataset)
+        ]
+
+    def _replicates(self, name: str, dataset: DatasetRef) -> list[Trial]:
+        entry = LEARNERS[name]
+        return [
+            Trial(PROCEDURE, name, dataset, dataclasses.asdict(config), seed, entry.version)
+            for config in self.configure(entry.preset(self.profile, dataset.name), name)
+            for seed in self.seeds
+        ]
+
+    def unfit(self) -> list[str]:
+        """Return a sentence for each learner that cannot use one of the user's data sets."""
+        return [
+            f"{name} takes no {data.kind(dataset)}: it is not run on {dataset.name}."
+            for dataset in self.datasets
+            for name, entry in LEARNERS.items()
+            if data.kind(dataset) not in entry.accepts
+            and (not self.learners or name in self.learners)
+        ]

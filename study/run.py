@@ -1,0 +1,191 @@
+"""The command line: ``python -m study.run``.
+
+Exit status: 0 all well; 1 some trials failed (the report is written and names them); 2 a mistake
+in the call; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from study.errors import UserError, unknown
+
+EXAMPLES = """\
+examples:
+  python -m study.run all                          every experiment, small (profile quick)
+  python -m study.run compare --seeds 5            one experiment, five seeds
+  python -m study.run surrogate --set slope=5,25   a setting with two values
+  python -m study.run compare --dataset mine.npz   your own data
+  python -m study.run status                       what is done, failed, missing
+
+Running the same command again resumes: what is done is skipped.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}\nSee: {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        options = _parse(sys.argv[1:] if arguments is None else list(arguments))
+        return options.run(options)
+    except UserError as mistake:
+        print(f"error: {mistake}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone; nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    from study import experiments
+
+    parser = _Parser(
+        prog="python -m study.run",
+        description="Spiking networks in two worlds, on the same data, in one report.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    trial_options = _trial_options()
+    for name in ["all", *experiments.names()]:
+        title = "every experiment" if name == "all" else experiments.load(name).TITLE
+        command = commands.add_parser(name, help=title, parents=[trial_options])
+        command.set_defaults(run=_run, experiment=name)
+    _add_list(commands)
+    _add_data(commands)
+    for name, run, help_text in (
+        ("status", _status, "what is done, failed and missing"),
+        ("report", _report, "render the report again from the store"),
+    ):
+        command = commands.add_parser(name, help=help_text)
+        command.add_argument("--out", type=Path, default=Path("reports/quick"), metavar="DIR")
+        command.set_defaults(run=run)
+    first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if first is not None and first not in commands.choices:
+        raise unknown("command or experiment", first, commands.choices)
+    return parser.parse_args(arguments)
+
+
+def _trial_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    add = options.add_argument
+    add(
+        "--profile",
+        default="quick",
+        choices=("quick", "standard", "thesis"),
+        help="how large each experiment is (default: quick)",
+    )
+    add("--out", type=Path, metavar="DIR", help="folder of the report (default: reports/PROFILE)")
+    add(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: one a core)",
+    )
+    add("--seeds", type=_positive, metavar="K", help="replicates (default: the profile's)")
+    add(
+        "--dataset",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME|FILE.npz",
+        help="data sets in place of each experiment's own; see: list datasets",
+    )
+    add(
+        "--learner",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="only these learners; see: list learners",
+    )
+    add("--data-dir", type=Path, metavar="DIR", help="folder that holds data sets")
+    add("--offline", action="store_true", help="never download")
+    add("--dry-run", action="store_true", help="print the numbered list of trials and stop")
+    add("--scheduler", metavar="ADDRESS", help="Dask scheduler, as in tcp://host:8786")
+    add(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="override a setting: [LEARNER.]KEY=VALUE; several values, a,b, make a grid",
+    )
+    return options  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
+def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("list", help="experiments, data sets or learners by name")
+    command.add_argument(
+        "what",
+        nargs="?",
+        choices=("experiments", "datasets", "learners"),
+        help="default: all three",
+    )
+    command.set_defaults(run=_list)
+
+
+def _add_data(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("data", help="list, fetch or verify data sets")
+    command.add_argument("action", nargs="?", default="list", choices=("list", "fetch", "verify"))
+    command.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    command.add_argument("--data-dir", type=Path, metavar="DIR")
+    command.add_argument("--offline", action="store_true", help="never download")
+    command.set_defaults(run=_data)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from study import main_job
+
+    return main_job.run(options)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from study import main_job
+
+    return main_job.status(options.out)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from study import main_job
+
+    return main_job.report(options.out)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from study import listing
+
+    return listing.names(options.what)
+
+
+def _data(options: argparse.Namespace) -> int:
+    from study import listing
+    from study.data.reference import DataAccess
+
+    access = DataAccess(options.data_dir, options.offline)
+    return listing.data_sets(options.action, options.names, access)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Intervals over replicates and paired comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+
+class Interval(NamedTuple):
+    """A mean with its 95 % interval; the limits are NaN for fewer than two values."""
+
+    mean: float
+    low: float
+    high: float
+
+
+INTERVAL = "95 % Student t interval over seeds"
+
+
+def mean_interval(
+    values: Sequence[float],
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """Return the mean of replicates and its 95 % Student t interval.
+
+    With three to five seeds a percentile bootstrap covers the mean far less often than 95 %
+    (its limits cannot leave the range of the few values); the t interval keeps its level for
+    roughly normal replicates and is wide where little is known.
+
+    Parameters
+    ----------
+    values
+        One value a seed.
+    bounds
+        Range in which the quantity lies, such as ``(0, 1)`` for an accuracy; limits are cut there.
+
+    Raises
+    ------
+    ValueError
+        If there are no values.
+    """
+    data = np.asarray(values, dtype=float)
+    if data.size == 0:
+        raise ValueError("an interval needs at least one value")
+    mean = float(data.mean())
+    if data.size == 1:
+        return Interval(mean, float("nan"), float("nan"))
+    half = float(stats.t.ppf(0.975, data.size - 1) * stats.sem(data))
+    return Interval(mean, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
+
+
+def paired_difference(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Return the mean of ``first - second``, paired by seed, with its 95 % interval.
+
+    Raises
+    ------
+    ValueError
+        If the two have different lengths.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"paired values differ in number: {len(first)} and {len(second)}")
+    return mean_interval(np.subtract(first, second).tolist())
+
+
+def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
+    """Return the exact two-sided McNemar p value for two classifiers on the same samples.
+
+    References
+    ----------
+    McNemar, Psychometrika 12:153-157 (1947), doi:10.1007/BF02295996.
+    """
+    only_first = int(np.sum(first_right & ~second_right))
+    only_second = int(np.sum(~first_right & second_right))
+    discordant = only_first + only_second
+    if discordant == 0:
+        return 1.0
+    return float(stats.binomtest(only_first, discordant).pvalue)

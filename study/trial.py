@@ -1,0 +1,174 @@
+"""What is run and what comes back: trials, their identity, and their records.
+
+A trial is data only. Its ``procedure`` names the pure function that runs it, so that a trial can
+be sent to another process or host and its identity is the hash of its canonical JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.data.reference import DataAccess, DatasetRef
+
+Progress = Callable[[float, str], None]
+"""Called with the fraction done (0..1) and a short note; simulators never draw anything."""
+
+
+def no_progress(_fraction: float, _note: str) -> None:
+    """Ignore progress."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One unit of work.
+
+    Parameters
+    ----------
+    procedure
+        ``"module:function"``; the function takes ``(trial, context)`` and returns an `Outcome`.
+    learner
+        Name of the learner, or of the model where nothing is learned. For tables and filters.
+    dataset
+        Data set, or None where the procedure needs none.
+    config
+        Every setting of the procedure as JSON values; see `study.config`.
+    seed
+        The one seed from which every random number of the trial descends.
+    version
+        Raised by the author of the procedure whenever results would change.
+    needs
+        Trials whose records the procedure reads. They run first.
+    """
+
+    procedure: str
+    learner: str
+    dataset: DatasetRef | None
+    config: Mapping[str, Any]
+    seed: int
+    version: int = 1
+    needs: tuple[Trial, ...] = ()
+
+    def canonical(self) -> dict[str, Any]:
+        """Return everything that determines the result, as JSON values."""
+        return {
+            "procedure": self.procedure,
+            "learner": self.learner,
+            "dataset": self.dataset.canonical() if self.dataset else None,
+            "config": dict(self.config),
+            "seed": self.seed,
+            "version": self.version,
+            "needs": [trial.id for trial in self.needs],
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """The first 16 hex digits of the SHA-256 of the canonical JSON."""
+        return canonical_hash(self.canonical())
+
+    @cached_property
+    def config_id(self) -> str:
+        """Like `id`, without the seed: equal for the replicates of one configuration."""
+        canonical = self.canonical()
+        del canonical["seed"]
+        canonical["needs"] = [trial.config_id for trial in self.needs]
+        return canonical_hash(canonical)
+
+    @property
+    def label(self) -> str:
+        """A short name for people."""
+        parts = [self.learner, self.dataset.name if self.dataset else None, f"seed {self.seed}"]
+        return " · ".join(part for part in parts if part)
+
+    def resolve(self) -> Callable[[Trial, Context], Outcome]:
+        """Import the procedure."""
+        module, _, function = self.procedure.partition(":")
+        return getattr(importlib.import_module(module), function)
+
+
+def canonical_hash(value: Any) -> str:
+    """Return 16 hex digits of the SHA-256 of ``value`` as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a procedure computed.
+
+    Parameters
+    ----------
+    metrics
+        Numbers (and short lists of numbers) for the table; JSON values.
+    arrays
+        Arrays that figures need, kept beside the record as ``.npz``.
+    files
+        Whole files by suffix, such as ``{"network.nir": bytes}``, kept beside the record.
+    """
+
+    metrics: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a procedure may use besides its trial.
+
+    Parameters
+    ----------
+    data
+        Where data sets may lie and whether downloads are allowed.
+    needs
+        Outcomes of ``trial.needs``, in that order.
+    progress
+        To be called now and then with the fraction done.
+    """
+
+    data: DataAccess = field(default_factory=DataAccess)
+    needs: tuple[Outcome, ...] = ()
+    progress: Progress = no_progress
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trial that was run: what the store holds and what experiments draw from."""
+
+    trial: Trial
+    status: str  # "done" or "failed"
+    metrics: Mapping[str, Any]
+    error: Mapping[str, str] | None
+    provenance: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def done(self) -> bool:
+        """Whether the trial succeeded."""
+        return self.status == "done"
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of the outcome, read from disk."""
+        path = self.folder / f"{self.trial.id}.npz"
+        if not path.exists():
+            return {}
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+
+    def outcome(self) -> Outcome:
+        """Return the whole outcome, read from disk."""
+        prefix = f"{self.trial.id}."
+        files = {
+            path.name.removeprefix(prefix): path.read_bytes()
+            for path in self.folder.glob(f"{prefix}*")
+            if path.suffix not in {".json", ".npz"}
+        }
+        return Outcome(dict(self.metrics), self.arrays, files)
