@@ -29,6 +29,7 @@ _DEPRECATED = r"'\w+' (argument is )?deprecated"
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", _DEPRECATED, DeprecationWarning)
     import brian2
+    from brian2.devices.device import reset_device
     from brian2.utils.logger import BrianLogger
 
 
@@ -47,8 +48,9 @@ def resolve_target(target: Target) -> str:
     ValueError
         If the target is unknown.
     """
-    if target not in get_args(Target):
-        raise ValueError(f"unknown Brian2 target {target!r}; allowed: {', '.join(get_args(Target))}")
+    allowed = get_args(Target)
+    if target not in allowed:
+        raise ValueError(f"unknown Brian2 target {target!r}; allowed: {', '.join(allowed)}")
     if target != "auto":
         return target
     return "cython" if has_compiler() and find_spec("Cython") else "numpy"
@@ -93,7 +95,7 @@ def session(
             yield resolved
         finally:
             brian2.start_scope()
-            brian2.reset_device()
+            reset_device()
 
 
 @contextmanager
@@ -101,11 +103,11 @@ def _restored() -> Iterator[None]:
     device = brian2.get_device()
     preferences = dict(brian2.prefs)
     random = device.get_random_state()
-    dt = brian2.defaultclock.dt
+    dt_s = float(brian2.defaultclock.dt)
     try:
         yield
     finally:
-        brian2.defaultclock.dt = dt
+        brian2.defaultclock.dt = dt_s * brian2.second
         # The buffers hold addresses of memory in use; an index of zero makes Brian2 refill them.
         buffers = {"rand_buffer": device.rand_buffer, "randn_buffer": device.randn_buffer}
         empty = {"rand_buffer_index": 0, "randn_buffer_index": 0}

@@ -46,9 +46,7 @@ def _conventions(metadata: dict[str, Any]) -> dict[str, float]:
             raise ValueError(f"the graph's metadata lack {name!r}; NIR itself has no units")
     for name, value in wanted.items():
         if metadata[name] != value:
-            raise ValueError(
-                f"convention {name} = {metadata[name]!r} must be {value!r}"
-            )
+            raise ValueError(f"convention {name} = {metadata[name]!r} must be {value!r}")
     dt_s = float(metadata["dt_s"])
     if not 0 < dt_s < np.inf:
         raise ValueError(f"dt_s must be positive, not {dt_s}")

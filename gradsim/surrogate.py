@@ -122,8 +122,8 @@ def _fast_sigmoid(x: Tensor, slope: float) -> Tensor:
 
 
 def _sigmoid_prime(x: Tensor, slope: float) -> Tensor:
-    s = torch.sigmoid(slope * x)
-    return 4 * s * (1 - s)
+    # 1 - sigmoid(z) as sigmoid(-z): exact in the tail where 1 - s rounds to 0.
+    return 4 * torch.sigmoid(slope * x) * torch.sigmoid(-slope * x)
 
 
 def _atan(x: Tensor, alpha: float) -> Tensor:

@@ -34,8 +34,8 @@ def matched_share(first: Spikes, second: Spikes, tolerance_s: float) -> float:
     ``2 m / (n_first + n_second)`` (Dice coefficient), and 1 if neither has a spike.
     """
     total = len(first) + len(second)
-    if total == 0:
-        return 1.0
+    if not len(first) or not len(second):
+        return 1.0 if total == 0 else 0.0
     # Rounding of the grids must not decide at the edge of the tolerance.
     reach = tolerance_s * (1 + 1e-6) + 1e-9
     pairs = 0

@@ -44,15 +44,20 @@ def document(context: Mapping[str, Any], folder: Path, created: datetime) -> byt
     typst.TypstError
         If the document cannot be set, as with a mistake in an equation.
     """
-    narrow = {**context, "trials": _main_columns(context["trials"])}
-    return typst.compile(
+    # The stub of typst wants root and input to have one type.
+    return typst.compile(  # type: ignore[call-overload]
         TEMPLATE.read_bytes(),
         root=folder,
         format="pdf",
         ignore_system_fonts=True,
-        sys_inputs={"report": json.dumps(narrow)},
+        sys_inputs={"report": inputs(context)},
         timestamp=created,
     )
+
+
+def inputs(context: Mapping[str, Any]) -> str:
+    """Return the context as the JSON that the template reads."""
+    return json.dumps({**context, "trials": _main_columns(context["trials"])})
 
 
 def _main_columns(trials: Mapping[str, Any]) -> dict[str, Any]:

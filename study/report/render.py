@@ -17,9 +17,6 @@ from study.store import write_atomic
 
 PNG_DPI = 144
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-# Text as outlines, as no viewer can be trusted to have the font; fixed ids and no date, so that
-# the same figure gives the same bytes.
-SVG_STYLE = {"svg.fonttype": "path", "svg.hashsalt": "report"}
 
 
 def render(report: Report, out: Path) -> None:
@@ -64,14 +61,12 @@ def _write_figure(figure: Figure, folder: Path) -> bytes:
     """Write a figure as PNG and SVG; return the SVG."""
     from matplotlib import rc_context
 
-    content = {}
-    with rc_context(SVG_STYLE):
-        for suffix, options in {
-            "png": {"dpi": PNG_DPI, "metadata": {"Software": None}},
-            "svg": {"metadata": {"Date": None, "Creator": None}},
-        }.items():
-            stream = io.BytesIO()
-            figure.drawing.savefig(stream, format=suffix, **options)
-            content[suffix] = stream.getvalue()
-            write_atomic(folder / f"{figure.name}.{suffix}", content[suffix])
-    return content["svg"]
+    png, svg = io.BytesIO(), io.BytesIO()
+    # Text as outlines, as no viewer can be trusted to have the font; fixed ids and no date, so
+    # that the same figure gives the same bytes.
+    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "report"}):
+        figure.drawing.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        figure.drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    write_atomic(folder / f"{figure.name}.png", png.getvalue())
+    write_atomic(folder / f"{figure.name}.svg", svg.getvalue())
+    return svg.getvalue()

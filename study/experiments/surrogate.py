@@ -1,0 +1,196 @@
+"""Surrogate gradients: does the network learn, with how many spikes, and from their times?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from study.report.basis import basis
+from study.report.section import Figure, Section, Table
+from study.report.summary import cell, interval_of, replicates
+from study.request import Request
+from study.stats import INTERVAL, mean_interval
+from study.trial import Record, Trial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLE = "Learning by surrogate gradients"
+ORDER = 40
+TIMED, CONTROL = "randman", "randman-shuffled"
+
+
+def trials(request: Request) -> list[Trial]:
+    """Return the network on ``digits``, on spike-time manifolds and on their shuffled control."""
+    return request.learning_trials(["surrogate"], ["digits", TIMED, CONTROL])
+
+
+def section(records: list[Record]) -> Section:
+    """Return learning curves, a raster and what each data set cost."""
+    groups = replicates(records)
+    figures = [_curves(groups), *(_raster(group[0]) for group in _with_examples(groups)[:1])]
+    return Section(
+        name="surrogate",
+        title=TITLE,
+        question="Does a network of current-based LIF neurons learn by surrogate gradients, how "
+        "many spikes does it need, and does it use the times of spikes or only their number?",
+        method="One hidden layer of current-based LIF neurons and a leaky readout, in SpyTorch's "
+        "order within a step, trained by backpropagation through time with a surrogate for the "
+        "derivative of the spike. Pixels become one spike each, the brighter the earlier; pixels "
+        "below the threshold stay silent. Recorded events are binned into the same number of "
+        "steps. The logits are the largest readout potentials over time. The epoch is chosen by "
+        "validation accuracy; the test set is read once.",
+        equations=(
+            "tau_m (dif U) / (dif t) = -U + R I, quad (dif I) / (dif t) = -I / tau_s + sum_j W_(i "
+            "j) S_j (t)",
+            "(partial S) / (partial U) arrow.l h(U - theta), quad h(x) = 1 / (1 + k abs(x))^2",
+        ),
+        figures=tuple(figures) if groups else (),
+        tables=(_table(groups),) if groups else (),
+        findings=tuple(_findings(groups)),
+        caveats=(
+            "Digits of 8x8 pixels prove that the network learns, not how well it does on images "
+            "of common size.",
+            "Training accuracy in the curves is taken on batches as they are met, before the "
+            "weights of the epoch are final, so early in training it lies below validation.",
+            "Each data set is split once; intervals show the spread over seeds of weights and "
+            "batches, not over splits.",
+        ),
+        deviations=(
+            "The last, smaller batch of an epoch is trained on and all test samples are counted; "
+            "SpyTorch's generators drop what does not fill a batch.",
+        ),
+    )
+
+
+def _name(group: Sequence[Record]) -> str:
+    dataset = group[0].trial.dataset
+    return dataset.name if dataset else ""
+
+
+def _table(groups: Sequence[list[Record]]) -> Table:
+    rows = [
+        (
+            _name(group),
+            cell(interval_of(group, "test_accuracy"), 100),
+            cell(interval_of(group, "validation_accuracy"), 100),
+            cell(interval_of(group, "spikes_input_per_sample")),
+            cell(interval_of(group, "spikes_hidden_per_sample")),
+            cell(interval_of(group, "synops_per_sample")),
+            ", ".join(f"{r.metrics['best_epoch']}/{r.metrics['epochs_run']}" for r in group),
+            cell(interval_of(group, "train_seconds")),
+        )
+        for group in groups
+    ]
+    return Table(
+        "Accuracy and cost of the surrogate-gradient network; means over seeds, 95 % intervals "
+        "in brackets.",
+        (
+            "data set",
+            "test accuracy / %",
+            "validation accuracy / %",
+            "input spikes per sample",
+            "hidden spikes per sample",
+            "SynOps per sample",
+            "epochs chosen",
+            "training / s",
+        ),
+        tuple(rows),
+        basis([record for group in groups for record in group], interval=INTERVAL),
+    )
+
+
+def _findings(groups: Sequence[list[Record]]) -> list[str]:
+    findings = []
+    for group in groups:
+        chance = 100 / group[0].metrics["n_classes"]
+        findings.append(
+            f"{_name(group)}: {cell(interval_of(group, 'test_accuracy'), 100)} % of test samples "
+            f"are right (chance {chance:.0f} %), with "
+            f"{cell(interval_of(group, 'spikes_hidden_per_sample'))} hidden spikes a sample."
+        )
+    return findings + _timing(groups)
+
+
+def _timing(groups: Sequence[list[Record]]) -> list[str]:
+    """Return what shuffling the spike times did, where both data sets were run."""
+    found = {_name(group): interval_of(group, "test_accuracy") for group in groups}
+    timed, shuffled = found.get(TIMED), found.get(CONTROL)
+    if timed is None or shuffled is None:
+        return []
+    control = next(group[0] for group in groups if _name(group) == CONTROL)
+    chance = 1 / control.metrics["n_classes"]
+    # Four binomial standard errors of the mean over the test samples.
+    margin = 4 * (chance * (1 - chance) / control.metrics["n_test"]) ** 0.5
+    verdict = (
+        "brings accuracy to chance, so the network decides by spike times alone"
+        if abs(shuffled.mean - chance) < margin
+        else "does not bring accuracy to chance: something besides times is left to learn from"
+    )
+    return [
+        f"Every unit of {TIMED} fires once in every sample. Shuffling the times over all events "
+        f"{verdict} ({100 * timed.mean:.1f} % against {100 * shuffled.mean:.1f} %, chance "
+        f"{100 * chance:.0f} %)."
+    ]
+
+
+def _curves(groups: Sequence[list[Record]]) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(figsize=(7.2, 2.8), layout="constrained")
+    axes = drawing.subplots(1, max(len(groups), 1), sharey=True, squeeze=False)[0]
+    for ax, group in zip(axes, groups, strict=False):
+        histories = [record.arrays for record in group]
+        for key, style in (("train_accuracy", "--"), ("validation_accuracy", "-")):
+            _band(ax, [history[key] for history in histories], style, key.split("_")[0])
+        ax.axhline(100 / group[0].metrics["n_classes"], color="grey", lw=0.8, ls=":")
+        ax.set(title=_name(group), xlabel="epoch", ylim=(0, 102))
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel("accuracy / %")
+    axes[0].legend(loc="lower right", fontsize=8)
+    return Figure(
+        "surrogate-learning",
+        drawing,
+        "Learning curves: mean over seeds and its 95 % interval; the dotted line is chance. "
+        "The network learns spike times, and nothing that carries over where they are shuffled.",
+        "Accuracy against epoch, one panel a data set, training dashed and validation solid, "
+        "with bands, and a dotted line at chance.",
+        basis([record for group in groups for record in group], interval=INTERVAL),
+    )
+
+
+def _band(ax: Axes, curves: Sequence[np.ndarray], style: str, label: str) -> None:
+    n_epochs = min(len(curve) for curve in curves)
+    points = [mean_interval([curve[e] for curve in curves], (0, 1)) for e in range(n_epochs)]
+    mean, low, high = (100 * np.array(part) for part in zip(*points, strict=True))
+    epochs = np.arange(1, n_epochs + 1)
+    (line,) = ax.plot(epochs, mean, style, label=label)
+    ax.fill_between(epochs, low, high, color=line.get_color(), alpha=0.2, lw=0)
+
+
+def _with_examples(groups: Sequence[list[Record]]) -> list[list[Record]]:
+    return [group for group in groups if "example_hidden_step" in group[0].arrays]
+
+
+def _raster(record: Record) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    arrays, config = record.arrays, record.trial.config
+    drawing = Drawing(figsize=(6.0, 3.6), layout="constrained")
+    layers = (("input", "input unit"), ("hidden", "hidden neuron"))
+    for ax, (layer, label) in zip(drawing.subplots(2, 1, sharex=True), layers, strict=True):
+        end = arrays[f"example_{layer}_offsets"][1]
+        time_ms = arrays[f"example_{layer}_step"][:end] * config["dt_s"] * 1e3
+        ax.scatter(time_ms, arrays[f"example_{layer}_unit"][:end], s=4, color="C0")
+        ax.set(ylabel=label, xlim=(0, config["n_steps"] * config["dt_s"] * 1e3))
+    drawing.axes[-1].set_xlabel("time / ms")
+    name, label = _name([record]), arrays["example_labels"][0]
+    return Figure(
+        f"surrogate-raster-{name}",
+        drawing,
+        f"All spikes of one validation sample of {name} (class {label}) in the trained network.",
+        f"Two spike rasters over time: input units above, hidden neurons below, class {label}.",
+        basis([record], "1 validation sample"),
+    )

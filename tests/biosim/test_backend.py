@@ -1,0 +1,140 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biosim import cache
+from biosim.backend import has_compiler, resolve_target, session
+
+
+def global_state():
+    import brian2
+
+    return (
+        dict(brian2.prefs),
+        float(brian2.defaultclock.dt),
+        brian2.get_device(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002 - the state that Brian2 uses
+    )
+
+
+def noisy_membrane(seed):
+    import brian2
+
+    with session(target="numpy", seed=seed, dt_s=1e-4):
+        group = brian2.NeuronGroup(
+            3, "dv/dt = -v/(5*ms) + xi/(5*ms)**0.5 : 1", method="euler", name="noisy"
+        )
+        brian2.Network(group).run(2 * brian2.ms)
+        return np.array(group.v)
+
+
+def in_new_process(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parents[2],
+    ).stdout.strip()
+
+
+def failing_session():
+    import brian2
+
+    before = global_state()
+    with session(target="numpy", seed=1, dt_s=2e-5) as target:
+        assert target == brian2.prefs["codegen.target"] == "numpy"
+        assert float(brian2.defaultclock.dt) == 2e-5
+        assert global_state() != before
+        brian2.prefs["codegen.loop_invariant_optimisations"] = False
+        raise RuntimeError("deliberate")
+
+
+def test_a_session_restores_everything_even_after_an_error():
+    before = global_state()
+    with pytest.raises(RuntimeError, match="deliberate"):
+        failing_session()
+    assert global_state() == before
+
+
+def test_a_session_has_a_private_cache_only_while_it_compiles():
+    import brian2
+
+    with session(target="cython", seed=0):
+        folder = Path(brian2.prefs["codegen.runtime.cython.cache_dir"])
+        assert folder.is_dir()
+    assert brian2.prefs["codegen.runtime.cython.cache_dir"] != str(folder)
+
+
+def test_importing_biosim_changes_no_preference():
+    code = "import brian2, {}; print(sorted((k, str(v)) for k, v in brian2.prefs.items()))"
+    assert in_new_process(code.format("biosim.simulate")) == in_new_process(code.format("sys"))
+
+
+def test_equal_seeds_give_equal_results_in_one_process_and_others_differ():
+    first, other, again = noisy_membrane(7), noisy_membrane(8), noisy_membrane(7)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_magic_run_in_a_session_ignores_objects_from_before():
+    import brian2
+
+    with session(target="numpy", seed=0):
+        earlier = brian2.NeuronGroup(1, "dv/dt = 1/second : 1", method="euler")
+    with session(target="numpy", seed=0):
+        later = brian2.NeuronGroup(1, "dv/dt = 1/second : 1", method="euler")
+        brian2.run(1 * brian2.ms)
+    assert earlier.v[0] == 0.0
+    assert later.v[0] == pytest.approx(1e-3)
+
+
+def test_a_process_holds_its_slot_and_others_take_the_next():
+    code = "from biosim.cache import cache_folder; print(cache_folder('test').name)"
+    held = cache.cache_folder("test")
+    assert held == cache.cache_folder("test")
+    assert in_new_process(code) != held.name
+
+
+def test_a_released_slot_is_claimed_again(tmp_path):
+    code = "from biosim.cache import cache_folder; print(cache_folder('test'))"
+    first, second = (in_new_process(code, XDG_CACHE_HOME=str(tmp_path)) for _ in range(2))
+    assert first == second == str(tmp_path / "twinspike" / "brian2-test" / "slot-0")
+
+
+def test_without_locks_the_cache_is_a_fresh_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "fcntl", None)
+    folder = cache._claim(tmp_path / "never made", os.getpid())
+    assert folder.is_dir()
+    assert not (tmp_path / "never made").exists()
+
+
+def test_without_a_compiler_auto_means_numpy(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler -O3")
+    assert not has_compiler()
+    assert resolve_target("auto") == "numpy"
+
+
+def test_unknown_targets_are_refused():
+    with pytest.raises(ValueError, match=r"weave.*auto, cython, numpy"), session(target="weave"):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
+def test_cython_and_numpy_agree_and_print_nothing(capfd):
+    import brian2
+
+    voltages = {}
+    for target in ("cython", "numpy"):
+        with session(target=target, seed=0, dt_s=1e-4):
+            group = brian2.NeuronGroup(2, "dv/dt = (i - v)/(7*ms) : 1", method="exact", name="leak")
+            brian2.Network(group).run(3 * brian2.ms, namespace={"i": 2.0})
+            voltages[target] = np.array(group.v)
+    np.testing.assert_allclose(voltages["cython"], voltages["numpy"], rtol=1e-12)
+    assert capfd.readouterr() == ("", "")

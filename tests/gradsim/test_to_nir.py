@@ -1,0 +1,122 @@
+import math
+
+import nir
+import numpy as np
+import pytest
+import torch
+
+from gradsim.network import NetworkConfig, SpikingNetwork
+from gradsim.neurons import LIFParameters
+from gradsim.surrogate import Surrogate, triangle
+from gradsim.to_nir import from_bytes, from_nir, to_bytes, to_nir
+
+VARIANTS = [
+    {},
+    {"hidden": (7, 6), "recurrent": True},
+    {
+        "neuron": LIFParameters(
+            tau_mem_s=23e-3,
+            tau_syn_s=7e-3,
+            dt_s=0.5e-3,
+            gain="one_minus_beta",
+            threshold=0.1,
+            reset="subtract",
+            detach_reset=False,
+            surrogate=triangle(0.4, 2.0),
+        )
+    },
+]
+
+
+def network(dtype=torch.float32, **settings):
+    config = NetworkConfig(**({"n_in": 5, "hidden": (8,), "n_out": 3} | settings))
+    scaled = SpikingNetwork(config, torch.Generator().manual_seed(1)).to(dtype)
+    with torch.no_grad():
+        for weight in scaled.parameters():
+            weight *= 3
+    return scaled
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("settings", VARIANTS, ids=["default", "deep recurrent", "other neurons"])
+def test_a_network_read_from_its_file_gives_equal_outputs_bit_by_bit(settings, dtype):
+    original = network(dtype, **settings)
+    read = from_bytes(to_bytes(original))
+    x = (torch.rand(30, 4, 5, generator=torch.Generator().manual_seed(2)) < 0.3).to(dtype)
+    expected, found = original(x), read(x)
+    assert read.config.neuron == original.config.neuron
+    assert torch.equal(found.readout, expected.readout)
+    assert all(map(torch.equal, found.spikes, expected.spikes))
+    assert expected.spikes[-1].sum() > 0
+
+
+def test_the_graph_says_in_continuous_time_what_the_network_does_in_steps():
+    graph = to_nir(network())
+    lif, readout = graph.nodes["lif_0"], graph.nodes["readout"]
+    assert isinstance(lif, nir.CubaLIF)
+    assert isinstance(readout, nir.CubaLI)
+    assert np.allclose(lif.tau_mem, 10e-3)
+    assert np.array_equal(lif.w_in, lif.tau_syn)  # a Dirac pulse makes I jump by the weight
+    assert np.allclose(lif.r, 1 / (1 - math.exp(-0.1)))  # current held for dt adds 1 to v
+    assert graph.nodes["linear_0"].weight.shape == (8, 5)
+    assert set(graph.edges) == {
+        ("input", "linear_0"),
+        ("linear_0", "lif_0"),
+        ("lif_0", "linear_readout"),
+        ("linear_readout", "readout"),
+        ("readout", "output"),
+    }
+
+
+def test_the_conventions_survive_the_file(tmp_path):
+    path = tmp_path / "network.nir"
+    path.write_bytes(to_bytes(network()))
+    metadata = nir.read(path).metadata
+    surrogate = metadata.pop("surrogate")
+    assert metadata == {
+        "dt_s": 1e-3,
+        "time_unit": "s",
+        "step_order": "spytorch",
+        "reset": "zero",
+        "gain": "one",
+        "threshold_strict": True,
+        "input_delay_steps": 1,
+        "recurrent_delay_steps": 2,
+        "reset_hold_steps": 1,
+        "detach_reset": True,
+    }
+    assert surrogate == '{"name": "superspike", "parameters": [100.0]}'
+
+
+def damage_node(name, key, value):
+    def change(graph):
+        getattr(graph.nodes[name], key)[0] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda graph: graph.metadata.clear(), "lacks 'surrogate'"),
+        (lambda graph: graph.metadata.update(step_order="norse"), "step_order must be 'spytorch'"),
+        (lambda graph: graph.metadata.update(time_unit="ms"), "time_unit must be 's'"),
+        (lambda graph: graph.metadata.update(dt_s=2e-3), "node lif_0: r cannot be"),
+        (damage_node("lif_0", "v_leak", -0.5), "node lif_0: v_leak"),
+        (damage_node("lif_0", "tau_mem", 11e-3), "node lif_0: tau_mem"),
+        (damage_node("readout", "w_in", 1.0), "node readout: w_in"),
+        (lambda graph: graph.nodes.pop("linear_readout"), "lacks 'linear_readout'"),
+        (lambda graph: graph.edges.append(("linear_0", "lif_0x")), "edges at fault"),
+    ],
+)
+def test_a_graph_that_this_network_cannot_be_is_refused(change, message):
+    graph = to_nir(network())
+    change(graph)
+    with pytest.raises(ValueError, match=message):
+        from_nir(graph)
+
+
+def test_a_surrogate_without_a_name_cannot_be_read_back():
+    own = network(neuron=LIFParameters(surrogate=Surrogate("own", torch.ones_like)))
+    with pytest.raises(ValueError, match="'own'"):
+        from_bytes(to_bytes(own))

@@ -1,0 +1,135 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from gradsim import TrainingError
+from gradsim.to_nir import from_bytes
+from gradsim.training import predict
+from study.data import digits, randman
+from study.data.samples import Images
+from study.learners.surrogate import SurrogateConfig, SurrogateLearner, encode, preset
+from study.trial import no_progress
+
+TINY = SurrogateConfig(hidden=20, n_steps=50, epochs=2, learning_rate=5e-3)
+
+
+def fitted(config, dataset, seed=0, n_train=None):
+    learner = SurrogateLearner(config)
+    train = dataset.train.take(np.arange(len(dataset.train))[:n_train])
+    learner.fit(train, dataset.validation, np.random.default_rng(seed), no_progress)
+    return learner
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits.load(None)
+
+
+@pytest.fixture(scope="module")
+def learner(data):
+    return fitted(TINY, data, n_train=400)
+
+
+@pytest.fixture(scope="module")
+def evaluation(learner, data):
+    return learner.evaluate(data.test, np.random.default_rng(0))
+
+
+def test_it_learns_digits_well_above_chance_within_two_epochs(evaluation, data):
+    assert evaluation.accuracy > 0.4
+    assert evaluation.accuracy == np.mean(evaluation.predictions == data.test.labels)
+
+
+def test_spikes_and_operations_are_counted_one_by_one(learner, evaluation, data):
+    events = encode(data.test, TINY)
+    hidden = predict(learner.network, events).spikes[0]
+    assert evaluation.spikes_per_sample["input"] == (data.test.pixels > 0.2).sum() / len(data.test)
+    assert evaluation.spikes_per_sample["hidden"] == pytest.approx(hidden.sum() / len(data.test))
+    expected = (len(events.unit) * 20 + hidden.sum() * 10) / len(data.test)
+    assert evaluation.synops_per_sample == pytest.approx(expected)
+    assert evaluation.neuron_updates_per_sample == 50 * (20 + 10)
+    assert evaluation.macs_per_sample == 0
+    assert evaluation.inference_ms_per_sample > 0
+    assert "median over batches" in evaluation.inference_method
+
+
+def test_weights_that_are_zero_cost_nothing(data):
+    learner = fitted(TINY, data, n_train=100)
+    with torch.no_grad():
+        learner.network.hidden[0].weight[:10] = 0
+    evaluation = learner.evaluate(data.test, np.random.default_rng(0))
+    hidden = evaluation.spikes_per_sample["hidden"]
+    inputs = evaluation.spikes_per_sample["input"]
+    assert evaluation.synops_per_sample == pytest.approx(inputs * 10 + hidden * 10)
+
+
+def test_the_kept_network_predicts_what_the_learner_predicts(learner, evaluation, data):
+    network = from_bytes(learner.artefacts().files["network.nir"])
+    again = predict(network, encode(data.test, TINY), 64)
+    assert np.array_equal(again.classes, evaluation.predictions)
+
+
+def test_artefacts_hold_the_history_and_example_spikes(learner, data):
+    artefacts = learner.artefacts()
+    arrays = artefacts.arrays
+    for name in ("loss", "train_accuracy", "validation_accuracy", "hidden_spikes"):
+        assert arrays[name].shape == (2,)
+    assert arrays["example_labels"].tolist() == data.validation.labels[:3].tolist()
+    assert arrays["example_input_offsets"][-1] == (data.validation.pixels[:3] > 0.2).sum()
+    assert arrays["example_hidden_unit"].max() < 20
+    assert artefacts.metrics["best_epoch"] in (1, 2)
+    json.dumps(artefacts.metrics)
+
+
+def test_the_same_seed_gives_the_same_predictions(evaluation, learner, data):
+    again = fitted(TINY, data, n_train=400).evaluate(data.test, np.random.default_rng(0))
+    other = fitted(TINY, data, 1, n_train=400).evaluate(data.test, np.random.default_rng(0))
+    assert np.array_equal(again.predictions, evaluation.predictions)
+    assert not np.array_equal(other.predictions, evaluation.predictions)
+
+
+def test_black_images_are_silent_and_all_alike(learner):
+    black = Images(np.zeros((8, 8, 8), np.float32), np.arange(8))
+    evaluation = learner.evaluate(black, np.random.default_rng(0))
+    assert evaluation.spikes_per_sample == {"input": 0.0, "hidden": 0.0}
+    assert len(set(evaluation.predictions.tolist())) == 1
+
+
+def test_a_configuration_is_json_and_refuses_what_makes_no_sense():
+    config = preset("quick", "digits")
+    assert SurrogateConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
+    for wrong in ({"hidden": 0}, {"slope": -1.0}, {"l2": -1e-3}, {"latency_threshold": 1.0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            dataclasses.replace(config, **wrong)
+
+
+def test_a_loss_that_is_not_a_number_fails_the_trial(data):
+    with pytest.raises(TrainingError, match="nan"):
+        fitted(dataclasses.replace(TINY, weight_scale=float("inf")), data, n_train=100)
+
+
+def test_recurrent_networks_count_their_own_synapses(data):
+    learner = fitted(dataclasses.replace(TINY, recurrent=True, epochs=1), data, n_train=100)
+    evaluation = learner.evaluate(data.test, np.random.default_rng(0))
+    layers = evaluation.spikes_per_sample
+    expected = layers["input"] * 20 + layers["hidden"] * (20 + 10)
+    assert evaluation.synops_per_sample == pytest.approx(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dataset", "low", "high"),
+    [
+        (lambda: digits.load(None), 0.93, 1.0),
+        (randman.generate, 0.9, 1.0),
+        (lambda: randman.generate(shuffle_times=True), 0.0, 0.16),
+    ],
+    ids=["digits", "randman", "randman-shuffled"],
+)
+def test_quick_settings_reach_their_accuracy_and_chance_when_times_are_shuffled(dataset, low, high):
+    data = dataset()
+    learner = fitted(preset("quick", data.name), data)
+    assert low <= learner.evaluate(data.test, np.random.default_rng(0)).accuracy <= high
