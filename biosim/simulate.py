@@ -107,7 +107,7 @@ def _group(model: NeuronModel, current: np.ndarray, dt_s: float) -> Any:
     unit, namespace = model.current_unit, dict(model.parameters)
     equation = f"I : {unit} (constant)"
     if current.ndim == 2:
-        equation = f"I = stimulus(t, i) * {unit} : {unit}"
+        equation = f"I = stimulus(t, i) * {unit} : {unit} (constant over dt)"
         namespace["stimulus"] = brian2.TimedArray(current, dt=dt_s * brian2.second, name="stimulus")
     refractory: Any = model.refractory
     if isinstance(refractory, float):

@@ -98,11 +98,12 @@ class _Sweep:
             lost: list[Trial] = []
             for future in finished:
                 trial, slot = self.in_flight.pop(future)
-                try:
+                problem = future.exception()
+                if problem is None:
                     self._keep(trial, future.result(), slot)
-                except BrokenExecutor:
+                elif isinstance(problem, BrokenExecutor):
                     lost.append(trial)
-                except Exception as problem:
+                else:  # a cluster's own failures; a trial's are part of its result
                     self._fail(trial, describe(problem), slot)
             if lost:
                 self._recover(lost)

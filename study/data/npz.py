@@ -73,9 +73,9 @@ def kind(ref: DatasetRef) -> str:
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         # Object arrays would run code when read.
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise UserError(
             f"data file {path} is damaged or not an .npz of plain arrays "
             f"({type(error).__name__}: {error})"

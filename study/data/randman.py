@@ -12,8 +12,8 @@ from study.data.splits import stratified_split
 N_CLASSES = 10
 N_UNITS = 20
 N_PER_CLASS = 200
-ALPHA = 1.0
-N_MODES = 1000
+ALPHA = 1.5  # smoothness of the curves
+N_MODES = 100  # amplitudes beyond are below 1e-3
 DURATION_S = 0.1
 SEED = 20210325  # the data belong to no trial: every seed of a learner sees the same ones
 

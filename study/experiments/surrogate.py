@@ -1,4 +1,4 @@
-"""Surrogate gradients: does the network learn, with how many spikes, and from their times?"""
+"""Surrogate gradients: whether the network learns, with how many spikes, and from their times."""
 
 from __future__ import annotations
 

@@ -52,6 +52,11 @@ class Report:
         Versions, processor, data checksums, code version: nested mappings of plain values.
     notes
         What a reader should know first, such as a fallback that made the run slower.
+
+    Raises
+    ------
+    ValueError
+        If ``created`` has no time zone.
     """
 
     title: str
@@ -67,6 +72,10 @@ class Report:
     trial_rows: Sequence[Sequence[Cell]] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.created.tzinfo is None:
+            raise ValueError("the time of a report needs a time zone, such as datetime.now(UTC)")
 
     @property
     def figures(self) -> tuple[Figure, ...]:

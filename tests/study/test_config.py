@@ -83,7 +83,7 @@ def test_a_setting_that_nothing_has_is_refused_with_the_nearest_name() -> None:
     check_used([Setting(None, "rate", ("1",))], configs)
     with pytest.raises(UserError, match="Did you mean 'rate'"):
         check_used([Setting(None, "rat", ("1",))], configs)
-    with pytest.raises(UserError, match="owner of a setting 'exampel'.*'example'"):
+    with pytest.raises(UserError, match=r"owner of a setting 'exampel'.*'example'"):
         check_used([Setting("exampel", "rate", ("1",))], configs)
 
 

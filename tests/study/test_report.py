@@ -298,6 +298,11 @@ def test_the_pdf_keeps_the_first_columns_of_an_unknown_trial_table(report: Repor
     assert trials["rows"] == [list(names[:10])]
 
 
+def test_a_time_without_zone_is_refused():
+    with pytest.raises(ValueError, match="time zone"):
+        Report("t", "", "", "", datetime(2026, 1, 1))
+
+
 def record(seed: int, slope: int = 10) -> Record:
     trial = Trial("m:f", "surrogate", None, {"slope": slope}, seed)
     return Record(trial, "done", {}, None, {}, Path())

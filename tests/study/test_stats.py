@@ -36,7 +36,7 @@ def test_limits_stay_in_bounds() -> None:
 
 def test_pairing_removes_what_both_share() -> None:
     shared = np.array([0.0, 5.0, 9.0])
-    difference = paired_difference((shared + [1.0, 1.1, 0.9]).tolist(), shared.tolist())
+    difference = paired_difference((shared + np.array([1.0, 1.1, 0.9])).tolist(), shared.tolist())
     assert difference.mean == pytest.approx(1.0)
     assert difference.high - difference.low < 0.6
     with pytest.raises(ValueError, match="differ in number"):

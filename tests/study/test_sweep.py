@@ -114,7 +114,7 @@ def test_a_killed_worker_loses_no_other_trial(store: Store, workers: Workers) ->
     others = [trial(store, seed, seconds=0.05) for seed in range(3, 9)]
     run([always, once, *others], store, workers)
     states = {one.seed: store.get(one).status for one in [once, always, *others]}
-    assert states == {1: "done", 2: "failed"} | {seed: "done" for seed in range(3, 9)}
+    assert states == {1: "done", 2: "failed"} | dict.fromkeys(range(3, 9), "done")
     error = store.get(always).error
     assert error["type"] == "WorkerDied"
 
@@ -125,7 +125,7 @@ def test_an_unwritable_store_is_told_in_a_sentence(store: Store, workers: Worker
 
     monkeypatch.setattr(store, "put_done", full)
     with pytest.raises(UserError, match="No space left on device"):
-        print([r.error for r in run([trial(store, 1)], store, workers)])
+        run([trial(store, 1)], store, workers)
 
 
 def test_workers_restart_with_fresh_processes() -> None:

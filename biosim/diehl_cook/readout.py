@@ -1,0 +1,62 @@
+"""Classes from spike counts (Diehl & Cook 2015, section 2.7)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def assign_labels(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the class of each neuron: the one to whose samples it responds most on average.
+
+    Parameters
+    ----------
+    counts
+        ``[N, n_exc]`` spikes of each neuron for each training sample.
+    labels
+        ``[N]`` classes, 0..n_classes-1.
+    n_classes
+        Number of classes; one without samples is assigned to no neuron.
+
+    Returns
+    -------
+    np.ndarray
+        ``[n_exc]`` int64; -1 for neurons that never fired.
+
+    Raises
+    ------
+    ValueError
+        If counts and labels differ in length or a label is out of range.
+    """
+    if len(counts) != len(labels):
+        raise ValueError(f"{len(counts)} responses but {len(labels)} labels")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < n_classes:
+        raise ValueError(f"labels must lie in 0..{n_classes - 1}")
+    total = np.zeros((n_classes, counts.shape[1]))
+    np.add.at(total, labels, counts)
+    mean = total / np.maximum(np.bincount(labels, minlength=n_classes), 1)[:, None]
+    return np.where(mean.max(axis=0) > 0, mean.argmax(axis=0), -1)
+
+
+def classify(counts: np.ndarray, assignments: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the class whose neurons fired most on average, for each sample.
+
+    A sample without spikes gets the first class that has neurons; ties go to the lower class.
+
+    Parameters
+    ----------
+    counts
+        ``[N, n_exc]`` spikes.
+    assignments
+        ``[n_exc]`` class of each neuron, -1 for none; from `assign_labels`.
+    n_classes
+        Number of classes.
+
+    Returns
+    -------
+    np.ndarray
+        ``[N]`` int64.
+    """
+    member = assignments[:, None] == np.arange(n_classes)
+    size = member.sum(axis=0)
+    mean = np.where(size > 0, counts @ member / np.maximum(size, 1), -1.0)
+    return mean.argmax(axis=1)

@@ -1,0 +1,143 @@
+"""Every number of the network of Diehl & Cook (2015), in SI units.
+
+P. U. Diehl, M. Cook: Unsupervised learning of digit recognition using
+spike-timing-dependent plasticity. Front. Comput. Neurosci. 9:99, doi:10.3389/fncom.2015.00099.
+Where paper and published code (github.com/peter-u-diehl/stdp-mnist) differ, the code is followed.
+
+Deviations from the published code:
+
+- a sample is shown at most ``max_presentations`` times; there is no limit in the code;
+- the state of the frozen network starts at rest for every sample, where the code carries over
+  what 150 ms of silence leave;
+- theta keeps decaying during the whole training phase as in the code, but is constant in the
+  frozen network for the code's reason: no spike changes it;
+- inhibitory neurons have no inhibitory conductance, as nothing inhibits them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from biosim.stimuli import whole_steps
+
+
+@dataclass(frozen=True)
+class Population:
+    """Constants of one kind of neuron (paper section 2.1; values from the code).
+
+    Parameters
+    ----------
+    tau_mem_s
+        Membrane time constant, seconds.
+    rest_v, reset_v, threshold_v
+        Resting, reset and threshold potential, volts.
+    excitatory_v, inhibitory_v
+        Reversal potentials of the two conductances, volts.
+    refractory_s
+        For how long a spike holds the membrane at its reset value, seconds.
+    """
+
+    tau_mem_s: float
+    rest_v: float
+    reset_v: float
+    threshold_v: float
+    excitatory_v: float
+    inhibitory_v: float
+    refractory_s: float
+
+
+EXCITATORY = Population(100e-3, -65e-3, -65e-3, -52e-3, 0.0, -100e-3, 5e-3)
+INHIBITORY = Population(10e-3, -60e-3, -45e-3, -40e-3, 0.0, -85e-3, 2e-3)
+
+
+@dataclass(frozen=True)
+class DiehlCook:
+    """The network, its stimulus and its learning rule.
+
+    Parameters
+    ----------
+    n_exc
+        Excitatory neurons, and as many inhibitory ones (paper: 100 to 6400).
+    dt_s
+        Time step of the forward Euler integration, seconds (code).
+    present_s, rest_s
+        A presentation and the silence after it, seconds (paper, section 2.6).
+    max_rate_hz
+        Poisson rate of a pixel of 1, hertz (paper, section 2.5: 255 / 4).
+    extra_rate_hz
+        What is added to ``max_rate_hz`` when a sample is shown again (paper: 32; code: 31.875).
+    min_spikes
+        A sample with fewer excitatory spikes is shown again (paper, section 2.6).
+    max_presentations
+        A sample is left after so many presentations (ours).
+    weight_sum
+        To this the input weights of each neuron are scaled before each presentation (code).
+    initial_weight
+        Input weights start at ``initial_weight * (U(0, 1) + 0.01)`` (code).
+    max_weight
+        Bound of the input weights (paper: w_max).
+    max_delay_s
+        Delays of input spikes are uniform from 0 to this, seconds (code; not in the paper).
+    weight_exc_inh, weight_inh_exc
+        From a neuron to its inhibitory partner, from that to all other neurons (code).
+    tau_exc_s, tau_inh_s
+        Decay of the excitatory and inhibitory conductance, seconds (paper, section 2.1).
+    theta_start_v, theta_offset_v
+        The threshold is ``threshold_v + theta - theta_offset_v``; volts (code).
+    theta_plus_v, tau_theta_s
+        Increment of theta at each own spike, volts, and its decay, seconds (code).
+    lockout_s
+        For how long a neuron cannot fire again, besides the refractory period, seconds (code:
+        its ``timer`` runs at a tenth of real time up to 5 ms).
+    rate_pre, rate_post
+        Learning rates at input and at own spikes (code: nu_ee_pre, nu_ee_post).
+    tau_pre_s, tau_post_s, tau_post_slow_s
+        Time constants of the three traces, seconds (code: tc_pre_ee, tc_post_1_ee, tc_post_2_ee).
+    start_below_rest_v
+        Membranes start training so far below rest, volts (code).
+    excitatory, inhibitory
+        Neurons.
+    """
+
+    n_exc: int = 100
+    dt_s: float = 0.5e-3
+    present_s: float = 0.35
+    rest_s: float = 0.15
+    max_rate_hz: float = 63.75
+    extra_rate_hz: float = 32.0
+    min_spikes: int = 5
+    max_presentations: int = 10
+    weight_sum: float = 78.0
+    initial_weight: float = 0.3
+    max_weight: float = 1.0
+    max_delay_s: float = 10e-3
+    weight_exc_inh: float = 10.4
+    weight_inh_exc: float = 17.0
+    tau_exc_s: float = 1e-3
+    tau_inh_s: float = 2e-3
+    theta_start_v: float = 20e-3
+    theta_offset_v: float = 20e-3
+    theta_plus_v: float = 0.05e-3
+    tau_theta_s: float = 1e4
+    lockout_s: float = 50e-3
+    rate_pre: float = 1e-4
+    rate_post: float = 1e-2
+    tau_pre_s: float = 20e-3
+    tau_post_s: float = 20e-3
+    tau_post_slow_s: float = 40e-3
+    start_below_rest_v: float = 40e-3
+    excitatory: Population = EXCITATORY
+    inhibitory: Population = INHIBITORY
+
+    def __post_init__(self) -> None:
+        for name in ("n_exc", "max_presentations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("dt_s", "present_s", "rest_s", "weight_sum", "initial_weight", "max_weight"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        for name in ("lockout_s", "max_delay_s", "rate_pre", "rate_post", "theta_plus_v"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
+        for name in ("present_s", "rest_s"):
+            whole_steps(getattr(self, name), self.dt_s)
