@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+
 from biosim.backend import session
 
 Scheme = Literal["held", "exact"]

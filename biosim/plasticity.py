@@ -69,7 +69,8 @@ def printed_window(rule: PairSTDP, delta_t_s: np.ndarray) -> np.ndarray:
 
     With r = t_pre - t_post it reads A exp(-r / tau) in both branches: the absolute value and
     the negative amplitude of depression are lost, so that potentiation grows with distance and
-    depression becomes potentiation. Y.-S. Choi, Phys. High Technol. 28 (2019), doi:10.3938/PhiT.28.014.
+    depression becomes potentiation. Y.-S. Choi, Phys. High Technol. 28 (2019),
+    doi:10.3938/PhiT.28.014.
     """
     tau_s = np.where(delta_t_s >= 0, rule.tau_plus_s, rule.tau_minus_s)
     return rule.a_plus * np.exp(delta_t_s / tau_s)

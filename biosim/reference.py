@@ -134,7 +134,8 @@ def _solve(
             atol=tolerance,
         )
         inside = (time_ms >= now) & (time_ms <= piece.t[-1])
-        values[inside] = piece.sol(time_ms[inside]).T
+        if inside.any():
+            values[inside] = piece.sol(time_ms[inside]).T
         spikes.extend(piece.t_events[0])
         now, state = piece.t[-1], piece.y[:, -1]
         if reset is not None and piece.status == 1:

@@ -62,9 +62,10 @@ class LIF(nn.Module):
         currents = linear(x, self.weight)
         state = zero_state(currents[0]) if state is None else state
         recorded = []
-        for feed_forward in currents.unbind(0):
-            own = 0 if self.recurrent is None else linear(state.spikes, self.recurrent)
-            spikes, state = lif_step(feed_forward + own, state, self.neuron)
+        for current in currents.unbind(0):
+            if self.recurrent is not None:
+                current = current + linear(state.spikes, self.recurrent)
+            spikes, state = lif_step(current, state, self.neuron)
             recorded.append(spikes)
         return torch.stack(recorded), state
 

@@ -163,6 +163,7 @@ def train(
     for epoch in range(config.epochs):
         learned = _learn(network, training, config, optimiser, rng)
         checked = _validate(network, validation, config.batch_size)
+        _require_finite(checked[1], config)
         rows.append(_Epoch(*learned, *checked))
         if epoch == 0 or rows[-1].rank > rows[best].rank:
             best, best_weights = epoch, copy.deepcopy(network.state_dict())
@@ -229,11 +230,7 @@ def _learn(
         labels = torch.as_tensor(training.labels[index], device=recording.readout.device)
         loss = max_over_time_nll(recording.readout, labels)
         loss = loss + sum(config.penalty(layer) for layer in recording.spikes)
-        if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f"the loss became {loss.item()} after {start} samples of an epoch; a lower "
-                f"learning rate than {config.learning_rate:g} or weaker penalties may help"
-            )
+        _require_finite(loss.item(), config)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -241,6 +238,14 @@ def _learn(
         right += int((max_over_time(recording.readout).argmax(dim=1) == labels).sum())
         spikes += [layer.sum().item() for layer in recording.spikes]
     return loss_sum / n_samples, right / n_samples, spikes / n_samples
+
+
+def _require_finite(loss: float, config: TrainingConfig) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss became {loss}; a lower learning rate than {config.learning_rate:g} or "
+            "weaker penalties may help"
+        )
 
 
 def _validate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ class Cost:
         Wall-clock seconds.
     peak_memory_mb
         Peak resident memory above what the process held when the block began, in MB; None where
-        the system cannot say (only Linux can reset the peak).
+        the system cannot say (only Linux with glibc can reset the peak).
     """
 
     seconds: float = 0.0
@@ -41,6 +43,12 @@ def measured() -> Iterator[Cost]:
 
 
 def _reset_peak_kb() -> int | None:
+    gc.collect()
+    try:
+        # Memory that an earlier trial freed but the allocator kept would hide what this one needs.
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):
+        return None
     try:
         Path("/proc/self/clear_refs").write_text("5")
         return _status_kb("VmRSS")

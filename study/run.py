@@ -79,8 +79,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _trial_options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
+def _trial_options() -> _Parser:
+    options = _Parser(add_help=False)
     add = options.add_argument
     add(
         "--profile",

@@ -40,8 +40,9 @@ def trials_table(experiments: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
     rows = [_row(record, "+".join(users[key])) for key, record in records.items()]
     table = pd.DataFrame(rows)
     leading = table.reindex(columns=list(LEADING))
-    settings = sorted(column for column in table if column.startswith("config."))
-    others = [column for column in table if column not in {*LEADING, *settings}]
+    columns = [str(column) for column in table]
+    settings = sorted(column for column in columns if column.startswith("config."))
+    others = [column for column in columns if column not in {*LEADING, *settings}]
     return pd.concat([leading, table[others], table[settings]], axis=1)
 
 

@@ -41,13 +41,14 @@ def run_discrete(network: SpikingNetwork, events: SpikeEvents, dt_s: float) -> D
     import torch
     from torch.nn.functional import linear
 
-    from gradsim import raster
+    from gradsim import LIF, raster
     from gradsim.neurons import lif_step, zero_state
 
     x = raster(events, dtype=torch.float64)
     trains, margins = [], []
     with torch.no_grad():
         for layer in network.double().hidden:
+            assert isinstance(layer, LIF)
             currents = linear(x, layer.weight)
             state, spikes, margin = zero_state(currents[0]), [], []
             for current in currents.unbind(0):

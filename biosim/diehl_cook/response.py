@@ -9,6 +9,7 @@ the same as those of one network that sees one sample at a time.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import brian2
@@ -24,18 +25,22 @@ from biosim.stimuli import whole_steps
 
 @dataclass(frozen=True)
 class Response:
-    """Spike counts of the last presentation of each sample.
+    """How the frozen network answered.
 
     Parameters
     ----------
     counts
-        ``[N, n_exc]`` spikes of the excitatory neurons.
-    input_spikes, inhibitory_spikes
-        ``[N]`` spikes of all inputs and of all inhibitory neurons.
+        ``[N, n_exc]`` spikes of the excitatory neurons in the last presentation of each sample:
+        what classes are read from.
+    input_spikes
+        ``[N, n_in]`` spikes of each input in all presentations of a sample.
+    excitatory_spikes, inhibitory_spikes
+        ``[N]`` spikes of the populations in all presentations of a sample.
     presentations
         ``[N]`` how often each sample was shown until ``min_spikes`` came.
     batch_seconds
-        Wall time of each batch of ``copies`` samples, in the order simulated.
+        Wall time of each batch of ``copies`` samples, in the order simulated; the last batch of
+        a pass may be smaller.
     copies
         Samples side by side.
     engine
@@ -44,6 +49,7 @@ class Response:
 
     counts: np.ndarray
     input_spikes: np.ndarray
+    excitatory_spikes: np.ndarray
     inhibitory_spikes: np.ndarray
     presentations: np.ndarray
     batch_seconds: np.ndarray
@@ -92,26 +98,37 @@ def respond(
         raise ValueError(f"{images.shape[1]} pixels for {len(trained.weights)} inputs")
     rng = np.random.default_rng(seed)
     counts = np.zeros((len(images), spec.n_exc), dtype=np.int64)
-    input_spikes, inhibitory, shown = np.zeros((3, len(images)), dtype=np.int64)
+    input_spikes = np.zeros(images.shape, dtype=np.int32)
+    excitatory, inhibitory, shown = np.zeros((3, len(images)), dtype=np.int64)
     seconds = []
-    pending = np.arange(len(images))
     with session(target=target, seed=0, dt_s=spec.dt_s) as engine:
         network = FrozenNetwork(spec, trained, copies)
-        for repeat in range(spec.max_presentations):
-            rate_hz = spec.max_rate_hz + repeat * spec.extra_rate_hz
-            for batch in np.split(pending, range(copies, len(pending), copies)):
-                started = time.perf_counter()
-                spikes = [poisson_spikes(spec, rate_hz * image, rng) for image in images[batch]]
-                counts[batch], inhibitory[batch] = network.run(spikes)
-                input_spikes[batch] = [len(step) for step, _ in spikes]
-                seconds.append(time.perf_counter() - started)
-                if len(batch):
-                    progress((batch[-1] + 1) / len(images), f"presentation {repeat + 1}")
-            shown[pending] += 1
-            pending = pending[counts[pending].sum(axis=1) < spec.min_spikes]
-            if not len(pending):
-                break
-    return Response(counts, input_spikes, inhibitory, shown, np.array(seconds), copies, engine)
+        for samples, rate_hz in _presentations(spec, counts, copies):
+            started = time.perf_counter()
+            spikes = [poisson_spikes(spec, rate_hz * image, rng) for image in images[samples]]
+            counts[samples], inhibitory_now = network.run(spikes)
+            seconds.append(time.perf_counter() - started)
+            input_spikes[samples] += [
+                np.bincount(unit, minlength=len(trained.weights)) for _, unit in spikes
+            ]
+            excitatory[samples] += counts[samples].sum(axis=1)
+            inhibitory[samples] += inhibitory_now
+            shown[samples] += 1
+            progress(np.count_nonzero(shown) / len(images), f"{len(samples)} samples")
+    return Response(
+        counts, input_spikes, excitatory, inhibitory, shown, np.array(seconds), copies, engine
+    )
+
+
+def _presentations(
+    spec: DiehlCook, counts: np.ndarray, copies: int
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield batches of samples and the rate of their brightest pixel, as ``counts`` get filled."""
+    pending = np.arange(len(counts))
+    for repeat in range(spec.max_presentations):
+        for first in range(0, len(pending), copies):
+            yield pending[first : first + copies], spec.max_rate_hz + repeat * spec.extra_rate_hz
+        pending = pending[counts[pending].sum(axis=1) < spec.min_spikes]
 
 
 def poisson_spikes(

@@ -36,8 +36,8 @@ arrival = t
 w = clip(w - rate_pre * exp((last_spike_post - t) / tau_post), 0, w_max)
 """
 _ON_SPIKE = """
-w = clip(w + rate_post * exp((arrival - t) / tau_pre)
-           * exp((last_spike_post - t) / tau_post_slow), 0, w_max)
+gain = rate_post * exp((arrival - t) / tau_pre + (last_spike_post - t) / tau_post_slow)
+w = clip(w + gain, 0, w_max)
 """
 
 
@@ -192,12 +192,10 @@ class _Show:
     shown: int = 0
 
     def __post_init__(self) -> None:
-        present, rest = (
-            whole_steps(time_s, self.spec.dt_s)
-            for time_s in (self.spec.present_s, self.spec.rest_s)
-        )
+        spec = self.spec
+        present, rest = (whole_steps(time_s, spec.dt_s) for time_s in (spec.present_s, spec.rest_s))
         tick = math.gcd(present, rest)
-        self.tick_s = tick * self.spec.dt_s
+        self.tick_s = tick * spec.dt_s
         self.ticks_shown, self.period = present // tick, (present + rest) // tick
 
     def tick(self) -> None:

@@ -14,7 +14,6 @@ du/dt = a * (b * v - u) : volt / second
 """
 
 
-
 @dataclass(frozen=True)
 class Izhikevich:
     """Two variables and four numbers, in the units of the paper.

@@ -54,4 +54,4 @@ def load(name: str) -> Experiment:
     found = [module.name for module in pkgutil.iter_modules(__path__)]
     if name not in found:
         raise unknown("experiment", name, found)
-    return importlib.import_module(f"{__name__}.{name}")  # type: ignore[return-value]
+    return importlib.import_module(f"{__name__}.{name}")

@@ -203,9 +203,9 @@ def _spike_finding(name: str, groups: Sequence[list[Record]]) -> list[str]:
         return []
     frugal = min(spiking, key=lambda learner: spiking[learner][0])
     lavish = max(spiking, key=lambda learner: spiking[learner][0])
-    spikes = spiking[lavish][0] / max(spiking[frugal][0], 1e-9)
-    synops = spiking[lavish][1] / max(spiking[frugal][1], 1e-9)
+    more_spikes = spiking[lavish][0] / max(spiking[frugal][0], 1e-9)
+    more_synops = spiking[lavish][1] / max(spiking[frugal][1], 1e-9)
     return [
-        f"On {name}, {lavish} uses {spikes:,.1f} times as many spikes and {synops:,.1f} times as "
-        f"many synaptic operations per sample as {frugal}."
+        f"On {name}, {lavish} uses {more_spikes:,.1f} times as many spikes and "
+        f"{more_synops:,.1f} times as many synaptic operations per sample as {frugal}."
     ]

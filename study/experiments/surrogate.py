@@ -30,7 +30,7 @@ def trials(request: Request) -> list[Trial]:
 def section(records: list[Record]) -> Section:
     """Return learning curves, a raster and what each data set cost."""
     groups = replicates(records)
-    figures = [_curves(groups), *(_raster(group[0]) for group in _with_examples(groups)[:1])]
+    figures = [_curves(groups), _raster(groups[0][0])] if groups else []
     return Section(
         name="surrogate",
         title=TITLE,
@@ -47,7 +47,7 @@ def section(records: list[Record]) -> Section:
             "j) S_j (t)",
             "(partial S) / (partial U) arrow.l h(U - theta), quad h(x) = 1 / (1 + k abs(x))^2",
         ),
-        figures=tuple(figures) if groups else (),
+        figures=tuple(figures),
         tables=(_table(groups),) if groups else (),
         findings=tuple(_findings(groups)),
         caveats=(
@@ -140,8 +140,8 @@ def _curves(groups: Sequence[list[Record]]) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=(7.2, 2.8), layout="constrained")
-    axes = drawing.subplots(1, max(len(groups), 1), sharey=True, squeeze=False)[0]
-    for ax, group in zip(axes, groups, strict=False):
+    axes = drawing.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+    for ax, group in zip(axes, groups, strict=True):
         histories = [record.arrays for record in group]
         for key, style in (("train_accuracy", "--"), ("validation_accuracy", "-")):
             _band(ax, [history[key] for history in histories], style, key.split("_")[0])
@@ -154,7 +154,7 @@ def _curves(groups: Sequence[list[Record]]) -> Figure:
         "surrogate-learning",
         drawing,
         "Learning curves: mean over seeds and its 95 % interval; the dotted line is chance. "
-        "The network learns spike times, and nothing that carries over where they are shuffled.",
+        "Where training rises and validation stays at chance, samples are learned by heart.",
         "Accuracy against epoch, one panel a data set, training dashed and validation solid, "
         "with bands, and a dotted line at chance.",
         basis([record for group in groups for record in group], interval=INTERVAL),
@@ -168,10 +168,6 @@ def _band(ax: Axes, curves: Sequence[np.ndarray], style: str, label: str) -> Non
     epochs = np.arange(1, n_epochs + 1)
     (line,) = ax.plot(epochs, mean, style, label=label)
     ax.fill_between(epochs, low, high, color=line.get_color(), alpha=0.2, lw=0)
-
-
-def _with_examples(groups: Sequence[list[Record]]) -> list[list[Record]]:
-    return [group for group in groups if "example_hidden_step" in group[0].arrays]
 
 
 def _raster(record: Record) -> Figure:

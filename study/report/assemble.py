@@ -63,7 +63,7 @@ def _report(
         "on the same data",
         command=source["command"],
         profile=request.profile,
-        created=datetime.now().astimezone(),
+        created=datetime.now().astimezone().replace(microsecond=0),
         summary=summary.table(unique),
         summary_figure=summary.figure(unique),
         sections=tuple(sections),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import nir
 import numpy as np
@@ -147,7 +148,7 @@ def graph(metadata=METADATA, edges=(), **nodes) -> nir.NIRGraph:
     } | nodes
     names = list(parts)
     return nir.NIRGraph(
-        parts, [*zip(names, names[1:], strict=False), *edges], metadata=metadata, type_check=False
+        parts, [*itertools.pairwise(names), *edges], metadata=metadata, type_check=False
     )
 
 

@@ -123,7 +123,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, **image_arrays())
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(UserError, match="damaged|not a readable"):
+    with pytest.raises(UserError, match="damaged"):
         data.load(npz.reference(path), DataAccess())
 
 

@@ -9,9 +9,11 @@ from gradsim import TrainingError
 from gradsim.to_nir import from_bytes
 from gradsim.training import predict
 from study.data import digits, randman
+from study.data.reference import DatasetRef
 from study.data.samples import Images
+from study.experiments import surrogate as experiment
 from study.learners.surrogate import SurrogateConfig, SurrogateLearner, encode, preset
-from study.trial import no_progress
+from study.trial import Record, Trial, no_progress
 
 TINY = SurrogateConfig(hidden=20, n_steps=50, epochs=2, learning_rate=5e-3)
 
@@ -117,6 +119,43 @@ def test_recurrent_networks_count_their_own_synapses(data):
     layers = evaluation.spikes_per_sample
     expected = layers["input"] * 20 + layers["hidden"] * (20 + 10)
     assert evaluation.synops_per_sample == pytest.approx(expected)
+
+
+def record(folder, dataset, seed, accuracy, arrays):
+    trial = Trial("x:y", "surrogate", DatasetRef(dataset), dataclasses.asdict(TINY), seed)
+    np.savez(folder / f"{trial.id}.npz", **arrays)
+    names = "train_seconds synops_per_sample spikes_input_per_sample spikes_hidden_per_sample"
+    metrics = dict.fromkeys(names.split(), 7.0) | dict.fromkeys(("best_epoch", "epochs_run"), 2)
+    metrics |= {"test_accuracy": accuracy, "validation_accuracy": 0.5}
+    return Record(trial, "done", metrics | {"n_classes": 10, "n_test": 400}, None, {}, folder)
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "verdict"), [(0.11, "brings accuracy to chance"), (0.4, "does not bring")]
+)
+def test_the_section_says_whether_shuffled_times_leave_anything(
+    tmp_path, learner, shuffled, verdict
+):
+    arrays = learner.artefacts().arrays
+    records = [
+        record(tmp_path, dataset, seed, accuracy, arrays)
+        for dataset, accuracy in (("randman", 0.93), ("randman-shuffled", shuffled))
+        for seed in range(3)
+    ]
+    section = experiment.section(records)
+    assert verdict in section.findings[-1]
+    assert "93.0 %" in section.findings[-1]
+    assert [row[0] for row in section.tables[0].rows] == ["randman", "randman-shuffled"]
+    names = {figure.name for figure in section.figures}
+    assert names == {"surrogate-learning", "surrogate-raster-randman"}
+    for figure in section.figures:
+        figure.drawing.canvas.draw()
+        assert all(ax.get_xlabel() for ax in figure.drawing.axes[-1:])
+
+
+def test_the_section_of_nothing_is_empty_and_says_so():
+    section = experiment.section([])
+    assert (section.figures, section.tables, section.findings) == ((), (), ())
 
 
 @pytest.mark.slow

@@ -1,0 +1,255 @@
+"""The window of spike-timing-dependent plasticity, measured and as printed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from study.report.basis import basis
+from study.report.section import Figure, Section, Table
+from study.request import Request
+from study.trial import Context, Outcome, Record, Trial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLE = "Plasticity of spike pairs"
+ORDER = 20
+NAME = "pair-stdp"
+BLUE, VERMILION = "#0072B2", "#D55E00"
+EQUATIONS = (
+    "W(s) = cases(A_+ e^(-s slash tau_+) &"
+    ' "for" s = t_"post" - t_"pre" > 0, -A_- e^(s slash tau_-) & "for" s < 0)',
+    'x <- x + 1, quad w <- w - A_- y quad "on a presynaptic spike"; quad '
+    'y <- y + 1, quad w <- w + A_+ x quad "on a postsynaptic one"',
+    "tau_+ (dif x)/(dif t) = -x, quad tau_- (dif y)/(dif t) = -y",
+)
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    """Settings of the pair rule.
+
+    Parameters
+    ----------
+    a_plus, a_minus, tau_plus_s, tau_minus_s
+        The rule; see `biosim.plasticity.PairSTDP`.
+    reach_s, spacing_s
+        The window is measured from ``-reach_s`` to ``reach_s``, without 0.
+    shown_s
+        Distance of the spikes of the two pairs whose weights are drawn over time.
+    dt_s
+        Time step; the spacing is a multiple of it.
+    target
+        Engine of Brian2.
+    """
+
+    a_plus: float = 0.005
+    a_minus: float = 0.00525
+    tau_plus_s: float = 15e-3
+    tau_minus_s: float = 20e-3
+    reach_s: float = 60e-3
+    spacing_s: float = 2e-3
+    shown_s: float = 10e-3
+    dt_s: float = 1e-4
+    target: Literal["auto", "cython", "numpy"] = "numpy"
+
+    def __post_init__(self) -> None:
+        if self.spacing_s <= 0 or self.reach_s < self.spacing_s:
+            raise ValueError("spacing_s must be positive and at most reach_s")
+
+
+def trials(request: Request) -> list[Trial]:
+    """Return one trial, or one for each setting that the user gave."""
+    return [
+        Trial(f"{__name__}:run_pairs", NAME, None, dataclasses.asdict(config), seed=0)
+        for config in request.configure(PairConfig(), NAME)
+    ]
+
+
+def run_pairs(trial: Trial, context: Context) -> Outcome:
+    """Return the measured window beside the formula and the misprint, and two weight traces."""
+    from biosim.plasticity import PairSTDP, printed_window, simulate_pairs, window
+
+    config = PairConfig(**trial.config)
+    rule = PairSTDP(config.a_plus, config.a_minus, config.tau_plus_s, config.tau_minus_s)
+    count = int(np.floor(config.reach_s / config.spacing_s * (1 + 1e-9)))
+    steps = np.arange(-count, count + 1)
+    delta_t_s = steps[steps != 0] * config.spacing_s
+    measured = simulate_pairs(rule, delta_t_s, dt_s=config.dt_s, target=config.target)
+    context.progress(0.5, "weights over time")
+    shown = simulate_pairs(
+        rule,
+        np.array([config.shown_s, -config.shown_s]),
+        dt_s=config.dt_s,
+        margin_s=config.shown_s,
+        target=config.target,
+    )
+    change, expected = measured.weight[-1], window(rule, delta_t_s)
+    printed = printed_window(rule, delta_t_s)
+    return Outcome(
+        {
+            "engine": measured.target,
+            "n_pairs": len(delta_t_s),
+            "max_relative_error": _largest_relative(change, expected),
+            "max_relative_error_potentiation": _largest_relative(
+                change[delta_t_s > 0], expected[delta_t_s > 0]
+            ),
+            "max_relative_error_depression": _largest_relative(
+                change[delta_t_s < 0], expected[delta_t_s < 0]
+            ),
+            "printed_relative_error": _largest_relative(printed, expected),
+            "printed_at_reach": float(printed[-1]),
+            "formula_at_reach": float(expected[-1]),
+        },
+        {
+            "delta_t_s": delta_t_s,
+            "measured": change,
+            "formula": expected,
+            "printed": printed,
+            "time_s": shown.time_s,
+            "weight": shown.weight,
+        },
+    )
+
+
+def _largest_relative(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found / expected - 1).max())
+
+
+def section(records: list[Record]) -> Section:
+    """Return window, residual and weight traces of the first record, and all errors."""
+    return Section(
+        name="plasticity",
+        title=TITLE,
+        question="Does the plasticity rule in Brian2 change weights as its formula says, and could "
+        "a misprinted formula pass for it?",
+        method="Each synapse sees one presynaptic and one postsynaptic spike at a given distance; "
+        "all distances run side by side. The rule keeps a trace for each side, advanced exactly "
+        "from spike to spike, and counts every pair. The change of weight is compared with the "
+        "formula and with equation 1 as a review prints it, which lacks the absolute value in the "
+        "exponent and the negative amplitude.",
+        equations=EQUATIONS,
+        figures=(_window_figure(records[0]), _weights_figure(records[0])),
+        tables=(_errors(records),),
+        findings=_findings(records[0]),
+        caveats=(
+            "One pair a synapse: what triplets, bursts and high rates do to a weight is not shown.",
+            "Spikes in one and the same time step are left out: their order is a convention.",
+        ),
+        deviations=(
+            "The review's equation 1 (Y.-S. Choi, Phys. High Technol. 28 (2019), "
+            "doi:10.3938/PhiT.28.014) is not used as printed: its exponent takes the absolute "
+            "value of the time difference, and depression its own negative amplitude.",
+        ),
+    )
+
+
+def _findings(record: Record) -> tuple[str, ...]:
+    metrics, reach_ms = record.metrics, record.trial.config["reach_s"] * 1e3
+    return (
+        f"The weight changes of {metrics['n_pairs']} pairs equal the formula to "
+        f"{metrics['max_relative_error']:.1e} (relative).",
+        f"The printed formula is wrong by up to {metrics['printed_relative_error']:.3g} times the "
+        f"true value: it gives {metrics['printed_at_reach']:.3g} at the longest distance measured "
+        f"(at most {reach_ms:g} ms) in place of {metrics['formula_at_reach']:.3g}.",
+    )
+
+
+def _errors(records: Sequence[Record]) -> Table:
+    rows = tuple(
+        (
+            *(f"{record.trial.config[key]:g}" for key in ("a_plus", "a_minus")),
+            *(f"{record.trial.config[key] * 1e3:g}" for key in ("tau_plus_s", "tau_minus_s")),
+            f"Brian2 {record.metrics['engine']}",
+            f"{record.metrics['n_pairs']}",
+            *(
+                f"{record.metrics[key]:.1e}"
+                for key in (
+                    "max_relative_error_potentiation",
+                    "max_relative_error_depression",
+                    "printed_relative_error",
+                )
+            ),
+        )
+        for record in records
+    )
+    columns = (
+        "A₊", "A₋", "τ₊ / ms", "τ₋ / ms", "engine", "pairs", "potentiation: largest error",
+        "depression: largest error", "printed formula: largest error",
+    )  # fmt: skip
+    return Table("Largest relative errors against the formula.", columns, rows, basis(records))
+
+
+def _window_figure(record: Record) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    arrays = record.arrays
+    drawing = Drawing(figsize=(7.2, 3.0), layout="constrained")
+    window, residual = drawing.subplots(1, 2)
+    delta_ms, expected = arrays["delta_t_s"] * 1e3, arrays["formula"]
+    for side in (delta_ms < 0, delta_ms > 0):
+        first = side[0]
+        window.plot(delta_ms[side], expected[side], "k-", lw=1, label="formula" if first else None)
+        window.plot(
+            delta_ms[side], arrays["printed"][side], ":", color=VERMILION, lw=1.4,
+            label="as printed" if first else None,
+        )  # fmt: skip
+    window.plot(delta_ms, arrays["measured"], "o", ms=3.5, color=BLUE, label="Brian2")
+    # The misprint grows without bound; the window would vanish beside it.
+    limit = 2.2 * np.abs(expected).max()
+    window.set_ylim(-limit / 1.6, limit)
+    _label(window, r"$t_\mathrm{post} - t_\mathrm{pre}$ / ms", "change of weight")
+    residual.axhline(0, color="0.7", lw=0.8)
+    residual.plot(delta_ms, arrays["measured"] - expected, "o", ms=3.5, color=BLUE, label="Brian2")
+    _label(residual, r"$t_\mathrm{post} - t_\mathrm{pre}$ / ms", "measured − formula")
+    return Figure(
+        "plasticity-window",
+        drawing,
+        "Left: change of weight by one pair of spikes, as measured, by the formula, and as a "
+        "review prints it (cut off above). Right: what remains between measurement and formula.",
+        "Left, potentiation that decays to the right of zero and depression that decays to the "
+        "left; measured points lie on the formula, the printed formula grows to the right and is "
+        "positive on the left. Right, residuals of the size of rounding.",
+        basis([record], n=f"{record.metrics['n_pairs']} pairs"),
+    )
+
+
+def _weights_figure(record: Record) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    arrays, shown_ms = record.arrays, record.trial.config["shown_s"] * 1e3
+    drawing = Drawing(figsize=(7.2, 2.4), layout="constrained")
+    ax = drawing.subplots()
+    for weight, label, colour in zip(
+        arrays["weight"].T,
+        (f"post {shown_ms:g} ms after pre", f"post {shown_ms:g} ms before pre"),
+        (BLUE, VERMILION),
+        strict=True,
+    ):
+        ax.plot(arrays["time_s"] * 1e3, weight, drawstyle="steps-post", color=colour, label=label)
+    _label(ax, "time / ms", "weight − initial weight")
+    return Figure(
+        "plasticity-weights",
+        drawing,
+        "The weights of two synapses over time. Each changes once, with the second spike of its "
+        "pair.",
+        "Two step functions: one weight rises when the postsynaptic spike follows, the other "
+        "falls when the presynaptic spike follows.",
+        basis([record], n="2 pairs"),
+    )
+
+
+def _label(ax: Axes, x: str, y: str) -> None:
+    ax.set_xlabel(x, fontsize=9)
+    ax.set_ylabel(y, fontsize=9)
+    ax.tick_params(labelsize=8)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(
+            fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3,
+            borderpad=0, handlelength=1.4, columnspacing=1.0,
+        )  # fmt: skip

@@ -1,0 +1,264 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biosim.backend import brian2, session
+from biosim.diehl_cook import (
+    DiehlCook,
+    Trained,
+    assign_labels,
+    classify,
+    respond,
+    train,
+)
+from biosim.diehl_cook.network import layers
+from biosim.diehl_cook.response import FrozenNetwork, poisson_spikes
+
+N_IN = 100
+# An eighth of the published inputs, so an eighth of the weight and eight times the rate.
+SMALL = DiehlCook(
+    n_exc=10,
+    present_s=0.1,
+    rest_s=0.05,
+    weight_sum=20.0,
+    max_rate_hz=150.0,
+    rate_post=0.05,
+    theta_plus_v=0.5e-3,
+)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Four bars with noise: each lights a quarter of the inputs."""
+    rng = np.random.default_rng(0)
+    bars = np.kron(np.eye(4), np.ones(N_IN // 4))
+    return np.clip(np.tile(bars, (8, 1)) + 0.05 * rng.random((32, N_IN)), 0, 1)
+
+
+@pytest.fixture(scope="module")
+def trained(images):
+    return train(SMALL, images, np.arange(len(images)), seed=1, target="numpy")
+
+
+def untrained(spec, theta_v=20e-3, seed=0, n_in=N_IN):
+    """Return random weights as they are before learning."""
+    rng = np.random.default_rng(seed)
+    weights = spec.initial_weight * (rng.random((n_in, spec.n_exc)) + 0.01)
+    return Trained(
+        weights=weights * spec.weight_sum / weights.sum(axis=0),
+        theta_v=np.full(spec.n_exc, theta_v),
+        delays_s=spec.max_delay_s * rng.random(weights.shape),
+        spikes=np.zeros(0),
+        presentations=np.zeros(0),
+        theta_mean_v=np.zeros(0),
+        engine="numpy",
+    )
+
+
+def test_input_weights_of_each_neuron_sum_to_the_constant(trained):
+    assert trained.weights.shape == (N_IN, SMALL.n_exc)
+    assert trained.weights.sum(axis=0) == pytest.approx(SMALL.weight_sum, abs=1e-3)
+    assert trained.weights.min() >= 0
+    published = train(DiehlCook(n_exc=2), np.zeros((1, 784)), [0], seed=0, target="numpy")
+    assert published.weights.sum(axis=0) == pytest.approx(78.0, abs=1e-3)
+
+
+def test_theta_grows_by_own_spikes_only(images):
+    spec = dataclasses.replace(SMALL, max_presentations=1)
+    result = train(spec, images, np.arange(4), seed=2, target="numpy")
+    # tau_theta is 10,000 s: within a second the decay is below a hundredth of one increment.
+    increments = (result.theta_v - spec.theta_start_v) / spec.theta_plus_v
+    decay = 0.65 / spec.tau_theta_s * result.theta_v / spec.theta_plus_v
+    assert increments + decay == pytest.approx(np.rint(increments + decay), abs=0.01)
+    assert np.rint(increments + decay).sum() >= result.spikes.sum() > 0
+
+
+def test_without_input_nothing_fires_and_the_sample_is_shown_to_the_limit():
+    spec = dataclasses.replace(SMALL, max_presentations=3)
+    dark = np.zeros((2, N_IN))
+    result = train(spec, dark, [0, 1], seed=0, target="numpy")
+    assert list(result.spikes) == [0, 0]
+    assert list(result.presentations) == [3, 3]
+    assert np.all(result.theta_v < spec.theta_start_v)
+    response = respond(spec, result, dark, seed=0, target="numpy", copies=2)
+    assert not response.counts.any()
+    assert not response.input_spikes.any()
+    assert list(response.presentations) == [3, 3]
+
+
+def test_a_sample_that_evokes_too_few_spikes_is_shown_brighter(images):
+    spec = dataclasses.replace(SMALL, max_rate_hz=20.0, extra_rate_hz=60.0)
+    result = train(spec, images, [0], seed=0, target="numpy")
+    assert 1 < result.presentations[0] < spec.max_presentations
+    assert result.spikes[0] >= spec.min_spikes
+
+
+def test_the_same_seed_learns_the_same_and_another_does_not(images, trained):
+    again, other = (
+        train(SMALL, images, np.arange(4), seed=seed, target="numpy") for seed in (1, 2)
+    )
+    assert again.spikes == pytest.approx(trained.spikes[:4])
+    assert not np.allclose(again.weights, other.weights)
+
+
+def test_learning_changes_the_weights_towards_the_images(images, trained):
+    before = train(
+        dataclasses.replace(SMALL, rate_pre=0.0, rate_post=0.0),
+        images, np.arange(4), seed=1, target="numpy",
+    )  # fmt: skip
+
+    def likeness(weights):
+        bars = images[:4] / np.linalg.norm(images[:4], axis=1, keepdims=True)
+        return (bars @ (weights / np.linalg.norm(weights, axis=0))).max(axis=0).mean()
+
+    assert likeness(trained.weights) > likeness(before.weights) + 0.15
+    assert before.weights == pytest.approx(untrained(SMALL, seed=1).weights)
+
+
+def test_a_potentiated_weight_follows_the_triplet_rule():
+    """One input, one neuron: the weight after every spike against the rule in closed form."""
+    from biosim.diehl_cook.training import _plastic
+
+    spec = dataclasses.replace(DiehlCook(), n_exc=1, max_weight=1e9, lockout_s=0.0)
+    arrivals_s = np.array([0.010, 0.030, 0.045])
+    with session(target="numpy", seed=0, dt_s=spec.dt_s):
+        source = brian2.SpikeGeneratorGroup(1, [0, 0, 0], arrivals_s * brian2.second)
+        net = layers(spec, adapting=True)
+        weight = np.array([[100.0]])
+        synapses = _plastic(spec, source, net.exc, weight, np.zeros((1, 1)))
+        monitor = brian2.SpikeMonitor(net.exc)
+        brian2.Network(source, synapses, monitor, *net.objects()).run(0.06 * brian2.second)
+        fired_s, learned = np.array(monitor.t_), float(synapses.w_[0])
+    assert len(fired_s) >= 2
+    assert learned == pytest.approx(nearest_triplet(spec, 100.0, arrivals_s, fired_s), rel=1e-9)
+    assert learned != pytest.approx(100.0, rel=1e-6)
+
+
+def nearest_triplet(spec, weight, arrivals_s, fired_s):
+    """Return the weight by the rule, spike by spike; an arrival precedes a spike of its step."""
+    last_in = last_out = -np.inf
+    events = sorted([(t, 0) for t in arrivals_s] + [(t, 1) for t in fired_s])
+    for now, own in events:
+        if own:
+            trace = np.exp((last_in - now) / spec.tau_pre_s)
+            weight += spec.rate_post * trace * np.exp((last_out - now) / spec.tau_post_slow_s)
+            last_out = now
+        else:
+            weight -= spec.rate_pre * np.exp((last_out - now) / spec.tau_post_s)
+            last_in = now
+    return weight
+
+
+@pytest.mark.parametrize("lockout_s", [0.0, 50e-3])
+def test_no_neuron_fires_within_the_lock_out(lockout_s):
+    spec = dataclasses.replace(SMALL, lockout_s=lockout_s, weight_inh_exc=0.0)
+    with session(target="numpy", seed=0, dt_s=spec.dt_s):
+        net = layers(spec)
+        drive = brian2.NetworkOperation(lambda: net.exc.g_e_.__setitem__(slice(None), 8.0))
+        monitor = brian2.SpikeMonitor(net.exc)
+        brian2.Network(drive, monitor, *net.objects()).run(0.3 * brian2.second)
+        gaps = np.diff(monitor.spike_trains()[0] / brian2.second)
+    shortest = lockout_s if lockout_s else spec.excitatory.refractory_s
+    assert gaps.min() >= shortest - 1e-9
+    # The control: without the lock-out the same drive makes the neuron fire far more often.
+    assert (gaps.min() < 50e-3) == (lockout_s == 0)
+
+
+def test_copies_side_by_side_count_what_one_network_counts_sample_by_sample(images):
+    """Exactly, given the input spikes; delays are delays of Brian2's synapses on one side."""
+    given_network = untrained(SMALL)
+    rng = np.random.default_rng(3)
+    spikes = [poisson_spikes(SMALL, 150.0 * image, rng) for image in images[:5]]
+    with session(target="numpy", seed=0, dt_s=SMALL.dt_s):
+        batched, inhibitory = FrozenNetwork(SMALL, given_network, copies=5).run(spikes)
+    alone = np.array([count_alone(SMALL, given_network, *sample) for sample in spikes])
+    assert np.array_equal(batched, alone)
+    assert np.array_equal(inhibitory, batched.sum(axis=1))
+    assert batched.sum() > 20
+    undelayed = dataclasses.replace(given_network, delays_s=np.zeros((N_IN, SMALL.n_exc)))
+    with session(target="numpy", seed=0, dt_s=SMALL.dt_s):
+        without_delays, _ = FrozenNetwork(SMALL, undelayed, copies=5).run(spikes)
+    assert not np.array_equal(without_delays, alone)
+
+
+def count_alone(spec, trained, step, unit):
+    """Return the counts of one network whose input arrives through synapses with delays."""
+    with session(target="numpy", seed=0, dt_s=spec.dt_s):
+        net = layers(spec)
+        source = brian2.SpikeGeneratorGroup(N_IN, unit, step * spec.dt_s * brian2.second)
+        synapses = brian2.Synapses(source, net.exc, "w : 1", on_pre="g_e_post += w")
+        synapses.connect()
+        synapses.w = trained.weights.ravel()
+        synapses.delay = trained.delays_s.ravel() * brian2.second
+        brian2.Network(source, synapses, *net.objects()).run(spec.present_s * brian2.second)
+        return np.array(net.exc.count_[:])
+
+
+def test_the_number_of_copies_changes_no_count(images, trained):
+    by_three, by_eight = (
+        respond(SMALL, trained, images[:8], seed=5, target="numpy", copies=copies)
+        for copies in (3, 8)
+    )
+    assert np.array_equal(by_three.counts, by_eight.counts)
+    assert by_three.batch_seconds.size > by_eight.batch_seconds.size
+
+
+def test_inhibition_makes_few_neurons_win_and_without_it_all_respond_alike(images):
+    compete = dataclasses.replace(SMALL, n_exc=30)
+    alike = dataclasses.replace(compete, weight_inh_exc=0.0)
+    start = untrained(compete)
+    won, free = (
+        respond(spec, start, images[:8], seed=0, target="numpy", copies=8).counts
+        for spec in (compete, alike)
+    )
+    assert np.median((won > 0).sum(axis=1)) < 0.5 * compete.n_exc
+    assert np.median((free > 0).sum(axis=1)) == compete.n_exc
+    assert free.std(axis=1).mean() < won.std(axis=1).mean()
+
+
+def test_neurons_get_the_class_they_answer_most_on_average():
+    counts = np.array([[3, 0, 0], [5, 1, 0], [3, 9, 0], [0, 1, 0]])
+    labels = np.array([0, 0, 2, 2])
+    # Neuron 0: 4 against 1.5; neuron 1: 0.5 against 5; neuron 2 never fires.
+    assert list(assign_labels(counts, labels, 3)) == [0, 2, -1]
+    # More samples of a class must not win by their number: 3 of mean 1 against 1 of mean 2.
+    unbalanced = np.array([[1], [1], [1], [2]])
+    assert list(assign_labels(unbalanced, np.array([0, 0, 0, 1]), 2)) == [1]
+
+
+def test_the_class_with_the_highest_mean_count_is_predicted():
+    assignments = np.array([0, 0, 0, 1, -1])
+    counts = np.array([[2, 2, 2, 5, 99], [4, 4, 4, 3, 0], [0, 0, 0, 0, 0]])
+    # In the first row the sum favours class 0 (6 against 5), the mean class 1 (2 against 5).
+    assert list(classify(counts, assignments, 3)) == [1, 0, 0]
+    assert list(classify(np.zeros((1, 2), int), np.array([-1, 2]), 3)) == [2]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_permuting_the_neurons_permutes_their_labels_and_no_prediction(seed, n_classes):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 4, (12, 7))
+    labels = rng.integers(0, n_classes, 12)
+    order = rng.permutation(7)
+    assigned = assign_labels(counts, labels, n_classes)
+    assert np.array_equal(assign_labels(counts[:, order], labels, n_classes), assigned[order])
+    predicted = classify(counts[:, order], assigned[order], n_classes)
+    assert np.array_equal(predicted, classify(counts, assigned, n_classes))
+
+
+def test_mistakes_are_named(images, trained):
+    with pytest.raises(ValueError, match="intensities"):
+        train(SMALL, 255 * images, [0], seed=0, target="numpy")
+    with pytest.raises(ValueError, match="order"):
+        train(SMALL, images, [len(images)], seed=0, target="numpy")
+    with pytest.raises(ValueError, match="50 pixels for 100 inputs"):
+        respond(SMALL, trained, images[:, :50], seed=0)
+    with pytest.raises(ValueError, match="n_exc"):
+        DiehlCook(n_exc=0)
+    with pytest.raises(ValueError, match="multiple"):
+        DiehlCook(present_s=0.3502)
+    with pytest.raises(ValueError, match="labels"):
+        assign_labels(np.zeros((2, 3)), np.array([0, 5]), 3)

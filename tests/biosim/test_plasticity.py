@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biosim.plasticity import PairSTDP, measure_window, printed_window, simulate_pairs, window
+
+# Four different numbers, so that no two of them can be swapped unnoticed.
+RULE = PairSTDP(a_plus=0.005, a_minus=0.007, tau_plus_s=17e-3, tau_minus_s=34e-3)
+DELTA_S = np.array([-50, -20, -3, -1, 1, 3, 20, 50]) * 1e-3
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return measure_window(RULE, DELTA_S, target="numpy")
+
+
+def test_the_measured_window_equals_the_formula(measured):
+    np.testing.assert_allclose(measured, window(RULE, DELTA_S), rtol=1e-6)
+
+
+def test_the_printed_formula_fails_the_same_check(measured):
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(measured, printed_window(RULE, DELTA_S), rtol=1e-6)
+    late = DELTA_S > 0
+    assert (np.diff(printed_window(RULE, DELTA_S)[late]) > 0).all()
+    assert (printed_window(RULE, DELTA_S)[~late] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "swapped",
+    [
+        PairSTDP(0.007, 0.005, 17e-3, 34e-3),
+        PairSTDP(0.005, 0.007, 34e-3, 17e-3),
+    ],
+)
+def test_swapped_parameters_fail_too(measured, swapped):
+    assert np.abs(measured / window(swapped, DELTA_S) - 1).max() > 0.1
+
+
+def test_exchanging_pre_and_post_changes_the_sign(measured):
+    assert (np.sign(measured) == np.sign(DELTA_S)).all()
+
+
+def test_permuting_pairs_permutes_the_weights(measured):
+    order = np.random.default_rng(0).permutation(len(DELTA_S))
+    again = measure_window(RULE, DELTA_S[order], target="numpy")
+    np.testing.assert_array_equal(again, measured[order])
+
+
+def test_a_weight_changes_once_when_the_second_spike_comes():
+    recording = simulate_pairs(RULE, np.array([5e-3, -5e-3]), dt_s=1e-3, target="numpy")
+    jumps = np.diff(recording.weight, axis=0)
+    assert (np.count_nonzero(jumps, axis=0) == 1).all()
+    later, earlier = (recording.time_s[np.flatnonzero(jumps[:, k])[0]] for k in (0, 1))
+    # The common presynaptic spike is the second of the pair where s is negative.
+    assert later - earlier == pytest.approx(5e-3)
+
+
+@given(st.integers(1, 200), st.integers(1, 200))
+def test_the_window_falls_with_distance(near, further):
+    delta_s = np.array([near, near + further]) * 1e-4
+    assert np.diff(window(RULE, delta_s))[0] < 0
+    assert np.diff(window(RULE, -delta_s))[0] > 0
+
+
+def test_pairs_that_the_grid_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="multiple"):
+        measure_window(RULE, np.array([1.05e-3]), target="numpy")
+    with pytest.raises(ValueError, match="must not hold 0"):
+        measure_window(RULE, np.array([0.0]), target="numpy")
+
+
+def test_amplitudes_must_be_positive():
+    with pytest.raises(ValueError, match="must be positive"):
+        PairSTDP(a_minus=-0.005)

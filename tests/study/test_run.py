@@ -1,0 +1,165 @@
+"""The command line: what it prints, what it refuses and with which status; runs end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.run import main
+
+SMALL = ["compare", "--learner", "linear", "--seeds", "2", "--jobs", "1"]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that must be refused: status 2, at most three lines, no traceback."""
+    assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert "Traceback" not in printed
+    assert len(printed.splitlines()) <= 3
+    return printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["al"], "Did you mean 'all'"),
+        ([], "COMMAND"),
+        (["compare", "--learner", "surogate"], "Did you mean 'surrogate'"),
+        (["compare", "--dataset", "digit"], "Did you mean 'digits'"),
+        (["compare", "--dataset", "none.npz"], "does not exist"),
+        (["compare", "--set", "hiden=3"], "Did you mean 'hidden'"),
+        (["compare", "--set", "hidden=many"], "a whole number"),
+        (["compare", "--set", "hidden"], "KEY=VALUE"),
+        (["compare", "--set", "mlp.hidden=0"], "must be at least 1"),
+        (["compare", "--seeds", "0"], "at least 1"),
+        (["compare", "--profile", "fast"], "quick"),
+        (["compare", "--profil", "quick", "extra"], "extra"),
+        (["unsupervised", "--learner", "mlp"], "nothing to run"),
+        (["data", "fetch", "minst"], "Did you mean 'mnist'"),
+        (["status", "--out", "nowhere"], "nothing was run in nowhere"),
+    ],
+)
+def test_mistakes_are_told_in_a_line_or_two(capsys, tmp_path, monkeypatch, arguments, told) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told in refused(capsys, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_data_set_is_told_before_anything_runs(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    printed = refused(capsys, *SMALL, "--dataset", "mnist", "--offline", "--out", str(tmp_path))
+    assert "--offline" in printed
+    assert not list((tmp_path / "trials").glob("*.json"))
+
+
+def test_a_damaged_file_of_ones_own_is_told(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    path.write_bytes(b"PK no zip at all")
+    assert "mine.npz" in refused(capsys, *SMALL, "--dataset", str(path), "--out", str(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_told(capsys, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "cannot write to" in refused(capsys, *SMALL, "--out", str(tmp_path / "out"))
+
+
+def test_a_folder_that_cannot_be_made_is_told(capsys, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot write to" in refused(capsys, *SMALL, "--out", str(tmp_path / "file" / "out"))
+
+
+def test_a_dry_run_lists_numbered_trials_and_runs_none(capsys, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["compare", "--learner", "mlp", "--seeds", "2", "--set", "hidden=5,6"]
+    assert main([*arguments, "--dry-run", "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["#1", "#2", "#3", "#4"]
+    assert "hidden=6" in lines[-1]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("what", ["experiments", "datasets", "learners"])
+def test_names_are_listed(capsys, what: str) -> None:
+    assert main(["list", what]) == 0
+    expected = {"experiments": "bridge", "datasets": "randman", "learners": "diehl-cook"}
+    assert expected[what] in capsys.readouterr().out
+
+
+def test_embedded_data_are_whole(capsys) -> None:
+    assert main(["data", "verify", "digits", "randman"]) == 0
+    assert capsys.readouterr().out.count("whole") == 2
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "study.run", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_run_leaves_a_report_and_running_again_repeats_nothing(tmp_path: Path) -> None:
+    arguments = [*SMALL, "--out", str(tmp_path)]
+    first = run(*arguments)
+    assert first.returncode == 0, first.stderr
+    for name in ("report.html", "report.pdf", "trials.csv", "provenance.json"):
+        assert (tmp_path / name).stat().st_size > 0
+    trials = pd.read_csv(tmp_path / "trials.csv")
+    assert trials["seed"].tolist() == [0, 1]
+    assert (trials["test_accuracy"] > 0.9).all()
+    assert "config.inverse_penalties" in trials
+    provenance = json.loads((tmp_path / "provenance.json").read_text())
+    assert provenance["code_version"]
+    assert provenance["data"]["digits"]["sha256"]
+
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").iterdir()}
+    again = run(*arguments)
+    assert "every trial is done" in again.stderr
+    assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").iterdir()}
+
+    status = run("status", "--out", str(tmp_path))
+    assert status.returncode == 0
+    assert "2 done, 0 failed, 0 missing" in status.stdout
+    next((tmp_path / "trials").glob("*.json")).unlink()
+    assert "1 missing" in run("status", "--out", str(tmp_path)).stdout
+
+
+def test_a_failed_trial_gives_status_one_and_stands_in_the_report(tmp_path: Path) -> None:
+    # A learning rate beyond all bounds makes the loss NaN.
+    done = run(
+        "compare", "--learner", "surrogate", "linear", "--seeds", "1", "--out", str(tmp_path),
+        "--set", "surrogate.learning_rate=1e37", "surrogate.epochs=2",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert "TrainingError" in page
+    trials = pd.read_csv(tmp_path / "trials.csv").set_index("learner")
+    assert trials["status"].to_dict() == {"surrogate": "failed", "linear": "done"}
+
+
+def test_ones_own_events_are_learned_and_unfit_learners_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 2
+    counts = np.full(90, 3)
+    path = tmp_path / "own <b>.npz"
+    np.savez(
+        path, time_s=np.repeat(0.1 + 0.5 * labels, 3) + rng.uniform(0, 0.1, 270),
+        unit=np.tile(np.arange(3), 90), offsets=np.concatenate([[0], np.cumsum(counts)]),
+        labels=labels, n_units=3, duration_s=1.0,
+    )  # fmt: skip
+    out = tmp_path / "out"
+    done = run("compare", "--dataset", str(path), "--learner", "linear", "diehl-cook",
+               "--seeds", "1", "--out", str(out))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(out / "trials.csv")["test_accuracy"].tolist() == [1.0]
+    page = (out / "report.html").read_text()
+    assert "diehl-cook takes no events" in page
+    assert "own <b>" not in page
