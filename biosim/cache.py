@@ -13,16 +13,18 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_held: list[IO[str]] = []  # a lock lives as long as its open file
+# A lock lives as long as its open file.
+_held = ExitStack()
+atexit.register(_held.close)
 
 
 def cache_folder(version: str) -> Path:
@@ -70,7 +72,7 @@ def _lock(slot: Path) -> bool:
     except OSError:
         file.close()
         raise
-    _held.append(file)
+    _held.enter_context(file)
     return True
 
 

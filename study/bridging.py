@@ -31,16 +31,21 @@ class BridgeConfig:
         Brian2's steps per step of the trained network, for the way to continuous time.
     tolerances_steps
         How far apart spikes may lie and still agree, in steps of the trained network.
+    max_samples
+        At most so many test samples are run, the first ones.
     """
 
     refinements: tuple[int, ...] = (1, 2, 5, 10, 20)
     tolerances_steps: tuple[float, ...] = (0.0, 1.0, 2.0, 5.0)
+    max_samples: int = 1000
 
     def __post_init__(self) -> None:
         if not self.refinements or min(self.refinements) < 1:
             raise ValueError("refinements must be whole numbers of at least 1")
         if not self.tolerances_steps or min(self.tolerances_steps) < 0:
             raise ValueError("tolerances_steps must not be negative")
+        if self.max_samples < 1:
+            raise ValueError("max_samples must be at least 1")
 
 
 def run(trial: Trial, context: Context) -> Outcome:
@@ -53,7 +58,8 @@ def run(trial: Trial, context: Context) -> Outcome:
 
     assert trial.dataset is not None
     config = BridgeConfig(**trial.config)
-    test = data.load(trial.dataset, context.data).test
+    whole = data.load(trial.dataset, context.data).test
+    test = whole.take(np.arange(min(len(whole), config.max_samples)))
     events = encode(test, SurrogateConfig(**trial.needs[0].config))
     graph = nir.read(io.BytesIO(context.needs[0].files["network.nir"]))
     chain = read_chain(graph)

@@ -18,6 +18,7 @@ Config = TypeVar("Config")
 
 SEEDS = {"quick": 3, "standard": 5, "thesis": 3}
 PROFILES = tuple(SEEDS)
+REAL_IMAGES = ("mnist", "fashion-mnist")  # in place of the embedded digits, in larger profiles
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,12 @@ class Request:
         names
             Learners; those that the user excluded are left out.
         own_datasets
-            Data sets of the experiment, used unless the user gave others.
+            Data sets of the experiment, used unless the user gave others. In profiles other than
+            ``quick`` real images take the place of ``digits``.
         """
-        datasets = self.datasets or tuple(DatasetRef(name) for name in own_datasets)
+        datasets = self.datasets or tuple(
+            DatasetRef(name) for own in own_datasets for name in self._sized(own)
+        )
         return [
             trial
             for name in names
@@ -72,6 +76,9 @@ class Request:
             if data.kind(dataset) in LEARNERS[name].accepts
             for trial in self._replicates(name, dataset)
         ]
+
+    def _sized(self, dataset: str) -> tuple[str, ...]:
+        return REAL_IMAGES if dataset == "digits" and self.profile != "quick" else (dataset,)
 
     def _replicates(self, name: str, dataset: DatasetRef) -> list[Trial]:
         entry = LEARNERS[name]

@@ -80,12 +80,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _trial_options() -> _Parser:
+    from study.request import PROFILES
+
     options = _Parser(add_help=False)
     add = options.add_argument
     add(
         "--profile",
         default="quick",
-        choices=("quick", "standard", "thesis"),
+        choices=PROFILES,
         help="how large each experiment is (default: quick)",
     )
     add("--out", type=Path, metavar="DIR", help="folder of the report (default: reports/PROFILE)")

@@ -205,7 +205,7 @@ def _window_figure(record: Record) -> Figure:
     window.set_ylim(-limit / 1.6, limit)
     _label(window, r"$t_\mathrm{post} - t_\mathrm{pre}$ / ms", "change of weight")
     residual.axhline(0, color="0.7", lw=0.8)
-    residual.plot(delta_ms, arrays["measured"] - expected, "o", ms=3.5, color=BLUE, label="Brian2")
+    residual.plot(delta_ms, arrays["measured"] - expected, "o", ms=3.5, color=BLUE)
     _label(residual, r"$t_\mathrm{post} - t_\mathrm{pre}$ / ms", "measured − formula")
     return Figure(
         "plasticity-window",

@@ -88,14 +88,10 @@ def _failure(record: Record) -> FailedTrial:
 
 def _notes(records: Sequence[Record], request: Request) -> list[str]:
     notes = request.unfit()
-    engines = sorted(
-        {str(record.metrics["engine"]) for record in records if "engine" in record.metrics}
-    )
-    if any("no compiler" in engine for engine in engines):
-        notes.append(
-            "No C++ compiler was found: Brian2 ran on its numpy target, which is slower. "
-            "Results are of the same model."
-        )
+    told = {
+        record.metrics["engine_note"] for record in records if record.metrics.get("engine_note")
+    }
+    notes += [f"{str(note)[:1].upper()}{str(note)[1:]}." for note in sorted(told)]
     versions = {record.provenance.get("code_version") for record in records if record.done}
     if len(versions) > 1:
         notes.append(

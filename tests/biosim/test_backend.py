@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -92,14 +93,13 @@ def test_a_magic_run_in_a_session_ignores_objects_from_before():
 
 @pytest.mark.skipif(cache.fcntl is None, reason="no file locks on this platform")
 def test_processes_hold_different_slots_and_a_released_one_is_claimed_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "_held", held := [])
+    monkeypatch.setattr(cache, "_held", held := ExitStack())
     first, same, second = (cache._claim(tmp_path, pid) for pid in (-1, -1, -2))
     assert first == same == tmp_path / "slot-0"
     assert second == tmp_path / "slot-1"
-    for file in held:
-        file.close()
+    held.close()
     assert cache._claim(tmp_path, -3) == first
-    held[-1].close()
+    held.close()
 
 
 def test_the_cache_lies_where_the_platform_says(tmp_path, monkeypatch):

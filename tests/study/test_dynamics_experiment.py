@@ -55,7 +55,7 @@ def test_errors_are_of_the_size_that_the_step_allows(records):
     lif, axon, cells = (record.metrics for record in records)
     assert lif["max_trace_error_v"] < 1e-12
     assert lif["rheobase"] <= lif["firing_current"]
-    assert axon["n_spikes"] == axon["reference_spikes"] == 1
+    assert axon["n_spikes"] == axon["reference_spikes"] == 2
     assert axon["max_trace_error_v"] < 2e-5
     assert 0 < axon["max_spike_error_s"] <= 2.5e-5
     coarse, fine = cells["FS.max_spike_error_s"]

@@ -1,0 +1,129 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from study.data import digits
+from study.data.samples import Events, Images
+from study.learners.diehl_cook import (
+    SIDE,
+    DiehlCookConfig,
+    DiehlCookLearner,
+    inputs,
+    preset,
+    resized,
+)
+from study.trial import no_progress
+
+TINY = DiehlCookConfig(
+    n_exc=12, presentations=4, label_samples=6, present_s=0.1, rest_s=0.05, copies=6
+)
+
+
+@pytest.fixture
+def interpreted(monkeypatch):
+    """A machine without a compiler."""
+    monkeypatch.setattr("biosim.backend.has_compiler", lambda: False)
+
+
+@pytest.fixture
+def data():
+    return digits.load(None)
+
+
+@pytest.fixture
+def learner(interpreted, data):
+    learner = DiehlCookLearner(TINY)
+    learner.fit(data.train, data.validation, np.random.default_rng(0), no_progress)
+    return learner
+
+
+def test_an_evaluation_counts_every_spike_and_operation(learner, data):
+    few = data.test.take(np.arange(8))
+    found = learner.evaluate(few, np.random.default_rng(1))
+    spikes = found.spikes_per_sample
+    assert set(spikes) == {"input", "excitatory", "inhibitory"}
+    # Every input has a weight to each of 12 neurons, every winner inhibits 11 others.
+    expected = 12 * spikes["input"] + spikes["excitatory"] + 11 * spikes["inhibitory"]
+    assert np.all(learner.artefacts().arrays["weights"] > 0)
+    assert found.synops_per_sample == pytest.approx(expected)
+    rate = TINY.max_rate_hz * inputs(few).sum(axis=1).mean()
+    assert spikes["input"] == pytest.approx(TINY.present_s * rate, rel=0.1)
+    assert found.neuron_updates_per_sample == pytest.approx(24 * TINY.present_s / TINY.dt_s)
+    assert found.accuracy == np.mean(found.predictions == few.labels)
+    assert found.inference_ms_per_sample > 0
+    assert "copies" in found.inference_method
+    assert "numpy" in found.inference_method
+
+
+def test_the_same_seeds_give_the_same_predictions(learner, data):
+    few = data.test.take(np.arange(4))
+    first, again = (learner.evaluate(few, np.random.default_rng(1)) for _ in range(2))
+    assert np.array_equal(first.predictions, again.predictions)
+
+
+def test_artefacts_hold_what_figures_need_and_say_that_no_compiler_was_found(learner):
+    artefacts = learner.artefacts()
+    assert artefacts.arrays["weights"].shape == (SIDE * SIDE, TINY.n_exc)
+    assert artefacts.arrays["theta_v"].shape == (TINY.n_exc,)
+    assert artefacts.arrays["assignments"].shape == (TINY.n_exc,)
+    for name in ("spikes", "presentations", "theta_v"):
+        assert artefacts.arrays[f"history_{name}"].shape == (TINY.presentations,)
+    assert artefacts.metrics["engine"] == "brian2 numpy"
+    assert "no C++ compiler" in artefacts.metrics["engine_note"]
+    json.dumps(artefacts.metrics)
+
+
+def test_test_labels_and_validation_samples_have_no_influence(interpreted, data):
+    def weights_and_labels(validation):
+        learner = DiehlCookLearner(TINY)
+        learner.fit(data.train, validation, np.random.default_rng(0), no_progress)
+        arrays = learner.artefacts().arrays
+        return arrays["weights"], arrays["assignments"]
+
+    other = Images(1 - data.validation.pixels, data.validation.labels[::-1])
+    for first, second in zip(
+        weights_and_labels(data.validation), weights_and_labels(other), strict=True
+    ):
+        assert np.array_equal(first, second)
+
+
+def test_events_are_refused_with_a_sentence(data):
+    events = Events(np.zeros(1), np.zeros(1, int), np.array([0, 1]), np.zeros(1, int), 5, 0.1)
+    with pytest.raises(ValueError, match="images only"):
+        DiehlCookLearner(TINY).fit(events, events, np.random.default_rng(0), no_progress)
+
+
+def test_resizing_keeps_the_mean_and_images_of_the_right_size(data):
+    large = resized(data.test.pixels, SIDE)
+    assert large.shape == (len(data.test), SIDE, SIDE)
+    assert large.mean(axis=(1, 2)) == pytest.approx(data.test.pixels.mean(axis=(1, 2)), rel=1e-5)
+    assert resized(large, SIDE) == pytest.approx(large, abs=1e-6)
+    assert resized(resized(data.test.pixels, 32), 8) == pytest.approx(data.test.pixels, abs=1e-6)
+    corner = resized(np.eye(2)[None], 4)[0]
+    assert np.array_equal(corner, np.kron(np.eye(2), np.ones((2, 2))))
+
+
+def test_configurations_are_json_and_mistakes_are_named():
+    for profile in ("quick", "standard", "thesis"):
+        config = dataclasses.asdict(preset(profile, "mnist"))
+        assert DiehlCookConfig(**json.loads(json.dumps(config))) == preset(profile, "mnist")
+    for wrong in ({"n_exc": 0}, {"dt_s": 0.0}, {"rate_post": -1.0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            DiehlCookConfig(**wrong)
+
+
+@pytest.mark.slow
+def test_it_reads_digits_far_better_than_without_learning(data):
+    """Slow: minutes. Without learning thresholds still adapt, so only STDP makes the difference."""
+    quick = preset("quick", "digits")
+
+    def accuracy(config):
+        learner = DiehlCookLearner(config)
+        learner.fit(data.train, data.validation, np.random.default_rng(0), no_progress)
+        return learner.evaluate(data.test, np.random.default_rng(1)).accuracy
+
+    learned = accuracy(quick)
+    assert learned >= 0.75
+    assert learned > accuracy(dataclasses.replace(quick, rate_pre=0.0, rate_post=0.0)) + 0.1
