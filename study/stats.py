@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+
+# SciPy's statistics take half a second to import, too long for --help: functions import them.
 
 
 class Interval(NamedTuple):
@@ -48,6 +49,8 @@ def mean_interval(
     mean = float(data.mean())
     if data.size == 1:
         return Interval(mean, float("nan"), float("nan"))
+    from scipy import stats
+
     half = float(stats.t.ppf(0.975, data.size - 1) * stats.sem(data))
     return Interval(mean, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
@@ -77,4 +80,6 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
     discordant = only_first + only_second
     if discordant == 0:
         return 1.0
+    from scipy import stats
+
     return float(stats.binomtest(only_first, discordant).pvalue)

@@ -7,10 +7,10 @@ Where paper and published code (github.com/peter-u-diehl/stdp-mnist) differ, the
 Deviations from the published code:
 
 - a sample is shown at most ``max_presentations`` times; there is no limit in the code;
-- the state of the frozen network starts at rest for every sample, where the code carries over
-  what 150 ms of silence leave;
-- theta keeps decaying during the whole training phase as in the code, but is constant in the
-  frozen network for the code's reason: no spike changes it;
+- weights are normalised once more when training ends, so that the frozen network does not keep
+  what the last sample alone has added;
+- every presentation to the frozen network starts at rest, where the code carries over what 150 ms
+  of silence leave;
 - inhibitory neurons have no inhibitory conductance, as nothing inhibits them.
 """
 

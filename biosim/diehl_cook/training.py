@@ -10,7 +10,8 @@ needs to be integrated:
     input spike arrives:  w <- max(w - rate_pre y1, 0)
     neuron fires:         w <- min(w + rate_post x y2, w_max),  y2 before this spike
 
-An input spike that arrives in the step in which the neuron fires counts as having come before.
+with t_pre the time at which the delayed input spike arrives at this synapse. One that arrives in
+the step in which the neuron fires counts as having come before.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from study.report.basis import basis
 from study.report.section import Figure, Section, Table
 from study.report.summary import cell, interval_of, replicates
 from study.request import Request
-from study.stats import INTERVAL
 from study.trial import Record, Trial
 
 if TYPE_CHECKING:
@@ -242,12 +241,13 @@ def _history(group: Sequence[Record]) -> Figure:
     for ax, label in zip(panels, labels, strict=True):
         ax.set(xlabel="training samples shown", ylabel=label)
         ax.grid(alpha=0.3)
+    panels[2].set_ylim(bottom=0)
     panels[0].legend(fontsize=7)
     return Figure(
         f"unsupervised-history-{_name(group[0])}",
         drawing,
-        f"Learning, in means over {WINDOW} samples: thresholds adapt until few spikes are left, "
-        "and samples that evoke fewer than five are shown again.",
+        f"Learning, in means over {WINDOW} samples: every spike raises a threshold, so that spikes "
+        "become fewer; samples that evoke fewer than five are shown again.",
         "Three panels against the number of training samples shown: excitatory spikes per "
         "sample, mean adaptive threshold in millivolts, presentations per sample; one line a "
         "seed.",

@@ -171,7 +171,7 @@ class DiehlCookLearner:
             "excitatory": float(response.excitatory_spikes.mean()),
             "inhibitory": float(response.inhibitory_spikes.mean()),
         }
-        steps = response.presentations.mean() * self._spec.present_s / self._spec.dt_s
+        steps = round(self._spec.present_s / self._spec.dt_s) * response.presentations.mean()
         return Evaluation(
             predictions=predictions,
             accuracy=float(np.mean(predictions == samples.labels)),
@@ -235,7 +235,7 @@ def resized(pixels: np.ndarray, side: int) -> np.ndarray:
     Parameters
     ----------
     pixels
-        ``[N, H, W]``.
+        ``[N, H, W]`` float32.
     side
         Height and width of the result.
     """
@@ -248,7 +248,7 @@ def _overlap(size: int, side: int) -> np.ndarray:
     new, old = (np.linspace(0.0, 1.0, cells + 1) for cells in (side, size))
     upper = np.minimum(new[1:, None], old[None, 1:])
     lower = np.maximum(new[:-1, None], old[None, :-1])
-    return side * np.maximum(upper - lower, 0.0)
+    return (side * np.maximum(upper - lower, 0.0)).astype(np.float32)
 
 
 def _milliseconds(response: Response) -> float:

@@ -1,0 +1,85 @@
+"""The comparison and the summary say what the records hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.data.reference import DatasetRef
+from study.experiments import compare
+from study.report import summary
+from study.store import Store
+from study.table import LEADING, trials_table
+from study.trial import Outcome, Record, Trial
+
+N_TEST = 50
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> list[Record]:
+    """Two learners with known accuracies over three seeds, one of them without spikes."""
+    store = Store(tmp_path)
+    made = []
+    for learner, rights, spikes in (
+        ("surrogate", (45, 46, 47), 40.0),
+        ("linear", (40, 40, 40), None),
+    ):
+        for seed, right in enumerate(rights):
+            trial = Trial("x:y", learner, DatasetRef("digits"), {"size": 1, "sizes": (1, 2)}, seed)
+            labels = np.zeros(N_TEST, dtype=int)
+            predictions = (np.arange(N_TEST) >= right).astype(int)
+            metrics = {
+                **{f"{part}_accuracy": right / N_TEST for part in ("train", "validation", "test")},
+                "spikes_per_sample": spikes,
+                "synops_per_sample": spikes and 1000.0,
+                "macs_per_sample": 0.0 if spikes else 640.0,
+                "neuron_updates_per_sample": 100.0,
+                "train_seconds": 2.0,
+                "inference_ms_per_sample": 0.1,
+                "peak_memory_mb": 5.0,
+            }
+            arrays = {"test_predictions": predictions, "test_labels": labels}
+            made.append(store.put_done(trial, Outcome(metrics, arrays), {"wall_seconds": 3.0}))
+    return made
+
+
+def test_the_summary_has_means_intervals_and_dashes(records: list[Record]) -> None:
+    table = summary.table(records)
+    assert table is not None
+    rows = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    # Seeds at 90, 92, 94 %: the half width is 4.303 * 2 / sqrt(3) = 4.97 points.
+    assert rows["surrogate"]["test accuracy / %"] == "92.0 [87.0, 97.0]"
+    assert rows["linear"]["spikes per sample"] == "–"
+    assert rows["linear"]["MACs per sample"] == "640 [640, 640]"
+
+
+def test_without_spiking_learners_there_is_no_picture(records: list[Record]) -> None:
+    assert summary.figure(records[3:]) is None
+    assert summary.table([]) is None
+    figure = summary.figure(records)
+    assert figure is not None
+    assert figure.drawing.axes[0].get_xscale() == "log"
+
+
+def test_differences_are_paired_and_tested(records: list[Record]) -> None:
+    section = compare.section(records)
+    (row,) = next(table for table in section.tables if table.columns[0] == "pair").rows
+    # 45 against 40 right of the same samples in seed 0: five discordant, two-sided 2 / 2**5.
+    assert row == ("linear · digits – surrogate", "-12.0 [-17.0, -7.03]", "0.062")
+    assert "surrogate 92.0" in section.findings[0]
+
+
+def test_holms_correction_follows_its_definition() -> None:
+    assert compare._holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert compare._holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_the_table_names_all_users_of_a_trial_and_all_settings(records: list[Record]) -> None:
+    table = trials_table({"surrogate": records[:3], "compare": records})
+    assert list(table.columns[: len(LEADING)]) == list(LEADING)
+    assert table["experiment"].tolist() == ["surrogate+compare"] * 3 + ["compare"] * 3
+    assert table["config.sizes"].tolist() == ["[1, 2]"] * 6
+    assert isinstance(table, pd.DataFrame)
