@@ -18,10 +18,14 @@ def main(path: str) -> int:
     trials = pd.read_csv(path)
     means = trials.groupby(["learner", "dataset"])["test_accuracy"].mean()
     bridge = trials[trials["learner"] == "bridge"]
-    problems = [f"{key}: {means[key]:.3f} < {least}" for key, least in LEAST.items()
-                if not means[key] >= least]
-    problems += [f"{key}: {means[key]:.3f} > {most}" for key, most in MOST.items()
-                 if not means[key] <= most]
+    problems = [
+        f"{key}: {means[key]:.3f} < {least}"
+        for key, least in LEAST.items()
+        if not means[key] >= least
+    ]
+    problems += [
+        f"{key}: {means[key]:.3f} > {most}" for key, most in MOST.items() if not means[key] <= most
+    ]
     if not (bridge["agreement_same"] >= 0.99).all():
         problems.append("bridge: fewer than 99 % of hidden spikes agree at equal dt")
     if not (bridge["agreement_shuffled"] < 0.5).all():

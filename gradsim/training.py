@@ -132,7 +132,7 @@ def train(
     validation: Labelled,
     config: TrainingConfig,
     rng: np.random.Generator,
-    progress: Progress,
+    progress: Progress = lambda _fraction, _note: None,
 ) -> History:
     """Train ``network`` in place, leave it with its best weights, and return the history.
 

@@ -126,4 +126,4 @@ def test_it_reads_digits_far_better_than_without_learning(data):
 
     learned = accuracy(quick)
     assert learned >= 0.75
-    assert learned > accuracy(dataclasses.replace(quick, rate_pre=0.0, rate_post=0.0)) + 0.1
+    assert learned > accuracy(dataclasses.replace(quick, rate_pre=0.0, rate_post=0.0)) + 0.2
