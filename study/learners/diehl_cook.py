@@ -19,7 +19,7 @@ METHOD = (
     "median over batches of {} copies of the network in one simulation after one warm-up batch, "
     "times the mean presentations per sample, image to spike counts, brian2 {}"
 )
-INTERPRETED = "no C++ compiler was found: Brian2 interpreted the network, several times slower"
+INTERPRETED = "no C++ compiler was found: Brian2 interpreted the network, about three times slower"
 
 
 @dataclass(frozen=True)
