@@ -36,7 +36,7 @@ class BridgeConfig:
     """
 
     refinements: tuple[int, ...] = (1, 2, 5, 10, 20)
-    tolerances_steps: tuple[float, ...] = (0.0, 1.0, 2.0, 5.0)
+    tolerances_steps: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0)
     max_samples: int = 1000
 
     def __post_init__(self) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 
 from study.trial import Context, Outcome, Trial
 
+N_NEAR_RHEOBASE = 12  # currents just above the LIF neuron's rheobase
+
 Target = Literal["auto", "cython", "numpy"]
 
 
@@ -27,7 +29,8 @@ class LIFConfig:
     duration_s, onset_s, current_a
         The trace: its length, when the current sets in (it stays), and how strong it is.
     rate_dt_s, rate_duration_s, max_current_a, n_currents
-        The f-I curve: time step and length of the run, constant currents from 0 to the largest.
+        The f-I curve: time step and length of the run, constant currents from 0 to the largest
+        and a few more just above the rheobase.
     target
         Engine of Brian2.
     """
@@ -100,7 +103,12 @@ def run_lif(trial: Trial, context: Context) -> Outcome:
         target=config.target,
     )
     context.progress(0.5, "f-I curve")
-    current = np.linspace(0, config.max_current_a, config.n_currents)
+    rheobase_a = (neuron.threshold_v - neuron.leak_v) / neuron.resistance_ohm
+    current = np.union1d(
+        np.linspace(0, config.max_current_a, config.n_currents),
+        # The rate falls to zero like 1 / log at the rheobase: even steps would hide that.
+        rheobase_a * (1 + np.geomspace(1e-4, 5e-2, N_NEAR_RHEOBASE)),
+    )
     rates = _rates(neuron.model(), current, config)
     expected_rates = 1 / neuron.interval_s(current)
     first_s = config.onset_s + float(neuron.rise_s(np.array(config.current_a), neuron.leak_v))
@@ -116,7 +124,7 @@ def run_lif(trial: Trial, context: Context) -> Outcome:
             **_spike_metrics(trace.spike_time_s, expected_s),
             "max_rate_error_hz": _largest(rates - expected_rates),
             **_onset(current, rates),
-            "rheobase": (neuron.threshold_v - neuron.leak_v) / neuron.resistance_ohm,
+            "rheobase": rheobase_a,
         },
         {
             "time_s": trace.time_s,

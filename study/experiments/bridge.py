@@ -124,7 +124,7 @@ def _curves(records: Sequence[Record]) -> Figure:
     drawing = Drawing(figsize=(7.2, 3.3), layout="constrained")
     left, right = drawing.subplots(1, 2)
     for column, steps in enumerate(config.tolerances_steps):
-        label = f"within {steps:g} training steps" if steps else "same step"
+        label = f"within {steps:g} training steps"
         _band(left, dt_ms, agreement[:, :, column], label, f"C{column}")
     control = np.mean([record.metrics["agreement_shuffled"] for record in records])
     left.axhline(100 * control, ls=":", color="0.4", label="control: shuffled, same step")

@@ -28,8 +28,8 @@ MODELS: dict[str, tuple[str, Any]] = {
 }
 EQUATIONS = (
     'tau_m (dif V)/(dif t) = E_L - V + R I, quad V > V_t => V <- V_r "for" t_"ref"',
-    "C (dif V)/(dif t) = I - g_(N a) m^3 h (V - E_(N a)) - g_K n^4 (V - E_K) - g_L (V - E_L), "
-    "quad (dif x)/(dif t) = alpha_x (V) (1 - x) - beta_x (V) x",
+    "C (dif V)/(dif t) = I - g_(N a) m^3 h (V - E_(N a)) - g_K n^4 (V - E_K) - g_L (V - E_L)",
+    "(dif x)/(dif t) = alpha_x (V) (1 - x) - beta_x (V) x, quad x in {m, h, n}",
     "(dif v)/(dif t) = 0.04 v^2 + 5 v + 140 - u + I, quad (dif u)/(dif t) = a (b v - u), "
     "quad v > 30 => v <- c, u <- u + d",
 )

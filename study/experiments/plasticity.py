@@ -24,8 +24,8 @@ BLUE, VERMILION = "#0072B2", "#D55E00"
 EQUATIONS = (
     "W(s) = cases(A_+ e^(-s slash tau_+) &"
     ' "for" s = t_"post" - t_"pre" > 0, -A_- e^(s slash tau_-) & "for" s < 0)',
-    'x <- x + 1, quad w <- w - A_- y quad "on a presynaptic spike"; quad '
-    'y <- y + 1, quad w <- w + A_+ x quad "on a postsynaptic one"',
+    'x <- x + 1, quad w <- w - A_- y quad "on a presynaptic spike"',
+    'y <- y + 1, quad w <- w + A_+ x quad "on a postsynaptic spike"',
     "tau_+ (dif x)/(dif t) = -x, quad tau_- (dif y)/(dif t) = -y",
 )
 

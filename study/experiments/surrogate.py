@@ -85,8 +85,8 @@ def _table(groups: Sequence[list[Record]]) -> Table:
         for group in groups
     ]
     return Table(
-        "Accuracy and cost of the surrogate-gradient network; means over seeds, 95 % intervals "
-        "in brackets.",
+        "Accuracy and cost of the surrogate-gradient network; means over seeds with 95 % "
+        "intervals.",
         (
             "data set",
             "test accuracy / %",

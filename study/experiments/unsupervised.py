@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TITLE = "Learning without labels: STDP"
 ORDER = 30
 SHOWN = 100  # receptive fields drawn
+TILE = SIDE + 2  # pixels a receptive field takes, with the gap to the next
 WINDOW = 25  # presentations over which the history is averaged
 
 DEVIATIONS = (
@@ -170,25 +171,36 @@ def _fields(record: Record) -> Figure:
     classes = arrays["assignments"]
     order = np.argsort(classes, kind="stable")[:: max(1, len(classes) // SHOWN)][:SHOWN]
     columns = math.ceil(math.sqrt(len(order)))
-    drawing = Drawing(figsize=(6.0, 6.0), layout="constrained")
-    axes = drawing.subplots(math.ceil(len(order) / columns), columns, squeeze=False)
-    highest = float(arrays["weights"].max())
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, neuron in zip(axes.flat, order, strict=False):
-        field = arrays["weights"][:, neuron].reshape(SIDE, SIDE)
-        image = ax.imshow(field, cmap="magma", vmin=0, vmax=highest)
-        ax.set_title(str(classes[neuron]) if classes[neuron] >= 0 else "–", fontsize=6, pad=1)
-    drawing.colorbar(image, ax=axes, shrink=0.6, label="synaptic weight / leak conductance")
+    drawing = Drawing(figsize=(6.4, 6.0), layout="constrained")
+    ax = drawing.subplots()
+    # One image for all fields: a hundred axes would take seconds to lay out.
+    image = ax.imshow(_tiles(arrays["weights"][:, order], columns), cmap="magma", vmin=0)
+    for place, neuron in enumerate(order):
+        row, column = divmod(place, columns)
+        label = str(classes[neuron]) if classes[neuron] >= 0 else "–"
+        ax.text(
+            column * TILE + 1, row * TILE + 1, label, color="white", fontsize=6, va="top", ha="left"
+        )
+    ax.set_axis_off()
+    drawing.colorbar(image, shrink=0.6, label="synaptic weight / leak conductance")
     return Figure(
         f"unsupervised-fields-{_name(record)}",
         drawing,
-        "Receptive fields: the learned input weights of each neuron, headed by the class that it "
+        "Receptive fields: the learned input weights of each neuron, marked with the class that it "
         "was assigned and sorted by it; – marks neurons that never fired.",
         f"Grid of {len(order)} images, one a neuron, showing its input weights; most look like "
         "a blurred sample of the assigned class.",
         basis([record], f"{len(order)} neurons"),
     )
+
+
+def _tiles(fields: np.ndarray, columns: int) -> np.ndarray:
+    """Return fields ``[n_in, K]`` as one image of tiles, NaN between them and where none is."""
+    rows = math.ceil(fields.shape[1] / columns)
+    tiles = np.full((rows * columns, TILE, TILE), np.nan)
+    tiles[: fields.shape[1], :SIDE, :SIDE] = fields.T.reshape(-1, SIDE, SIDE)
+    grid = tiles.reshape(rows, columns, TILE, TILE).swapaxes(1, 2)
+    return grid.reshape(rows * TILE, columns * TILE)
 
 
 def _confusions(group: Sequence[Record]) -> np.ndarray:

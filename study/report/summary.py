@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,11 +58,18 @@ def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
 
 
 def cell(interval: Interval | None, scale: float = 1.0) -> str:
-    """Return ``mean [low, high]`` with sensible digits, or a dash."""
+    """Return ``mean ± half width``, or ``mean [low, high]`` where a bound cut it; or a dash.
+
+    The mean stands alone where there is no interval: one replicate, or replicates all equal.
+    """
     if interval is None:
         return "–"
-    mean, low, high = (_digits(value * scale) for value in interval)
-    return mean if interval.low != interval.low else f"{mean} [{low}, {high}]"
+    mean, low, high = (value * scale for value in interval)
+    if not low < high:
+        return _digits(mean)
+    if math.isclose(mean - low, high - mean, rel_tol=1e-6):
+        return f"{_digits(mean)} ± {_digits(high - mean)}"
+    return f"{_digits(mean)} [{_digits(low)}, {_digits(high)}]"
 
 
 def _digits(value: float) -> str:
@@ -83,9 +91,9 @@ def table(records: Sequence[Record]) -> Table | None:
         rows.append((learner, data_set, accuracy, *costs))
     flat = [record for group in groups for record in group]
     return Table(
-        "What each way of learning reaches and costs: means over seeds, 95 % intervals in "
-        "brackets. Spikes include the input's; memory is the peak while training, above what "
-        "the process held before.",
+        "What each way of learning reaches and costs: means over seeds with 95 % intervals, in "
+        "brackets where a bound cuts them. Spikes include the input's; memory is the peak while "
+        "training, above what the process held before.",
         COLUMNS,
         tuple(rows),
         basis(flat, interval=INTERVAL),
@@ -100,7 +108,7 @@ def figure(records: Sequence[Record]) -> Figure | None:
     spiking = [group for group in groups if interval_of(group, "spikes_per_sample")]
     if not spiking:
         return None
-    data_sets = list(dict.fromkeys(_key(group[0])[0] for group in spiking))
+    data_sets = _compared(groups, spiking)
     width = 7.0 if len(data_sets) > 1 else 5.2
     drawing = Drawing(figsize=(width, 3.2), layout="constrained")
     axes = drawing.subplots(1, len(data_sets), squeeze=False, sharey=True)[0]
@@ -114,8 +122,18 @@ def figure(records: Sequence[Record]) -> Figure | None:
         "dashed lines are the baselines that do not spike.",
         "Scatter plot of test accuracy against spikes per sample, one panel a data set, one "
         "marker a spiking learner, dashed horizontal lines for the baselines.",
-        basis([record for group in groups for record in group], interval=INTERVAL),
+        basis(
+            [record for group in groups if _key(group[0])[0] in data_sets for record in group],
+            interval=INTERVAL,
+        ),
     )
+
+
+def _compared(groups: Sequence[list[Record]], spiking: Sequence[list[Record]]) -> list[str]:
+    """Return the data sets with a spiking learner: those with several learners, if there are."""
+    names = list(dict.fromkeys(_key(group[0])[0] for group in spiking))
+    learners = {name: {_key(g[0])[1] for g in groups if _key(g[0])[0] == name} for name in names}
+    return [name for name in names if len(learners[name]) > 1] or names
 
 
 def _panel(ax: Axes, name: str, groups: Sequence[list[Record]]) -> None:
