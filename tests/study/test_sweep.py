@@ -143,3 +143,22 @@ def test_a_cluster_that_does_not_answer_is_a_users_mistake() -> None:
         open_workers(1, "tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_a_cluster_runs_the_same_trials(store: Store, tmp_path: Path, monkeypatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.syspath_prepend(str(HERE))
+    first = trial(store, 4)
+    last = trial(store, 5, needs=(first,))
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
+            local_directory=str(tmp_path),
+        ) as cluster,
+        open_workers(1, cluster.scheduler_address) as remote,
+    ):  # fmt: skip
+        records = run([last, trial(store, 6, "fail")], store, remote)
+    assert [record.status for record in records].count("done") == 2
+    found = store.get(last)
+    assert found is not None
+    assert found.metrics == {"value": 9}
