@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -32,7 +33,7 @@ def _package_version() -> str:
 
 
 def _commit() -> str:
-    if not (ROOT / ".git").exists():
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
         return ""
     found = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short=10", "HEAD"],

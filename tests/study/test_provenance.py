@@ -1,0 +1,34 @@
+"""What stands beside every number, on machines that lack this or that."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from study import provenance
+
+
+def test_code_version_names_release_and_sources() -> None:
+    assert re.fullmatch(r"[\d.]+\+(g\w+\.)?src\.[0-9a-f]{10}", provenance.code_version())
+
+
+def test_a_machine_without_git_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert provenance._commit() == ""
+
+
+def test_a_changed_source_changes_the_version(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    (tmp_path / "study").mkdir()
+    path = tmp_path / "study" / "new.py"
+    path.write_text("a = 1\n")
+    before = provenance._source_hash()
+    path.write_text("a = 2\n")
+    assert provenance._source_hash() != before
+
+
+def test_a_trial_says_where_it_ran() -> None:
+    source = provenance.of_trial()
+    assert {"brian2", "torch", "numpy"} <= set(source["libraries"])
+    assert "cores" in source["cpu"]
