@@ -53,15 +53,25 @@ def section(records: list[Record]) -> Section:
         tables=(_operations(groups, records), *([differences] if differences else [])),
         findings=tuple(_findings(groups)),
         caveats=(
-            "Times are of this machine with one thread a trial while other trials ran beside it; "
-            "compare them within this report only. Brian2's time is that of a general simulator, "
-            "not of the learning rule.",
+            "Training times leave out what imports and Brian2's compiler take once a process "
+            f"({_prepared(groups)}). Times are of this machine with one thread a trial while other "
+            "trials ran beside it; compare them within this report only. Brian2's time is that of "
+            "a general simulator, not of the learning rule.",
             "Synaptic operations are counts, not energy: memory traffic and state updates are "
             "left out of them. State updates stand in their own column.",
             "Few seeds: intervals are wide, and an interval that contains zero is no proof of "
             "equality.",
         ),
     )
+
+
+def _prepared(groups: Sequence[list[Record]]) -> str:
+    seconds = [
+        f"{group[0].trial.learner} up to "
+        f"{max(record.metrics['prepare_seconds'] for record in group):.1f} s"
+        for group in groups
+    ]
+    return ", ".join(dict.fromkeys(seconds))
 
 
 def _operations(groups: Sequence[list[Record]], records: Sequence[Record]) -> Table:

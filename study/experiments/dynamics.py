@@ -228,8 +228,8 @@ def _found_lif(record: Record) -> list[str]:
     ]
     if metrics["firing_current"] is not None:
         told.append(
-            f"LIF: firing begins between {metrics['silent_current'] * 1e9:.3g} and "
-            f"{metrics['firing_current'] * 1e9:.3g} nA (rheobase {metrics['rheobase'] * 1e9:.3g} "
+            f"LIF: firing begins between {metrics['silent_current'] * 1e9:.5g} and "
+            f"{metrics['firing_current'] * 1e9:.5g} nA (rheobase {metrics['rheobase'] * 1e9:.3g} "
             f"nA) at {metrics['onset_rate_hz']:.3g} Hz."
         )
     return told

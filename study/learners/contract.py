@@ -57,6 +57,9 @@ class Artefacts:
 class Learner(Protocol):
     """Something that learns a classification; configured by a frozen dataclass."""
 
+    def prepare(self, train: Samples) -> None:
+        """Import and compile what `fit` will use; it is timed apart and leaves no trace."""
+
     def fit(
         self,
         train: Samples,

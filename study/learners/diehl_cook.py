@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from study.data.samples import Images, Samples
 from study.learners.contract import Artefacts, Evaluation
-from study.trial import Progress
+from study.trial import Progress, no_progress
 
 if TYPE_CHECKING:
     from biosim.diehl_cook import DiehlCook, Response
@@ -119,6 +119,12 @@ class DiehlCookLearner:
     def __init__(self, config: DiehlCookConfig) -> None:
         self.config = config
         self._spec = config.specification()
+
+    def prepare(self, train: Samples) -> None:
+        """Show a throwaway network one sample, so that Brian2 compiles its code."""
+        throwaway = DiehlCookLearner(replace(self.config, presentations=1, label_samples=1))
+        one = train.take(np.arange(1))
+        throwaway.fit(one, one, np.random.default_rng(0), no_progress)
 
     def fit(
         self,

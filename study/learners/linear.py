@@ -49,6 +49,9 @@ class LinearLearner:
     def __init__(self, config: LinearConfig) -> None:
         self.config = config
 
+    def prepare(self, train: Samples) -> None:
+        """Do nothing: importing this module was all."""
+
     def fit(
         self,
         train: Samples,

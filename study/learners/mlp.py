@@ -56,6 +56,9 @@ class MLPLearner:
     def __init__(self, config: MLPConfig) -> None:
         self.config = config
 
+    def prepare(self, train: Samples) -> None:
+        """Do nothing: importing this module was all."""
+
     def fit(
         self,
         train: Samples,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +11,7 @@ import numpy as np
 
 from study.data.samples import Events, Samples
 from study.learners.contract import Artefacts, Evaluation
-from study.trial import Progress
+from study.trial import Progress, no_progress
 
 if TYPE_CHECKING:
     from gradsim import NetworkConfig, SpikeEvents, TrainingConfig
@@ -160,11 +161,13 @@ class SurrogateLearner:
     """Surrogate-gradient network; see `study.learners.contract.Learner`."""
 
     def __init__(self, config: SurrogateConfig) -> None:
-        # `fit` is measured; torch's first optimiser imports 800 modules in a second, 80 MB.
-        import torch
-
-        torch.optim.Adam([torch.zeros(1)])
         self.config = config
+
+    def prepare(self, train: Samples) -> None:
+        """Train a throwaway network on a few samples: torch imports and allocates on first use."""
+        few = train.take(np.arange(min(len(train), self.config.batch_size)))
+        throwaway = SurrogateLearner(dataclasses.replace(self.config, epochs=1))
+        throwaway.fit(few, few, np.random.default_rng(0), no_progress)
 
     def fit(
         self,

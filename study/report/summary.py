@@ -65,17 +65,13 @@ def cell(interval: Interval | None, scale: float = 1.0) -> str:
     if interval is None:
         return "–"
     mean, low, high = (value * scale for value in interval)
+    # Three significant digits of the mean, and the limits to the same place.
+    places = max(0, 2 - math.floor(math.log10(abs(mean)))) if mean else 0
     if not low < high:
-        return _digits(mean)
+        return f"{mean:,.{places}f}"
     if math.isclose(mean - low, high - mean, rel_tol=1e-6):
-        return f"{_digits(mean)} ± {_digits(high - mean)}"
-    return f"{_digits(mean)} [{_digits(low)}, {_digits(high)}]"
-
-
-def _digits(value: float) -> str:
-    if value != value or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+        return f"{mean:,.{places}f} ± {high - mean:,.{places}f}"
+    return f"{mean:,.{places}f} [{low:,.{places}f}, {high:,.{places}f}]"
 
 
 def table(records: Sequence[Record]) -> Table | None:

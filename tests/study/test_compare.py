@@ -37,6 +37,7 @@ def records(tmp_path: Path) -> list[Record]:
                 "synops_per_sample": spikes and 1000.0,
                 "macs_per_sample": 0.0 if spikes else 640.0,
                 "neuron_updates_per_sample": 100.0,
+                "prepare_seconds": 1.0,
                 "train_seconds": 2.0,
                 "inference_ms_per_sample": 0.1,
                 "peak_memory_mb": 5.0,
@@ -51,7 +52,7 @@ def test_the_summary_has_means_intervals_and_dashes(records: list[Record]) -> No
     assert table is not None
     rows = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
     # Seeds at 90, 92, 94 %: the half width is 4.303 * 2 / sqrt(3) = 4.97 points.
-    assert rows["surrogate"]["test accuracy / %"] == "92.0 ± 4.97"
+    assert rows["surrogate"]["test accuracy / %"] == "92.0 ± 5.0"
     assert rows["linear"]["spikes per sample"] == "–"
     assert rows["linear"]["MACs per sample"] == "640"
 
@@ -68,7 +69,7 @@ def test_differences_are_paired_and_tested(records: list[Record]) -> None:
     section = compare.section(records)
     (row,) = next(table for table in section.tables if table.columns[0] == "pair").rows
     # 45 against 40 right of the same samples in seed 0: five discordant, two-sided 2 / 2**5.
-    assert row == ("linear · digits – surrogate", "-12.0 ± 4.97", "0.062")
+    assert row == ("linear · digits – surrogate", "-12.0 ± 5.0", "0.062")
     assert "surrogate 92.0" in section.findings[0]
 
 
