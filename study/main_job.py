@@ -189,7 +189,8 @@ def _render(request: Request, names: Sequence[str], out: Path) -> int:
         if not record.done
     }
     command = "python -m study.run " + shlex.join(sys.argv[1:])
-    assemble.write(records, request, command, out)
+    for note in assemble.write(records, request, command, out):
+        _say(f"note: {note}")
     _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")
     for record in failed.values():
         error: Mapping[str, str] = record.error or {}

@@ -11,7 +11,7 @@ from study import data
 from study.config import Setting, configure
 from study.data.reference import DatasetRef
 from study.learners import LEARNERS
-from study.learning import PROCEDURE
+from study.procedures.learning import PROCEDURE
 from study.trial import Trial
 
 Config = TypeVar("Config")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.bridging import NAME, PROCEDURE, BridgeConfig
+from study.procedures.bridge import NAME, PROCEDURE, BridgeConfig
 from study.report.basis import basis
 from study.report.section import Figure, Section, Table
 from study.request import Request

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from study.membranes import HodgkinHuxleyConfig, IzhikevichConfig, LIFConfig
+from study.procedures.membranes import HodgkinHuxleyConfig, IzhikevichConfig, LIFConfig
 from study.report.basis import basis
 from study.report.section import Figure, Section, Table
 from study.request import Request
@@ -26,6 +26,7 @@ MODELS: dict[str, tuple[str, Any]] = {
     "hodgkin-huxley": ("run_hodgkin_huxley", HodgkinHuxleyConfig()),
     "izhikevich": ("run_izhikevich", IzhikevichConfig()),
 }
+PROCEDURES = "study.procedures.membranes"
 EQUATIONS = (
     'tau_m (dif V)/(dif t) = E_L - V + R I, quad V > V_t => V <- V_r "for" t_"ref"',
     "C (dif V)/(dif t) = I - g_(N a) m^3 h (V - E_(N a)) - g_K n^4 (V - E_K) - g_L (V - E_L)",
@@ -38,7 +39,7 @@ EQUATIONS = (
 def trials(request: Request) -> list[Trial]:
     """Return one trial for each neuron model."""
     return [
-        Trial(f"study.membranes:{procedure}", name, None, dataclasses.asdict(config), seed=0)
+        Trial(f"{PROCEDURES}:{procedure}", name, None, dataclasses.asdict(config), seed=0)
         for name, (procedure, default) in MODELS.items()
         for config in request.configure(default, name)
     ]

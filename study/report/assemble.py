@@ -22,8 +22,10 @@ from study.trial import Record
 
 def write(
     records: Mapping[str, Sequence[Record]], request: Request, command: str, out: Path
-) -> None:
+) -> tuple[str, ...]:
     """Write ``trials.csv``, ``provenance.json``, figures and the report in both formats.
+
+    Returns what a reader should know first, such as a fallback that made the run slower.
 
     Parameters
     ----------
@@ -41,7 +43,9 @@ def write(
     unique = {record.trial.id: record for members in records.values() for record in members}
     source = _provenance(list(unique.values()), command)
     write_atomic(out / "provenance.json", json.dumps(source, indent=1).encode())
-    render(_report(records, list(unique.values()), request, trials, source), out)
+    report = _report(records, list(unique.values()), request, trials, source)
+    render(report, out)
+    return report.notes
 
 
 def _report(

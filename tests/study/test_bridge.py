@@ -11,16 +11,17 @@ import torch
 
 from gradsim import SpikeEvents, SpikingNetwork
 from gradsim.to_nir import to_bytes
-from study import bridging, twin
 from study.agreement import Spikes
 from study.data.reference import DatasetRef
 from study.experiments import bridge
 from study.learners.surrogate import SurrogateConfig
+from study.procedures import bridge as procedure
+from study.procedures import twin
 from study.store import Store
 from study.trial import Context, Outcome, Record, Trial
 
 NETWORK = SurrogateConfig(hidden=20, n_steps=40, weight_scale=3.0)
-BRIDGE = bridging.BridgeConfig(refinements=(1, 4), tolerances_steps=(0.0, 2.0), max_samples=60)
+BRIDGE = procedure.BridgeConfig(refinements=(1, 4), tolerances_steps=(0.0, 2.0), max_samples=60)
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +30,12 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     network = SpikingNetwork(NETWORK.network(64, 10), torch.Generator().manual_seed(3))
     trained = Trial("x:y", "surrogate", DatasetRef("digits"), dataclasses.asdict(NETWORK), 0)
     trial = Trial(
-        bridging.PROCEDURE, "bridge", DatasetRef("digits"), dataclasses.asdict(BRIDGE), 0,
+        procedure.PROCEDURE, "bridge", DatasetRef("digits"), dataclasses.asdict(BRIDGE), 0,
         needs=(trained,),
     )  # fmt: skip
     context = Context(needs=(Outcome(files={"network.nir": to_bytes(network)}),))
     store = Store(tmp_path_factory.mktemp("trials"))
-    return store.put_done(trial, bridging.run(trial, context), {})
+    return store.put_done(trial, procedure.run(trial, context), {})
 
 
 def test_at_equal_dt_it_is_the_same_network(record: Record) -> None:
@@ -82,4 +83,4 @@ def test_a_rounding_tie_is_told_from_a_difference() -> None:
 def test_plain_settings_out_of_range_are_refused(tmp_path: Path) -> None:
     for wrong in ({"refinements": (0,)}, {"tolerances_steps": (-1.0,)}, {"max_samples": 0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            bridging.BridgeConfig(**wrong)
+            procedure.BridgeConfig(**wrong)

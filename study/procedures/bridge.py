@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study import data, twin
+from study import data
 from study.agreement import Spikes, matched_share
+from study.procedures import twin
 from study.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:
     from biosim.chain import Chain, ChainRecording, InputSpikes
 
 NAME = "bridge"
-PROCEDURE = "study.bridging:run"
+PROCEDURE = "study.procedures.bridge:run"
 CONTROLS = ("shuffled", "swapped")
 ENGINE = "brian2 numpy"
 

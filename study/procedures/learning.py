@@ -11,7 +11,7 @@ from study.learners.contract import Evaluation
 from study.measure import measured
 from study.trial import Context, Outcome, Trial
 
-PROCEDURE = "study.learning:run"
+PROCEDURE = "study.procedures.learning:run"
 FIT_SHARE = 0.8  # of the progress bar; evaluation takes the rest
 
 
