@@ -39,7 +39,11 @@ def trials(request: Request) -> list[Trial]:
 
 
 def section(records: list[Record]) -> Section:
-    """Return the agreement at equal dt, towards continuous time, and of the controls."""
+    """Return the agreement at equal dt, towards continuous time, and of the controls.
+
+    Where the user swept settings, figures and findings are those of the first configuration.
+    """
+    first = [record for record in records if record.trial.config_id == records[0].trial.config_id]
     return Section(
         name="bridge",
         title=TITLE,
@@ -59,9 +63,9 @@ def section(records: list[Record]) -> Section:
             'kappa_"exact" = r tau_s / (tau_s - tau_m) (alpha - beta)',
             '"agreement" = 2 m / (n_"discrete" + n_"continuous")',
         ),
-        figures=(_curves(records), _raster(records[0])),
+        figures=(_curves(first), _raster(first[0])),
         tables=(_table(records),),
-        findings=tuple(_findings(records)),
+        findings=tuple(_findings(first)),
         caveats=(
             "Agreement within a tolerance rises with the tolerance and with the firing rate even "
             "for unrelated trains: read it beside the controls.",

@@ -10,8 +10,8 @@ import numpy as np
 
 from study.learners import LEARNERS
 from study.report.basis import basis
+from study.report.replicates import Replicates, cell, interval_of, replicates
 from study.report.section import Figure, Section, Table
-from study.report.summary import cell, interval_of, replicates
 from study.request import Request
 from study.stats import INTERVAL, mcnemar, paired_difference
 from study.trial import Record, Trial
@@ -65,16 +65,15 @@ def section(records: list[Record]) -> Section:
     )
 
 
-def _prepared(groups: Sequence[list[Record]]) -> str:
+def _prepared(groups: Sequence[Replicates]) -> str:
     seconds = [
-        f"{group[0].trial.learner} up to "
-        f"{max(record.metrics['prepare_seconds'] for record in group):.1f} s"
+        f"{group.learner} up to {max(record.metrics['prepare_seconds'] for record in group):.1f} s"
         for group in groups
     ]
     return ", ".join(dict.fromkeys(seconds))
 
 
-def _operations(groups: Sequence[list[Record]], records: Sequence[Record]) -> Table:
+def _operations(groups: Sequence[Replicates], records: Sequence[Record]) -> Table:
     columns = (
         ("train_accuracy", 100), ("validation_accuracy", 100), ("test_accuracy", 100),
         ("synops_per_sample", 1), ("macs_per_sample", 1), ("neuron_updates_per_sample", 1),
@@ -99,12 +98,11 @@ def _operations(groups: Sequence[list[Record]], records: Sequence[Record]) -> Ta
     )
 
 
-def _name(group: Sequence[Record]) -> str:
-    trial = group[0].trial
-    return f"{trial.learner} · {trial.dataset.name if trial.dataset else ''}"
+def _name(group: Replicates) -> str:
+    return f"{group.learner} · {group.dataset}"
 
 
-def _pairs(groups: Sequence[list[Record]]) -> Table | None:
+def _pairs(groups: Sequence[Replicates]) -> Table | None:
     """Return the paired differences of all learners that were tested on the same samples."""
     compared = [
         (first, second)
@@ -119,9 +117,7 @@ def _pairs(groups: Sequence[list[Record]]) -> Table | None:
         a, b = _by_seed(first), _by_seed(second)
         seeds = sorted(a.keys() & b.keys())
         difference = paired_difference([a[s] for s in seeds], [b[s] for s in seeds])
-        rows.append(
-            (f"{_name(first)} – {second[0].trial.learner}", cell(difference, 100), f"{p_value:.2g}")
-        )
+        rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), f"{p_value:.2g}"))
     return Table(
         "Differences in test accuracy, first minus second.",
         ("pair", "difference / points", "McNemar p, first seed, Holm-corrected"),
@@ -152,7 +148,7 @@ def _holm(p_values: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def _cost_figure(groups: Sequence[list[Record]], records: Sequence[Record]) -> Figure:
+def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=(7.2, 0.8 + 0.42 * len(groups)), layout="constrained")
@@ -169,7 +165,7 @@ def _cost_figure(groups: Sequence[list[Record]], records: Sequence[Record]) -> F
     )
 
 
-def _bars(ax: Axes, groups: Sequence[list[Record]], metric: str, label: str) -> None:
+def _bars(ax: Axes, groups: Sequence[Replicates], metric: str, label: str) -> None:
     import seaborn as sns
 
     palette = sns.color_palette("colorblind", len(groups))
@@ -189,22 +185,20 @@ def _bars(ax: Axes, groups: Sequence[list[Record]], metric: str, label: str) -> 
     ax.grid(axis="x", alpha=0.3)
 
 
-def _findings(groups: Sequence[list[Record]]) -> list[str]:
+def _findings(groups: Sequence[Replicates]) -> list[str]:
     findings = []
-    for name in dict.fromkeys(
-        group[0].trial.dataset.name for group in groups if group[0].trial.dataset
-    ):
-        here = [group for group in groups if group[0].trial.dataset.name == name]  # type: ignore[union-attr]
-        accuracies = {group[0].trial.learner: interval_of(group, "test_accuracy") for group in here}
+    for name in dict.fromkeys(group.dataset for group in groups):
+        here = [group for group in groups if group.dataset == name]
+        accuracies = {group.learner: interval_of(group, "test_accuracy") for group in here}
         told = ", ".join(f"{learner} {cell(found, 100)} %" for learner, found in accuracies.items())
         findings.append(f"Test accuracy on {name}: {told}.")
         findings += _spike_finding(name, here)
     return findings
 
 
-def _spike_finding(name: str, groups: Sequence[list[Record]]) -> list[str]:
+def _spike_finding(name: str, groups: Sequence[Replicates]) -> list[str]:
     spiking = {
-        group[0].trial.learner: (spikes.mean, synops.mean)
+        group.learner: (spikes.mean, synops.mean)
         for group in groups
         if (spikes := interval_of(group, "spikes_per_sample"))
         and (synops := interval_of(group, "synops_per_sample"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.report.basis import basis
-from study.report.section import Figure, Section, Table
-from study.report.summary import cell, interval_of, replicates
+from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.stats import INTERVAL, mean_interval
 from study.trial import Record, Trial
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TITLE = "Learning by surrogate gradients"
 ORDER = 40
 TIMED, CONTROL = "randman", "randman-shuffled"
+COLUMNS = 3  # panels side by side
 
 
 def trials(request: Request) -> list[Trial]:
@@ -28,9 +29,11 @@ def trials(request: Request) -> list[Trial]:
 
 
 def section(records: list[Record]) -> Section:
-    """Return learning curves, a raster and what each data set cost."""
+    """Return learning curves, rasters and what each data set cost."""
     groups = replicates(records)
-    figures = [_curves(groups), _raster(groups[0][0])] if groups else []
+    shown = {group.dataset: group[0] for group in reversed(groups) if group.dataset != CONTROL}
+    rasters = [_raster(record) for record in reversed(shown.values())]
+    figures = [_curves(groups), *rasters] if groups else []
     return Section(
         name="surrogate",
         title=TITLE,
@@ -65,12 +68,11 @@ def section(records: list[Record]) -> Section:
     )
 
 
-def _name(group: Sequence[Record]) -> str:
-    dataset = group[0].trial.dataset
-    return dataset.name if dataset else ""
+def _name(group: Replicates) -> str:
+    return f"{group.dataset}, {group.setting}" if group.setting else group.dataset
 
 
-def _table(groups: Sequence[list[Record]]) -> Table:
+def _table(groups: Sequence[Replicates]) -> Table:
     rows = [
         (
             _name(group),
@@ -102,7 +104,7 @@ def _table(groups: Sequence[list[Record]]) -> Table:
     )
 
 
-def _findings(groups: Sequence[list[Record]]) -> list[str]:
+def _findings(groups: Sequence[Replicates]) -> list[str]:
     findings = []
     for group in groups:
         chance = 100 / group[0].metrics["n_classes"]
@@ -114,13 +116,13 @@ def _findings(groups: Sequence[list[Record]]) -> list[str]:
     return findings + _timing(groups)
 
 
-def _timing(groups: Sequence[list[Record]]) -> list[str]:
+def _timing(groups: Sequence[Replicates]) -> list[str]:
     """Return what shuffling the spike times did, where both data sets were run."""
-    found = {_name(group): interval_of(group, "test_accuracy") for group in groups}
+    found = {group.dataset: interval_of(group, "test_accuracy") for group in groups}
     timed, shuffled = found.get(TIMED), found.get(CONTROL)
     if timed is None or shuffled is None:
         return []
-    control = next(group[0] for group in groups if _name(group) == CONTROL)
+    control = next(group[0] for group in groups if group.dataset == CONTROL)
     chance = 1 / control.metrics["n_classes"]
     # Four binomial standard errors of the mean over the test samples.
     margin = 4 * (chance * (1 - chance) / control.metrics["n_test"]) ** 0.5
@@ -136,20 +138,24 @@ def _timing(groups: Sequence[list[Record]]) -> list[str]:
     ]
 
 
-def _curves(groups: Sequence[list[Record]]) -> Figure:
+def _curves(groups: Sequence[Replicates]) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
-    drawing = Drawing(figsize=(7.2, 2.8), layout="constrained")
-    axes = drawing.subplots(1, len(groups), sharey=True, squeeze=False)[0]
-    for ax, group in zip(axes, groups, strict=True):
+    rows = -(-len(groups) // COLUMNS)
+    drawing = Drawing(figsize=(7.2, 2.8 * rows), layout="constrained")
+    panels = drawing.subplots(rows, min(len(groups), COLUMNS), sharey=True, squeeze=False)
+    for ax in panels.flat[len(groups) :]:
+        ax.set_axis_off()
+    for ax, group in zip(panels.flat, groups, strict=False):
         histories = [record.arrays for record in group]
         for key, style in (("train_accuracy", "--"), ("validation_accuracy", "-")):
             _band(ax, [history[key] for history in histories], style, key.split("_")[0])
         ax.axhline(100 / group[0].metrics["n_classes"], color="grey", lw=0.8, ls=":")
         ax.set(title=_name(group), xlabel="epoch", ylim=(0, 102))
         ax.grid(alpha=0.3)
-    axes[0].set_ylabel("accuracy / %")
-    axes[0].legend(loc="lower right", fontsize=8)
+    for ax in panels[:, 0]:
+        ax.set_ylabel("accuracy / %")
+    panels[0, 0].legend(loc="lower right", fontsize=8)
     return Figure(
         "surrogate-learning",
         drawing,
@@ -182,9 +188,9 @@ def _raster(record: Record) -> Figure:
         ax.scatter(time_ms, arrays[f"example_{layer}_unit"][:end], s=4, color="C0")
         ax.set(ylabel=label, xlim=(0, config["n_steps"] * config["dt_s"] * 1e3))
     drawing.axes[-1].set_xlabel("time / ms")
-    name, label = _name([record]), arrays["example_labels"][0]
+    name, label = Replicates([record]).dataset, arrays["example_labels"][0]
     return Figure(
-        f"surrogate-raster-{name}",
+        figure_name("surrogate", "raster", name),
         drawing,
         f"All spikes of one validation sample of {name} (class {label}) in the trained network.",
         f"Two spike rasters over time: input units above, hidden neurons below, class {label}.",

@@ -10,8 +10,8 @@ import numpy as np
 
 from study.learners.diehl_cook import SIDE
 from study.report.basis import basis
-from study.report.section import Figure, Section, Table
-from study.report.summary import cell, interval_of, replicates
+from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.trial import Record, Trial
 
@@ -48,7 +48,7 @@ def trials(request: Request) -> list[Trial]:
 def section(records: list[Record]) -> Section:
     """Return receptive fields, confusions, the history of learning and a table of all seeds."""
     groups = replicates(records)
-    first = {_name(group[0]): group for group in reversed(groups)}
+    first = {group.dataset: group for group in reversed(groups)}
     figures = [
         figure
         for group in first.values()
@@ -88,7 +88,7 @@ def _name(record: Record) -> str:
     return record.trial.dataset.name if record.trial.dataset else ""
 
 
-def _table(groups: Sequence[list[Record]]) -> Table:
+def _table(groups: Sequence[Replicates]) -> Table:
     rows = [
         (
             _name(record),
@@ -142,7 +142,7 @@ def _finding(group: Sequence[Record]) -> str:
     )
 
 
-def _settings_caveats(groups: Sequence[list[Record]]) -> list[str]:
+def _settings_caveats(groups: Sequence[Replicates]) -> list[str]:
     """Return what differs from the published learning rates and what ran without a compiler."""
     from study.learners.diehl_cook import DiehlCookConfig
 
@@ -184,7 +184,7 @@ def _fields(record: Record) -> Figure:
     ax.set_axis_off()
     drawing.colorbar(image, shrink=0.6, label="synaptic weight / leak conductance")
     return Figure(
-        f"unsupervised-fields-{_name(record)}",
+        figure_name("unsupervised", "fields", _name(record)),
         drawing,
         "Receptive fields: the learned input weights of each neuron, marked with the class that it "
         "was assigned and sorted by it; – marks neurons that never fired.",
@@ -229,7 +229,7 @@ def _confusion(group: Sequence[Record]) -> Figure:
     ax.set(xlabel="predicted class", ylabel="true class", xticks=classes, yticks=classes)
     drawing.colorbar(image, label="share of the true class / %")
     return Figure(
-        f"unsupervised-confusion-{_name(group[0])}",
+        figure_name("unsupervised", "confusion", _name(group[0])),
         drawing,
         "What test samples of each class are taken for, summed over seeds; shares below 1 % are "
         "left blank.",
@@ -256,7 +256,7 @@ def _history(group: Sequence[Record]) -> Figure:
     panels[2].set_ylim(bottom=0)
     panels[0].legend(fontsize=7)
     return Figure(
-        f"unsupervised-history-{_name(group[0])}",
+        figure_name("unsupervised", "history", _name(group[0])),
         drawing,
         f"Learning, in means over {WINDOW} samples: every spike raises a threshold, so that spikes "
         "become fewer; samples that evoke fewer than five are shown again.",

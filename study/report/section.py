@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,19 @@ class Figure:
     caption: str
     alt: str
     basis: str
+
+
+def figure_name(*parts: str) -> str:
+    """Return a name for a figure that is a file name too, whatever a user called the data.
+
+    Parts that lose characters get a few digits of their checksum, so that names stay distinct.
+    """
+    return "-".join(_plain(part) for part in parts)
+
+
+def _plain(part: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", part)
+    return plain if plain == part else f"{plain}_{hashlib.sha256(part.encode()).hexdigest()[:6]}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from study.data.reference import DatasetRef
 from study.experiments import compare
 from study.report import summary
+from study.report.replicates import replicates
 from study.store import Store
 from study.table import LEADING, trials_table
 from study.trial import Outcome, Record, Trial
@@ -84,3 +85,20 @@ def test_the_table_names_all_users_of_a_trial_and_all_settings(records: list[Rec
     assert table["experiment"].tolist() == ["surrogate+compare"] * 3 + ["compare"] * 3
     assert table["config.sizes"].tolist() == ["[1, 2]"] * 6
     assert isinstance(table, pd.DataFrame)
+
+
+def test_replicates_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    records = [
+        store.put_done(
+            Trial("x:y", "surrogate", DatasetRef("digits"), {"slope": slope, "size": 1}, seed),
+            Outcome({"test_accuracy": 0.5}),
+            {},
+        )
+        for slope in (5, 25)
+        for seed in (0, 1)
+    ]
+    groups = replicates(records)
+    assert [group.learner for group in groups] == ["surrogate (slope=25)", "surrogate (slope=5)"]
+    assert [len(group) for group in groups] == [2, 2]
+    assert replicates(records[:2])[0].learner == "surrogate"

@@ -163,3 +163,15 @@ def test_ones_own_events_are_learned_and_unfit_learners_are_named(tmp_path: Path
     page = (out / "report.html").read_text()
     assert "diehl-cook takes no events" in page
     assert "own <b>" not in page
+
+
+def test_any_file_name_gives_a_report(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    path = tmp_path / "eigene Bilder (2) $#ü.npz"
+    np.savez(path, images=rng.random((60, 4, 4)) * (0.5 + 0.5 * labels)[:, None, None],
+             labels=labels)  # fmt: skip
+    done = run("surrogate", "--dataset", str(path), "--seeds", "1", "--set", "epochs=1",
+               "hidden=5", "n_steps=20", "--out", str(tmp_path / "out"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report.pdf").stat().st_size > 0

@@ -1,0 +1,79 @@
+"""Records of the same configuration over seeds, and their means with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from study.stats import Interval, mean_interval
+from study.trial import Record
+
+
+class Replicates(list[Record]):
+    """Records that differ in their seed alone.
+
+    ``setting`` holds what tells them from other replicates of the same learner and data set,
+    such as ``slope=5``; it is empty where there are no others.
+    """
+
+    setting: str = ""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        dataset = self[0].trial.dataset
+        return dataset.name if dataset else ""
+
+    @property
+    def learner(self) -> str:
+        """Name of the learner, with its setting where others stand beside it."""
+        name = self[0].trial.learner
+        return f"{name} ({self.setting})" if self.setting else name
+
+
+def replicates(records: Sequence[Record]) -> list[Replicates]:
+    """Return the records with a test accuracy, grouped by configuration, in a stable order."""
+    groups: dict[str, Replicates] = {}
+    for record in records:
+        if record.done and "test_accuracy" in record.metrics:
+            groups.setdefault(record.trial.config_id, Replicates()).append(record)
+    for group in groups.values():
+        group.setting = _setting(group, list(groups.values()))
+    return sorted(groups.values(), key=lambda group: (group.dataset, group.learner))
+
+
+def _setting(group: Replicates, groups: Sequence[Replicates]) -> str:
+    first = group[0].trial
+    configs = [
+        other[0].trial.config
+        for other in groups
+        if (other[0].trial.learner, other[0].trial.dataset) == (first.learner, first.dataset)
+    ]
+    varied = [key for key in first.config if any(c.get(key) != first.config[key] for c in configs)]
+    return ", ".join(f"{key}={first.config[key]}" for key in varied)
+
+
+def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
+    """Return mean and interval of a metric over replicates, None where it does not apply."""
+    values = [record.metrics.get(metric) for record in group]
+    if any(value is None for value in values):
+        return None
+    bounds = (0.0, 1.0) if metric.endswith("accuracy") else (0.0, float("inf"))
+    return mean_interval([float(value) for value in values if value is not None], bounds)
+
+
+def cell(interval: Interval | None, scale: float = 1.0) -> str:
+    """Return ``mean ± half width``, or ``mean [low, high]`` where a bound cut it; or a dash.
+
+    The mean stands alone where there is no interval: one replicate, or replicates all equal.
+    """
+    if interval is None:
+        return "–"
+    mean, low, high = (value * scale for value in interval)
+    # Three significant digits of the mean, and the limits to the same place.
+    places = max(0, 2 - math.floor(math.log10(abs(mean)))) if mean else 0
+    if not low < high:
+        return f"{mean:,.{places}f}"
+    if math.isclose(mean - low, high - mean, rel_tol=1e-6):
+        return f"{mean:,.{places}f} ± {high - mean:,.{places}f}"
+    return f"{mean:,.{places}f} [{low:,.{places}f}, {high:,.{places}f}]"
