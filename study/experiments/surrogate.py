@@ -151,7 +151,8 @@ def _curves(groups: Sequence[Replicates]) -> Figure:
         for key, style in (("train_accuracy", "--"), ("validation_accuracy", "-")):
             _band(ax, [history[key] for history in histories], style, key.split("_")[0])
         ax.axhline(100 / group[0].metrics["n_classes"], color="grey", lw=0.8, ls=":")
-        ax.set(title=_name(group), xlabel="epoch", ylim=(0, 102))
+        ax.set(xlabel="epoch", ylim=(0, 102))
+        ax.set_title(_name(group).replace(", ", "\n"), fontsize=9)
         ax.grid(alpha=0.3)
     for ax in panels[:, 0]:
         ax.set_ylabel("accuracy / %")

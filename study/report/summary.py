@@ -25,6 +25,7 @@ COLUMNS = (
     "inference / ms",
     "memory / MB",
 )
+LOG_FROM_RATIO = 3  # spikes that differ by more than this factor are drawn on a logarithmic axis
 METRICS = (
     "spikes_per_sample",
     "synops_per_sample",
@@ -96,6 +97,7 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates]) -> None:
     import seaborn as sns
 
     palette = sns.color_palette("colorblind", len(groups))
+    means = []
     for colour, group in zip(palette, groups, strict=True):
         accuracy = interval_of(group, "test_accuracy")
         spikes = interval_of(group, "spikes_per_sample")
@@ -104,13 +106,15 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates]) -> None:
         if spikes is None:
             ax.axhline(100 * accuracy.mean, ls="--", color=colour, label=learner)
             continue
+        means.append(spikes.mean)
         reach = [[100 * (accuracy.mean - accuracy.low)], [100 * (accuracy.high - accuracy.mean)]]
         width = [[spikes.mean - spikes.low], [spikes.high - spikes.mean]]
         ax.errorbar(
             spikes.mean, 100 * accuracy.mean, reach, width, "o", color=colour, label=learner,
             capsize=3,
         )  # fmt: skip
-    ax.set_xscale("log")
+    if max(means) > LOG_FROM_RATIO * min(means) > 0:
+        ax.set_xscale("log")
     ax.set(title=name, xlabel="spikes per sample")
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8)
