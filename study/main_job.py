@@ -20,7 +20,7 @@ from study.executor import open_workers
 from study.learners import LEARNERS
 from study.progress import SweepProgress
 from study.request import Request
-from study.store import Store, write_atomic
+from study.store import Store, told_when_unwritable, write_atomic
 from study.trial import Record, Trial
 
 REQUEST_FILE = "request.json"
@@ -40,8 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _dry_run(plan)
     out = options.out or Path("reports") / request.profile
-    store = _open_store(out)
-    write_atomic(out / REQUEST_FILE, _dump(request, list(plan)).encode())
+    store = _open_store(out, request, list(plan))
     trials = [trial for members in plan.values() for trial in members]
     _check_data(trials, store, access)
     remaining = sweep.missing(trials, store)
@@ -127,14 +126,11 @@ def _dry_run(plan: Plan) -> int:
     return 0
 
 
-def _open_store(out: Path) -> Store:
+def _open_store(out: Path, request: Request, names: Sequence[str]) -> Store:
     store = Store(out / "trials")
-    try:
+    with told_when_unwritable(out):
         store.prepare()
-    except OSError as problem:
-        raise UserError(
-            f"cannot write to {out}: {problem.strerror or problem}.\nChoose another with --out DIR"
-        ) from None
+        write_atomic(out / REQUEST_FILE, _dump(request, names).encode())
     return store
 
 
@@ -189,7 +185,9 @@ def _render(request: Request, names: Sequence[str], out: Path) -> int:
         if not record.done
     }
     command = "python -m study.run " + shlex.join(sys.argv[1:])
-    for note in assemble.write(records, request, command, out):
+    with told_when_unwritable(out):
+        notes = assemble.write(records, request, command, out)
+    for note in notes:
         _say(f"note: {note}")
     _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")
     for record in failed.values():

@@ -10,12 +10,14 @@ import io
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from study.errors import UserError
 from study.trial import Outcome, Record, Trial
 
 
@@ -89,6 +91,25 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value
+
+
+@contextmanager
+def told_when_unwritable(folder: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into a message; what is already kept stays.
+
+    Raises
+    ------
+    UserError
+        In place of any OSError.
+    """
+    try:
+        yield
+    except OSError as problem:
+        raise UserError(
+            f"cannot write to {folder}: {problem.strerror or problem}.\n"
+            "What is kept there is whole. Make room, or choose another folder with --out DIR, "
+            "and run the command again."
+        ) from None
 
 
 def write_atomic(path: Path, content: bytes) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 from study.data.reference import DataAccess
-from study.errors import UserError
 from study.executor import Workers
-from study.store import Store
+from study.store import Store, told_when_unwritable
 from study.trial import Record, Trial
 from study.worker import Result, describe, execute
 
@@ -158,7 +156,7 @@ class _Sweep:
             assert result.error is not None
             self._fail(trial, dict(result.error), slot, dict(result.provenance))
             return
-        with _told_when_unwritable(self.store):
+        with told_when_unwritable(self.store.folder):
             record = self.store.put_done(trial, result.outcome, result.provenance)
         self.reporter.finished(record, slot)
 
@@ -169,7 +167,7 @@ class _Sweep:
         slot: int | None,
         provenance: dict[str, Any] | None = None,
     ) -> None:
-        with _told_when_unwritable(self.store):
+        with told_when_unwritable(self.store.folder):
             record = self.store.put_failed(trial, error, provenance or {})
         self.reporter.finished(record, slot)
 
@@ -187,15 +185,3 @@ def _needs_failed(record: Record) -> dict[str, str]:
         "message": f"needs {record.trial.label} (trial {record.trial.id}), which failed",
         "traceback": "",
     }
-
-
-@contextmanager
-def _told_when_unwritable(store: Store) -> Iterator[None]:
-    """Turn a full or read-only disk into a message; what is already kept stays."""
-    try:
-        yield
-    except OSError as problem:
-        raise UserError(
-            f"cannot write to {store.folder}: {problem.strerror or problem}.\n"
-            "Everything kept so far is whole; free space and run the same command again."
-        ) from None
