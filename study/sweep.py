@@ -14,7 +14,7 @@ from study.trial import Record, Trial
 from study.worker import Result, describe, execute
 
 POLL_SECONDS = 0.2
-DEATHS_ALLOWED = 1  # a second worker lost while running a trial makes the trial failed
+DEATHS_ALLOWED = 1  # the second worker that dies of a trial alone makes the trial failed
 
 
 class Reporter(Protocol):
@@ -85,6 +85,7 @@ class _Sweep:
         self.waiting = waiting
         self.store, self.workers, self.data, self.reporter = store, workers, data, reporter
         self.in_flight: dict[Future[Result], tuple[Trial, int]] = {}
+        self.suspects: set[str] = set()
         self.deaths: Counter[str] = Counter()
 
     def run(self) -> None:
@@ -109,7 +110,7 @@ class _Sweep:
     def _submit_ready(self) -> None:
         free = set(range(self.workers.slots)) - {slot for _, slot in self.in_flight.values()}
         for trial in list(self.waiting):
-            if not free or (self.in_flight and self._alone(trial)):
+            if not free or self._must_wait(trial):
                 return
             needs = [self.store.get(needed) for needed in trial.needs]
             failed = [record for record in needs if record is not None and not record.done]
@@ -128,24 +129,25 @@ class _Sweep:
                     return
                 self.in_flight[future] = (trial, slot)
                 self.reporter.started(trial, slot)
-                if self._alone(trial):
-                    return
 
     def _pending(self, needs: tuple[Trial, ...]) -> bool:
         flying = {trial.id for trial, _ in self.in_flight.values()}
         waiting = {trial.id for trial in self.waiting}
         return any(needed.id in flying | waiting for needed in needs)
 
-    def _alone(self, trial: Trial) -> bool:
-        # Next to another trial nobody could tell which of the two killed the worker.
-        return self.deaths[trial.id] > 0
+    def _must_wait(self, trial: Trial) -> bool:
+        """Whether something is in flight that must not share its time with this trial."""
+        flying = {other.id for other, _ in self.in_flight.values()}
+        return bool(flying) and not self.suspects.isdisjoint(flying | {trial.id})
 
     def _recover(self, lost: list[Trial]) -> None:
         lost += [trial for trial, _ in self.in_flight.values()]
         self.in_flight.clear()
         self.workers.restart()
+        # Of several in flight nobody can tell which one killed the worker: each runs alone next.
+        self.suspects |= {trial.id for trial in lost}
         for trial in lost:
-            self.deaths[trial.id] += 1
+            self.deaths[trial.id] += len(lost) == 1
             if self.deaths[trial.id] > DEATHS_ALLOWED:
                 self._fail(trial, WORKER_DIED, None)
             else:
@@ -174,7 +176,7 @@ class _Sweep:
 
 WORKER_DIED = {
     "type": "WorkerDied",
-    "message": "the worker process was killed twice while running this trial (out of memory?)",
+    "message": "its worker process was killed twice with nothing beside it (out of memory?)",
     "traceback": "",
 }
 
