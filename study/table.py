@@ -29,7 +29,7 @@ LEADING = (
 def trials_table(experiments: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
     """Return the records of all experiments, each trial once.
 
-    A trial that several experiments use names them all in ``experiment``, joined by ``+``.
+    A trial that several experiments use names them all in ``experiment``.
     """
     users: dict[str, list[str]] = {}
     records: dict[str, Record] = {}
@@ -37,7 +37,7 @@ def trials_table(experiments: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
         for record in members:
             users.setdefault(record.trial.id, []).append(name)
             records[record.trial.id] = record
-    rows = [_row(record, "+".join(users[key])) for key, record in records.items()]
+    rows = [_row(record, ", ".join(users[key])) for key, record in records.items()]
     table = pd.DataFrame(rows)
     leading = table.reindex(columns=list(LEADING))
     columns = [str(column) for column in table]

@@ -82,7 +82,7 @@ def test_holms_correction_follows_its_definition() -> None:
 def test_the_table_names_all_users_of_a_trial_and_all_settings(records: list[Record]) -> None:
     table = trials_table({"surrogate": records[:3], "compare": records})
     assert list(table.columns[: len(LEADING)]) == list(LEADING)
-    assert table["experiment"].tolist() == ["surrogate+compare"] * 3 + ["compare"] * 3
+    assert table["experiment"].tolist() == ["surrogate, compare"] * 3 + ["compare"] * 3
     assert table["config.sizes"].tolist() == ["[1, 2]"] * 6
     assert isinstance(table, pd.DataFrame)
 
