@@ -96,7 +96,12 @@ def _notes(records: Sequence[Record], request: Request) -> list[str]:
         record.metrics["engine_note"] for record in records if record.metrics.get("engine_note")
     }
     notes += [f"{str(note)[:1].upper()}{str(note)[1:]}." for note in sorted(told)]
-    versions = {record.provenance.get("code_version") for record in records if record.done}
+    # A commit that leaves the sources alone is no other version.
+    versions = {
+        str(record.provenance.get("code_version")).rpartition("src.")[2]
+        for record in records
+        if record.done
+    }
     if len(versions) > 1:
         notes.append(
             f"The trials were run by {len(versions)} versions of the code; "
