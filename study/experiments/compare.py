@@ -154,33 +154,38 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
     drawing = Drawing(figsize=(7.2, 0.8 + 0.42 * len(groups)), layout="constrained")
     axes = drawing.subplots(1, len(COSTS), sharey=True)
     for ax, (metric, label) in zip(axes, COSTS, strict=True):
-        _bars(ax, groups, metric, label)
+        _costs(ax, groups, metric, label)
     return Figure(
         "compare-costs",
         drawing,
-        "What learning and inference cost on this machine, logarithmic scales.",
+        "What learning and inference cost on this machine: means with 95 % intervals, single "
+        "seeds as ticks below, logarithmic scales.",
         "Three panels of horizontal markers, one row a learner and data set: training seconds, "
         "inference milliseconds per sample, peak memory in megabytes, with intervals.",
         basis(records, interval=INTERVAL),
     )
 
 
-def _bars(ax: Axes, groups: Sequence[Replicates], metric: str, label: str) -> None:
+def _costs(ax: Axes, groups: Sequence[Replicates], metric: str, label: str) -> None:
     import seaborn as sns
 
     palette = sns.color_palette("colorblind", len(groups))
+    seen: list[float] = []
     for row, (colour, group) in enumerate(zip(palette, groups, strict=True)):
         found = interval_of(group, metric)
         if found is None:
             continue
-        ax.plot(found.mean, row, "o", color=colour)
-        ax.plot(
-            [record.metrics[metric] for record in group], [row] * len(group), "|", color=colour,
-            markersize=10,
-        )  # fmt: skip
+        reach = [[found.mean - found.low], [found.high - found.mean]]
+        ax.errorbar(found.mean, row, xerr=reach, fmt="o", color=colour, capsize=3)
+        seeds = [record.metrics[metric] for record in group]
+        ax.plot(seeds, [row + 0.25] * len(seeds), "|", color=colour, markersize=6)
+        seen += [value for value in seeds if value > 0]
     ax.set_yticks(range(len(groups)), [_name(group) for group in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
-    ax.set_xscale("log")
+    ax.set_xscale("log", nonpositive="clip")
+    if seen:
+        # Limits from the data: an interval that reaches zero would stretch a logarithmic axis.
+        ax.set_xlim(min(seen) / 2, max(seen) * 2)
     ax.set_xlabel(label)
     ax.grid(axis="x", alpha=0.3)
 
