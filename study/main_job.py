@@ -52,12 +52,12 @@ def run(options: argparse.Namespace) -> int:
             sweep.sweep(trials, store, workers, access, progress)
     else:
         _say("every trial is done; rendering only")
-    return _render(request, list(plan), out)
+    return report(out)
 
 
 def status(out: Path) -> int:
     """Print what is done, failed and missing."""
-    request, names = _load(out)
+    request, names, _ = _load(out)
     store = Store(out / "trials")
     counts = dict.fromkeys(("done", "failed", "missing"), 0)
     console = Console()
@@ -74,8 +74,17 @@ def status(out: Path) -> int:
 
 
 def report(out: Path) -> int:
-    """Render again from the store."""
-    return _render(*_load(out), out)
+    """Render what the store holds for the last request in this folder."""
+    from study.report import assemble
+
+    request, names, command = _load(out)
+    records = _records(request, names, Store(out / "trials"))
+    with told_when_unwritable(out):
+        notes = assemble.write(records, request, command, out)
+    for note in notes:
+        _say(f"note: {note}")
+    _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")
+    return _tell_failures(records)
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -135,10 +144,13 @@ def _open_store(out: Path, request: Request, names: Sequence[str]) -> Store:
 
 
 def _dump(request: Request, names: Sequence[str]) -> str:
-    return json.dumps({"experiments": list(names), "request": asdict(request)}, indent=1)
+    command = "python -m study.run " + shlex.join(sys.argv[1:])
+    saved = {"command": command, "experiments": list(names), "request": asdict(request)}
+    return json.dumps(saved, indent=1)
 
 
-def _load(out: Path) -> tuple[Request, list[str]]:
+def _load(out: Path) -> tuple[Request, list[str], str]:
+    """Return the last request in a folder, its experiments and its command line."""
     try:
         saved = json.loads((out / REQUEST_FILE).read_text())
     except FileNotFoundError:
@@ -156,7 +168,7 @@ def _load(out: Path) -> tuple[Request, list[str]]:
             for entry in fields["settings"]
         ),
     )
-    return request, saved["experiments"]
+    return request, saved["experiments"], saved["command"]
 
 
 def _state(record: Record | None) -> str:
@@ -174,24 +186,16 @@ def _records(request: Request, names: Sequence[str], store: Store) -> dict[str, 
     return found
 
 
-def _render(request: Request, names: Sequence[str], out: Path) -> int:
-    from study.report import assemble
-
-    records = _records(request, names, Store(out / "trials"))
+def _tell_failures(records: Mapping[str, Sequence[Record]]) -> int:
+    """Name the trials that failed; return the exit status."""
     failed = {
         record.trial.id: record
         for members in records.values()
         for record in members
         if not record.done
     }
-    command = "python -m study.run " + shlex.join(sys.argv[1:])
-    with told_when_unwritable(out):
-        notes = assemble.write(records, request, command, out)
-    for note in notes:
-        _say(f"note: {note}")
-    _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")
     for record in failed.values():
-        error: Mapping[str, str] = record.error or {}
+        error = record.error or {}
         _say(f"failed: {record.trial.label}: {error.get('type')}: {error.get('message')}")
     return 1 if failed else 0
 

@@ -124,6 +124,11 @@ def test_a_run_leaves_a_report_and_running_again_repeats_nothing(tmp_path: Path)
     assert "every trial is done" in again.stderr
     assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").iterdir()}
 
+    assert run("report", "--out", str(tmp_path)).returncode == 0
+    rendered = json.loads((tmp_path / "provenance.json").read_text())
+    assert rendered["command"] == provenance["command"]
+    assert rendered["command"].startswith("python -m study.run compare --learner linear")
+
     status = run("status", "--out", str(tmp_path))
     assert status.returncode == 0
     assert "2 done, 0 failed, 0 missing" in status.stdout
