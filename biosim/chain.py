@@ -104,10 +104,13 @@ class ChainRecording:
         One entry a spiking layer.
     readout_peak
         ``[samples, classes]`` largest readout potential over time, at least the initial 0.
+    engine
+        Brian2's code generation target that was used.
     """
 
     spikes: tuple[LayerSpikes, ...]
     readout_peak: np.ndarray
+    engine: str
 
 
 def run_chain(
@@ -168,7 +171,7 @@ def _run_copies(
     dt_s = chain.dt_s / ratio
     n_in, copies = chain.layers[0].weight.shape[1], inputs.n_samples
     # The numpy target: for these few, large groups compiling would take longer than running.
-    with session(target="numpy"):
+    with session(target="numpy") as engine:
         clock = b2.Clock(dt=dt_s * b2.second)
         source: Any = b2.SpikeGeneratorGroup(
             n_in * copies,
@@ -196,6 +199,7 @@ def _run_copies(
                 for monitor, layer in zip(monitors, chain.layers[:-1], strict=True)
             ),
             np.array(source.peak).reshape(copies, -1),
+            engine,
         )
 
 
@@ -272,4 +276,5 @@ def _join(parts: list[ChainRecording], copies: int) -> ChainRecording:
                 np.concatenate([piece.sample + k * copies for k, piece in enumerate(pieces)]),
             )
         )
-    return ChainRecording(tuple(layers), np.concatenate([part.readout_peak for part in parts]))
+    peaks = np.concatenate([part.readout_peak for part in parts])
+    return ChainRecording(tuple(layers), peaks, parts[0].engine)

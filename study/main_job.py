@@ -41,15 +41,14 @@ def run(options: argparse.Namespace) -> int:
         return _dry_run(plan)
     out = options.out or Path("reports") / request.profile
     store = _open_store(out, request, list(plan))
-    trials = [trial for members in plan.values() for trial in members]
-    _check_data(trials, store, access)
-    remaining = sweep.missing(trials, store)
+    remaining = sweep.missing((trial for members in plan.values() for trial in members), store)
+    _check_data(remaining, access)
     if remaining:
         with (
             open_workers(min(options.jobs, len(remaining)), options.scheduler) as workers,
             SweepProgress(len(remaining)) as progress,
         ):
-            sweep.sweep(trials, store, workers, access, progress)
+            sweep.sweep(remaining, store, workers, access, progress)
     else:
         _say("every trial is done; rendering only")
     return report(out)
@@ -114,14 +113,9 @@ def _check(request: Request, plan: Plan, asked: str) -> None:
     check_used(request.settings, [(trial.learner, trial.config) for trial in trials])
 
 
-def _check_data(trials: Sequence[Trial], store: Store, access: DataAccess) -> None:
+def _check_data(trials: Sequence[Trial], access: DataAccess) -> None:
     """Find out before the first trial that a data set is missing or damaged."""
-    needed = {
-        trial.dataset: trial.dataset.name
-        for trial in sweep.missing(trials, store)
-        if trial.dataset is not None
-    }
-    for ref in needed:
+    for ref in dict.fromkeys(trial.dataset for trial in trials if trial.dataset is not None):
         data.load(ref, access)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from typing import Any, Protocol
 
@@ -55,20 +55,33 @@ def missing(trials: Iterable[Trial], store: Store) -> list[Trial]:
 
 
 def sweep(
-    trials: Iterable[Trial],
+    waiting: Sequence[Trial],
     store: Store,
     workers: Workers,
     data: DataAccess,
     reporter: Reporter,
 ) -> None:
-    """Run every missing trial and keep its record, done or failed.
+    """Run trials and keep their records, done or failed.
+
+    Parameters
+    ----------
+    waiting
+        What is to run, from `missing`: what trials need comes before them or is done.
+    store
+        Keeps each record at once.
+    workers
+        Where trials run.
+    data
+        Where data sets may lie.
+    reporter
+        Is told how far it is.
 
     Raises
     ------
     UserError
         If the store cannot be written any more.
     """
-    _Sweep(missing(trials, store), store, workers, data, reporter).run()
+    _Sweep(list(waiting), store, workers, data, reporter).run()
 
 
 class _Sweep:

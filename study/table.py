@@ -55,7 +55,7 @@ def _row(record: Record, experiments: str) -> dict[str, object]:
         "trial": trial.id,
         "experiment": experiments,
         "learner": trial.learner,
-        "dataset": trial.dataset.name if trial.dataset else None,
+        "dataset": trial.dataset_name or None,
         "seed": trial.seed,
         "status": record.status,
         **scalars,

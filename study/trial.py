@@ -83,9 +83,14 @@ class Trial:
         return canonical_hash(canonical)
 
     @property
+    def dataset_name(self) -> str:
+        """Name of the data set; empty where there is none."""
+        return self.dataset.name if self.dataset else ""
+
+    @property
     def label(self) -> str:
         """A short name for people."""
-        parts = [self.learner, self.dataset.name if self.dataset else None, f"seed {self.seed}"]
+        parts = [self.learner, self.dataset_name, f"seed {self.seed}"]
         return " · ".join(part for part in parts if part)
 
     def resolve(self) -> Callable[[Trial, Context], Outcome]:

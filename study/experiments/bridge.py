@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.figures import draw_shares
 from study.procedures.bridge import NAME, PROCEDURE, BridgeConfig
 from study.report.basis import basis
 from study.report.section import Figure, Section, Table
 from study.request import Request
-from study.stats import INTERVAL, mean_interval
+from study.stats import INTERVAL
 from study.trial import Record, Trial
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 TITLE = "One network, two simulators"
 ORDER = 50
@@ -83,7 +80,7 @@ def _table(records: Sequence[Record]) -> Table:
         found = record.metrics
         rows.append(
             (
-                f"{_dataset(record)} · seed {record.trial.seed}",
+                f"{record.trial.dataset_name} · seed {record.trial.seed}",
                 f"{found['spikes_discrete']:,}",
                 f"{100 * found['agreement_same']:.3f}",
                 f"{found['trains_differing']} ({found['trains_differing_by_rounding_tie']})",
@@ -110,10 +107,6 @@ def _table(records: Sequence[Record]) -> Table:
     )
 
 
-def _dataset(record: Record) -> str:
-    return record.trial.dataset.name if record.trial.dataset else ""
-
-
 def _counted(records: Sequence[Record]) -> str:
     return f"{records[0].metrics['n_test']} test samples"
 
@@ -129,11 +122,13 @@ def _curves(records: Sequence[Record]) -> Figure:
     left, right = drawing.subplots(1, 2)
     for column, steps in enumerate(config.tolerances_steps):
         label = f"within {steps:g} training steps"
-        _band(left, dt_ms, agreement[:, :, column], label, f"C{column}")
+        draw_shares(
+            left, dt_ms, agreement[:, :, column], marker="o", ms=4, color=f"C{column}", label=label
+        )
     control = np.mean([record.metrics["agreement_shuffled"] for record in records])
     left.axhline(100 * control, ls=":", color="0.4", label="control: shuffled, same step")
     left.set(xlabel="Brian2's dt / ms", ylabel="hidden spikes that agree / %", ylim=(0, 102))
-    _band(right, dt_ms, accuracies, "Brian2", "C0")
+    draw_shares(right, dt_ms, accuracies, marker="o", ms=4, color="C0", label="Brian2")
     trained = np.mean([record.metrics["accuracy_discrete"] for record in records])
     right.axhline(100 * trained, ls="--", color="0.4", label="PyTorch, as trained")
     right.set(xlabel="Brian2's dt / ms", ylabel="test accuracy / %")
@@ -152,13 +147,6 @@ def _curves(records: Sequence[Record]) -> Figure:
         "hidden spikes for several tolerances with a control line, and test accuracy.",
         basis(records, n=_counted(records), interval=INTERVAL),
     )
-
-
-def _band(ax: Axes, x: np.ndarray, values: np.ndarray, label: str, colour: str) -> None:
-    intervals = [mean_interval(column.tolist(), (0, 1)) for column in values.T]
-    mean, low, high = (100 * np.array(part) for part in zip(*intervals, strict=True))
-    ax.plot(x, mean, "o-", ms=4, color=colour, label=label)
-    ax.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
 
 
 def _raster(record: Record) -> Figure:

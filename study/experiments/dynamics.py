@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from study.figures import COLOURS, label_axes
 from study.procedures.membranes import HodgkinHuxleyConfig, IzhikevichConfig, LIFConfig
 from study.report.basis import basis
 from study.report.section import Figure, Section, Table
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 TITLE = "Neurons in continuous time"
 ORDER = 10
-
-# Okabe and Ito's colours, told apart without full colour vision.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 MODELS: dict[str, tuple[str, Any]] = {
     "lif": ("run_lif", LIFConfig()),
@@ -129,7 +127,7 @@ def _draw_lif(record: Record) -> Figure:
         arrays["current"] * 1e9, arrays["reference_rate_hz"], "k--", lw=1, label="closed form"
     )
     curve.plot(arrays["current"] * 1e9, arrays["rate_hz"], ".", color=COLOURS[0], label="Brian2")
-    _label(curve, "current / nA", "rate / Hz")
+    label_axes(curve, "current / nA", "rate / Hz")
     return Figure(
         "dynamics-lif",
         drawing,
@@ -151,10 +149,10 @@ def _draw_hodgkin_huxley(record: Record) -> Figure:
     _trace(trace, arrays["time_s"], arrays["v"], arrays["reference_v"], "SciPy")
     for gate, colour, values in zip("mhn", COLOURS[:3], arrays["gates"].T, strict=True):
         gates.plot(arrays["time_s"] * 1e3, values, color=colour, lw=1, label=f"${gate}$")
-    _label(gates, "time / ms", "gating variable")
+    label_axes(gates, "time / ms", "gating variable")
     # 1 A/m2 = 100 uA/cm2
     curve.plot(arrays["current"] * 100, arrays["rate_hz"], ".", color=COLOURS[0], label="Brian2")
-    _label(curve, "current / µA cm⁻²", "rate / Hz")
+    label_axes(curve, "current / µA cm⁻²", "rate / Hz")
     return Figure(
         "dynamics-hodgkin-huxley",
         drawing,
@@ -192,7 +190,7 @@ def _draw_izhikevich(record: Record) -> Figure:
     convergence.set_yscale("log")
     convergence.set_xticks(dt_ms, [f"{x:g}" for x in dt_ms])
     convergence.minorticks_off()
-    _label(convergence, "dt / ms", "largest spike error / ms")
+    label_axes(convergence, "dt / ms", "largest spike error / ms")
     return Figure(
         "dynamics-izhikevich",
         drawing,
@@ -207,18 +205,7 @@ def _draw_izhikevich(record: Record) -> Figure:
 def _trace(ax: Axes, time_s: Any, v: Any, reference_v: Any, name: str) -> None:
     ax.plot(time_s * 1e3, v * 1e3, lw=1.6, color=COLOURS[0], label="Brian2")
     ax.plot(time_s * 1e3, reference_v * 1e3, "k--", lw=0.9, label=name)
-    _label(ax, "time / ms", "membrane potential / mV")
-
-
-def _label(ax: Axes, x: str, y: str) -> None:
-    ax.set_xlabel(x, fontsize=9)
-    ax.set_ylabel(y, fontsize=9)
-    ax.tick_params(labelsize=8)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(
-            fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3,
-            borderpad=0, handlelength=1.4, columnspacing=1.0,
-        )  # fmt: skip
+    label_axes(ax, "time / ms", "membrane potential / mV")
 
 
 def _found_lif(record: Record) -> list[str]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.figures import COLOURS, label_axes
 from study.procedures.pairs import NAME, PROCEDURE, PairConfig
 from study.report.basis import basis
 from study.report.section import Figure, Section, Table
 from study.request import Request
 from study.trial import Record, Trial
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 TITLE = "Plasticity of spike pairs"
 ORDER = 20
-BLUE, VERMILION = "#0072B2", "#D55E00"
+BLUE, VERMILION = COLOURS[:2]
 EQUATIONS = (
     "W(s) = cases(A_+ e^(-s slash tau_+) &"
     ' "for" s = t_"post" - t_"pre" > 0, -A_- e^(s slash tau_-) & "for" s < 0)',
@@ -119,10 +116,10 @@ def _window_figure(record: Record) -> Figure:
     # The misprint grows without bound; the window would vanish beside it.
     limit = 2.2 * np.abs(expected).max()
     window.set_ylim(-limit / 1.6, limit)
-    _label(window, r"$t_\mathrm{post} - t_\mathrm{pre}$ / ms", "change of weight")
+    label_axes(window, r"$t_\mathrm{post} - t_\mathrm{pre}$ / ms", "change of weight")
     residual.axhline(0, color="0.7", lw=0.8)
     residual.plot(delta_ms, arrays["measured"] - expected, "o", ms=3.5, color=BLUE)
-    _label(residual, r"$t_\mathrm{post} - t_\mathrm{pre}$ / ms", "measured − formula")
+    label_axes(residual, r"$t_\mathrm{post} - t_\mathrm{pre}$ / ms", "measured − formula")
     return Figure(
         "plasticity-window",
         drawing,
@@ -148,7 +145,7 @@ def _weights_figure(record: Record) -> Figure:
         strict=True,
     ):
         ax.plot(arrays["time_s"] * 1e3, weight, drawstyle="steps-post", color=colour, label=label)
-    _label(ax, "time / ms", "weight − initial weight")
+    label_axes(ax, "time / ms", "weight − initial weight")
     return Figure(
         "plasticity-weights",
         drawing,
@@ -158,14 +155,3 @@ def _weights_figure(record: Record) -> Figure:
         "falls when the presynaptic spike follows.",
         basis([record], n="2 pairs"),
     )
-
-
-def _label(ax: Axes, x: str, y: str) -> None:
-    ax.set_xlabel(x, fontsize=9)
-    ax.set_ylabel(y, fontsize=9)
-    ax.tick_params(labelsize=8)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(
-            fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3,
-            borderpad=0, handlelength=1.4, columnspacing=1.0,
-        )  # fmt: skip

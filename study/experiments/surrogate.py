@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.figures import draw_shares
 from study.report.basis import basis
 from study.report.replicates import Replicates, cell, interval_of, replicates
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
-from study.stats import INTERVAL, mean_interval
+from study.stats import INTERVAL
 from study.trial import Record, Trial
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 TITLE = "Learning by surrogate gradients"
 ORDER = 40
@@ -149,7 +146,10 @@ def _curves(groups: Sequence[Replicates]) -> Figure:
     for ax, group in zip(panels.flat, groups, strict=False):
         histories = [record.arrays for record in group]
         for key, style in (("train_accuracy", "--"), ("validation_accuracy", "-")):
-            _band(ax, [history[key] for history in histories], style, key.split("_")[0])
+            n_epochs = min(len(history[key]) for history in histories)
+            curves = np.array([history[key][:n_epochs] for history in histories])
+            label = key.split("_")[0]
+            draw_shares(ax, range(1, n_epochs + 1), curves, ls=style, label=label)
         ax.axhline(100 / group[0].metrics["n_classes"], color="grey", lw=0.8, ls=":")
         ax.set(xlabel="epoch", ylim=(0, 102))
         ax.set_title(_name(group).replace(", ", "\n"), fontsize=9)
@@ -166,15 +166,6 @@ def _curves(groups: Sequence[Replicates]) -> Figure:
         "with bands, and a dotted line at chance.",
         basis([record for group in groups for record in group], interval=INTERVAL),
     )
-
-
-def _band(ax: Axes, curves: Sequence[np.ndarray], style: str, label: str) -> None:
-    n_epochs = min(len(curve) for curve in curves)
-    points = [mean_interval([curve[e] for curve in curves], (0, 1)) for e in range(n_epochs)]
-    mean, low, high = (100 * np.array(part) for part in zip(*points, strict=True))
-    epochs = np.arange(1, n_epochs + 1)
-    (line,) = ax.plot(epochs, mean, style, label=label)
-    ax.fill_between(epochs, low, high, color=line.get_color(), alpha=0.2, lw=0)
 
 
 def _raster(record: Record) -> Figure:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.learners.diehl_cook import SIDE
-from study.report.basis import basis
+from study.report.basis import basis, engine_notes
 from study.report.replicates import Replicates, cell, interval_of, replicates
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
@@ -84,14 +84,10 @@ def section(records: list[Record]) -> Section:
     )
 
 
-def _name(record: Record) -> str:
-    return record.trial.dataset.name if record.trial.dataset else ""
-
-
 def _table(groups: Sequence[Replicates]) -> Table:
     rows = [
         (
-            _name(record),
+            record.trial.dataset_name,
             str(record.trial.config["n_exc"]),
             f"{record.trial.config['presentations']:,}",
             str(record.trial.seed),
@@ -127,12 +123,12 @@ def _table(groups: Sequence[Replicates]) -> Table:
     )
 
 
-def _finding(group: Sequence[Record]) -> str:
+def _finding(group: Replicates) -> str:
     confusion = _confusions(group)
     off_diagonal = confusion - np.diag(np.diag(confusion))
     true, taken = np.unravel_index(off_diagonal.argmax(), confusion.shape)
     return (
-        f"{_name(group[0])}, {group[0].trial.config['n_exc']} neurons: "
+        f"{group.dataset}, {group[0].trial.config['n_exc']} neurons: "
         f"{cell(interval_of(group, 'test_accuracy'), 100)} % of test samples are right after "
         f"{group[0].trial.config['presentations']:,} presented samples (chance "
         f"{100 / group[0].metrics['n_classes']:.0f} %), with "
@@ -157,10 +153,8 @@ def _settings_caveats(groups: Sequence[Replicates]) -> list[str]:
             caveats.append(
                 f"Settings for {config['presentations']:,} presentations: {', '.join(changed)}."
             )
-    notes = {record.metrics.get("engine_note") for group in groups for record in group}
-    return list(dict.fromkeys(caveats)) + [
-        f"{note[0].upper()}{note[1:]}." for note in sorted(filter(None, notes))
-    ]
+    told = engine_notes(record for group in groups for record in group)
+    return list(dict.fromkeys(caveats)) + told
 
 
 def _fields(record: Record) -> Figure:
@@ -184,7 +178,7 @@ def _fields(record: Record) -> Figure:
     ax.set_axis_off()
     drawing.colorbar(image, shrink=0.6, label="synaptic weight / leak conductance")
     return Figure(
-        figure_name("unsupervised", "fields", _name(record)),
+        figure_name("unsupervised", "fields", record.trial.dataset_name),
         drawing,
         "Receptive fields: the learned input weights of each neuron, marked with the class that it "
         "was assigned and sorted by it; – marks neurons that never fired.",
@@ -213,7 +207,7 @@ def _confusions(group: Sequence[Record]) -> np.ndarray:
     return confusion
 
 
-def _confusion(group: Sequence[Record]) -> Figure:
+def _confusion(group: Replicates) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
     confusion = _confusions(group)
@@ -229,7 +223,7 @@ def _confusion(group: Sequence[Record]) -> Figure:
     ax.set(xlabel="predicted class", ylabel="true class", xticks=classes, yticks=classes)
     drawing.colorbar(image, label="share of the true class / %")
     return Figure(
-        figure_name("unsupervised", "confusion", _name(group[0])),
+        figure_name("unsupervised", "confusion", group.dataset),
         drawing,
         "What test samples of each class are taken for, summed over seeds; shares below 1 % are "
         "left blank.",
@@ -239,7 +233,7 @@ def _confusion(group: Sequence[Record]) -> Figure:
     )
 
 
-def _history(group: Sequence[Record]) -> Figure:
+def _history(group: Replicates) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=(7.2, 2.6), layout="constrained")
@@ -256,7 +250,7 @@ def _history(group: Sequence[Record]) -> Figure:
     panels[2].set_ylim(bottom=0)
     panels[0].legend(fontsize=7)
     return Figure(
-        figure_name("unsupervised", "history", _name(group[0])),
+        figure_name("unsupervised", "history", group.dataset),
         drawing,
         f"Learning, in means over {WINDOW} samples: every spike raises a threshold, so that spikes "
         "become fewer; samples that evoke fewer than five are shown again.",

@@ -14,12 +14,12 @@ from study.procedures import twin
 from study.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:
-    from biosim.chain import Chain, ChainRecording, InputSpikes
+    from biosim.chain import Chain, ChainRecording
+    from gradsim import SpikeEvents
 
 NAME = "bridge"
 PROCEDURE = "study.procedures.bridge:run"
 CONTROLS = ("shuffled", "swapped")
-ENGINE = "brian2 numpy"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     graph = nir.read(io.BytesIO(context.needs[0].files["network.nir"]))
     chain = read_chain(graph)
     discrete = twin.run_discrete(from_nir(graph), events, chain.dt_s)
-    runs = _continuous_runs(chain, twin.input_spikes(events, chain.dt_s), config, trial, context)
+    runs = _continuous_runs(chain, events, config, trial.seed, context)
 
     spikes = {name: twin.continuous_spikes(chain, run) for name, run in runs.items()}
     refined = [f"dt/{refinement}" for refinement in config.refinements]
@@ -93,7 +93,7 @@ def run(trial: Trial, context: Context) -> Outcome:
             },
             "n_test": len(test),
             "n_steps": events.n_steps,
-            "engine": ENGINE,
+            "engine": f"brian2 {runs['same'].engine}",
         },
         arrays={
             "agreement": np.array(
@@ -112,20 +112,20 @@ def run(trial: Trial, context: Context) -> Outcome:
 
 
 def _continuous_runs(
-    chain: Chain, inputs: InputSpikes, config: BridgeConfig, trial: Trial, context: Context
+    chain: Chain, events: SpikeEvents, config: BridgeConfig, seed: int, context: Context
 ) -> dict[str, ChainRecording]:
     from biosim.chain import run_chain
 
-    n_steps = trial.needs[0].config["n_steps"]
+    inputs = twin.input_spikes(events, chain.dt_s)
     networks: dict[str, tuple[Chain, float, Any]] = {
         "same": (chain, chain.dt_s, "held"),
-        "shuffled": (twin.shuffled_weights(chain, trial.seed), chain.dt_s, "held"),
+        "shuffled": (twin.shuffled_weights(chain, seed), chain.dt_s, "held"),
         "swapped": (twin.swapped_time_constants(chain), chain.dt_s, "held"),
         **{f"dt/{n}": (chain, chain.dt_s / n, "exact") for n in config.refinements},
     }
     runs = {}
     for name, (network, dt_s, scheme) in networks.items():
-        runs[name] = run_chain(network, inputs, n_steps, dt_s, scheme)
+        runs[name] = run_chain(network, inputs, events.n_steps, dt_s, scheme)
         context.progress(len(runs) / len(networks), name)
     return runs
 

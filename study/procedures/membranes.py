@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from study.trial import Context, Outcome, Trial
+
+if TYPE_CHECKING:
+    from biosim.neurons import NeuronModel
+    from biosim.simulate import Recording
+    from biosim.stimuli import CurrentStep
 
 N_NEAR_RHEOBASE = 12  # currents just above the LIF neuron's rheobase
 
@@ -89,19 +94,12 @@ class IzhikevichConfig:
 def run_lif(trial: Trial, context: Context) -> Outcome:
     """Return trace and f-I curve of the LIF neuron beside their closed forms."""
     from biosim.neurons import LIF
-    from biosim.simulate import simulate
     from biosim.stimuli import CurrentStep
 
     config = LIFConfig(**trial.config)
     neuron = LIF()
     step = CurrentStep(config.current_a, config.onset_s, config.duration_s)
-    trace = simulate(
-        neuron.model(),
-        step.sampled(config.dt_s, config.duration_s),
-        dt_s=config.dt_s,
-        duration_s=config.duration_s,
-        target=config.target,
-    )
+    trace = _response(neuron.model(), step, config, config.dt_s)
     context.progress(0.5, "f-I curve")
     rheobase_a = (neuron.threshold_v - neuron.leak_v) / neuron.resistance_ohm
     current = np.union1d(
@@ -142,20 +140,12 @@ def run_hodgkin_huxley(trial: Trial, context: Context) -> Outcome:
     """Return trace, gates and f-I curve of the squid axon, the traces beside SciPy's."""
     from biosim.neurons import HodgkinHuxley
     from biosim.reference import solve_hodgkin_huxley
-    from biosim.simulate import simulate
     from biosim.stimuli import CurrentStep
 
     config = HodgkinHuxleyConfig(**trial.config)
     neuron = HodgkinHuxley()
     step = CurrentStep(config.current_a_m2, config.onset_s, config.duration_s)
-    trace = simulate(
-        neuron.model(),
-        step.sampled(config.dt_s, config.duration_s),
-        dt_s=config.dt_s,
-        duration_s=config.duration_s,
-        record=("v", "m", "h", "n"),
-        target=config.target,
-    )
+    trace = _response(neuron.model(), step, config, config.dt_s, ("v", "m", "h", "n"))
     reference = solve_hodgkin_huxley(neuron, step, trace.time_s)
     context.progress(0.3, "f-I curve")
     current = np.linspace(0, config.max_current_a_m2, config.n_currents)
@@ -186,7 +176,6 @@ def run_izhikevich(trial: Trial, context: Context) -> Outcome:
     """Return traces of several cells, and spike time errors against SciPy as dt shrinks."""
     from biosim.neurons import CELLS
     from biosim.reference import solve_izhikevich
-    from biosim.simulate import simulate
     from biosim.stimuli import CurrentStep
 
     config = IzhikevichConfig(**trial.config)
@@ -198,21 +187,33 @@ def run_izhikevich(trial: Trial, context: Context) -> Outcome:
         reference = solve_izhikevich(CELLS[name], step, np.array([0.0, config.duration_s]))
         found = []
         for refinement in config.refinements:
-            dt_s = config.dt_s / refinement
-            current = step.sampled(dt_s, config.duration_s)
-            run = simulate(
-                CELLS[name].model(),
-                current,
-                dt_s=dt_s,
-                duration_s=config.duration_s,
-                target=config.target,
-            )
+            run = _response(CELLS[name].model(), step, config, config.dt_s / refinement)
             found.append(_spike_metrics(run.spike_time_s, reference.spike_time_s))
         # The trace shown is that of the last refinement.
         arrays |= {f"{name}.time_s": run.time_s, f"{name}.v": run.traces["v"][:, 0]}
         arrays[f"{name}.spike_time_s"] = run.spike_time_s
         metrics |= {f"{name}.{key}": [each[key] for each in found] for key in found[0]}
     return Outcome({"engine": run.target, **metrics}, arrays)
+
+
+def _response(
+    model: NeuronModel,
+    step: CurrentStep,
+    config: LIFConfig | HodgkinHuxleyConfig | IzhikevichConfig,
+    dt_s: float,
+    record: Sequence[str] = ("v",),
+) -> Recording:
+    """Return what one neuron does under a step of current."""
+    from biosim.simulate import simulate
+
+    return simulate(
+        model,
+        step.sampled(dt_s, config.duration_s),
+        dt_s=dt_s,
+        duration_s=config.duration_s,
+        record=record,
+        target=config.target,
+    )
 
 
 def _rates(model: Any, current: np.ndarray, config: LIFConfig | HodgkinHuxleyConfig) -> np.ndarray:

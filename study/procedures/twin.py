@@ -39,25 +39,23 @@ class DiscreteRun:
 def run_discrete(network: SpikingNetwork, events: SpikeEvents, dt_s: float) -> DiscreteRun:
     """Return what PyTorch's network does, membranes included."""
     import torch
-    from torch.nn.functional import linear
 
     from gradsim import LIF, raster
-    from gradsim.neurons import lif_step, zero_state
 
     x = raster(events, dtype=torch.float64)
     trains, margins = [], []
     with torch.no_grad():
         for layer in network.double().hidden:
             assert isinstance(layer, LIF)
-            currents = linear(x, layer.weight)
-            state, spikes, margin = zero_state(currents[0]), [], []
-            for current in currents.unbind(0):
-                margin.append(state.mem - layer.neuron.threshold)
-                fired, state = lif_step(current, state, layer.neuron)
+            state, spikes = None, []
+            membranes = [x.new_zeros(len(events), len(layer.weight))]
+            for step in x.split(1):
+                fired, state = layer(step, state)
                 spikes.append(fired)
-            x = torch.stack(spikes)
+                membranes.append(state.mem)
+            x = torch.cat(spikes)
             trains.append(x.flatten(1))
-            margins.append(torch.stack(margin).flatten(1))
+            margins.append(torch.stack(membranes[:-1]).flatten(1) - layer.neuron.threshold)
         readout, _ = network.readout(x)
     step, train = np.nonzero(torch.cat(trains, dim=1).numpy())
     return DiscreteRun(

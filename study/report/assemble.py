@@ -12,6 +12,7 @@ import pandas as pd
 
 from study import experiments, provenance
 from study.report import summary
+from study.report.basis import engine_notes
 from study.report.document import FailedTrial, Report
 from study.report.render import render
 from study.request import Request
@@ -91,11 +92,7 @@ def _failure(record: Record) -> FailedTrial:
 
 
 def _notes(records: Sequence[Record], request: Request) -> list[str]:
-    notes = request.unfit()
-    told = {
-        record.metrics["engine_note"] for record in records if record.metrics.get("engine_note")
-    }
-    notes += [f"{str(note)[:1].upper()}{str(note)[1:]}." for note in sorted(told)]
+    notes = request.unfit() + engine_notes(records)
     # A commit that leaves the sources alone is no other version.
     versions = {
         str(record.provenance.get("code_version")).rpartition("src.")[2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from study.trial import Record
 
@@ -36,6 +36,12 @@ def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
         f"trials {len(records)}",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def engine_notes(records: Iterable[Record]) -> list[str]:
+    """Return, as sentences, what the engines of these records have to say, each once."""
+    notes = {record.metrics.get("engine_note") for record in records}
+    return [f"{note[0].upper()}{note[1:]}." for note in sorted(filter(None, notes))]
 
 
 def _listed(noun: str, items: list[str], shown: int) -> str:

@@ -21,8 +21,7 @@ class Replicates(list[Record]):
     @property
     def dataset(self) -> str:
         """Name of the data set."""
-        dataset = self[0].trial.dataset
-        return dataset.name if dataset else ""
+        return self[0].trial.dataset_name
 
     @property
     def learner(self) -> str:

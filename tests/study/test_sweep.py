@@ -59,7 +59,7 @@ def trial(store: Store, seed: int, behaviour: str = "note", needs=(), **config) 
 
 def run(trials: list[Trial], store: Store, workers: Workers) -> list[Record]:
     listener = Listener()
-    sweep(trials, store, workers, DataAccess(), listener)
+    sweep(missing(trials, store), store, workers, DataAccess(), listener)
     return listener.records
 
 

@@ -1,0 +1,50 @@
+"""What figures of several experiments share: colours, labels, curves with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.stats import mean_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, told apart without full colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def label_axes(ax: Axes, x: str, y: str) -> None:
+    """Label the axes, and put a legend above them where lines have names."""
+    ax.set_xlabel(x, fontsize=9)
+    ax.set_ylabel(y, fontsize=9)
+    ax.tick_params(labelsize=8)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(
+            fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3,
+            borderpad=0, handlelength=1.4, columnspacing=1.0,
+        )  # fmt: skip
+
+
+def draw_shares(
+    ax: Axes, x: Sequence[float] | np.ndarray, replicates: np.ndarray, **line: Any
+) -> None:
+    """Draw shares in percent: their mean over replicates and its 95 % interval as a band.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    x
+        ``[X]``.
+    replicates
+        ``[seeds, X]`` shares, 0..1.
+    line
+        Properties of the line of means.
+    """
+    intervals = [mean_interval(values.tolist(), (0, 1)) for values in replicates.T]
+    mean, low, high = (100 * np.array(part) for part in zip(*intervals, strict=True))
+    (drawn,) = ax.plot(x, mean, **line)
+    ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.2, lw=0)
