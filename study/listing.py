@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,9 @@ from study.data import DATASETS
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError, unknown
 from study.learners import LEARNERS
+
+if TYPE_CHECKING:
+    from study.data.fetch import RemoteFile
 
 _console = Console()
 
@@ -32,39 +36,53 @@ def names(what: str | None) -> int:
 
 
 def data_sets(action: str, chosen: Sequence[str], access: DataAccess) -> int:
-    """List, fetch or verify data sets; return 2 if one that was asked for is not whole."""
+    """List, fetch or verify data sets; return 2 if one is damaged or, asked for by name, absent."""
     for name in chosen:
         if name not in DATASETS:
             raise unknown("data set", name, DATASETS)
     wanted = list(chosen) or list(DATASETS)
     if action == "list":
-        rows = [(name, DATASETS[name].summary, _state(name, access)) for name in wanted]
+        rows = [(name, DATASETS[name].summary, _place(name, access)) for name in wanted]
         _print("datasets", ("name", "what", "files"), rows)
         return 0
-    rows, whole = [], True
-    for name in wanted:
-        try:
-            # Verifying never downloads: it tells what lies here.
-            rules = access if action == "fetch" else DataAccess(access.data_dir, offline=True)
-            loaded = data.load(DatasetRef(name), rules)
-            rows.append((name, "whole", f"sha256 {loaded.checksum[:16]}…"))
-        except UserError as error:
-            whole = False
-            rows.append((name, "not whole", str(error)))
-    _print(action, ("name", "state", "detail"), rows)
-    return 0 if whole else 2
+    found = {name: _loaded(action, name, access) for name in wanted}
+    _print(action, ("name", "state", "detail"), [(name, *row) for name, row in found.items()])
+    good = {"whole"} if chosen else {"whole", "not here"}
+    return 0 if all(state in good for state, _ in found.values()) else 2
 
 
-def _state(name: str, access: DataAccess) -> str:
+def _place(name: str, access: DataAccess) -> str:
+    from study.data import fetch
+
     files = DATASETS[name].files
     if files is None:
         return "embedded"
+    if _absent(name, access):
+        by_hand = not all(remote.mirrors for remote in files())
+        return f"not here; {'to be placed by hand' if by_hand else '`data fetch` downloads it'}"
+    return f"in {fetch.locate(files()[0], access).parent}"
+
+
+def _loaded(action: str, name: str, access: DataAccess) -> tuple[str, str]:
+    """Return the state of a data set and a detail, after loading it with all checks."""
+    absent = _absent(name, access)
+    # Verifying never downloads: it tells what lies here.
+    if absent and (action == "verify" or not absent[0].mirrors):
+        return "not here", absent[0].remedy()
+    try:
+        checksum = data.load(DatasetRef(name), access).checksum
+    except UserError as error:
+        return "not whole", str(error)
+    files = DATASETS[name].files
+    published = files is None or all(remote.checksum for remote in files())
+    return "whole", f"sha256 {checksum[:16]}…{'' if published else ', no published checksum'}"
+
+
+def _absent(name: str, access: DataAccess) -> list[RemoteFile]:
     from study.data import fetch
 
-    found = [fetch.find(remote, access) for remote in files()]
-    if all(found):
-        return f"in {found[0].parent}" if found[0] else ""
-    return "not here; `data fetch` downloads it"
+    files = DATASETS[name].files
+    return [remote for remote in files() if not fetch.find(remote, access)] if files else []
 
 
 def _print(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -23,7 +23,7 @@ class DatasetEntry:
     Parameters
     ----------
     kind
-        ``"images"`` or ``"events"``.
+        ``"images"``, ``"events"`` or ``"traces"``.
     summary
         One line for `list`.
     load
@@ -72,6 +72,37 @@ def _idx_entry(name: str, summary: str) -> DatasetEntry:
     return DatasetEntry("images", summary, partial(_idx, name), partial(_idx_files, name))
 
 
+def _heidelberg(name: str, access: DataAccess) -> Dataset:
+    from study.data import heidelberg
+
+    return heidelberg.load(heidelberg.SOURCES[name], access)
+
+
+def _heidelberg_files(name: str) -> list[RemoteFile]:
+    from study.data import heidelberg
+
+    source = heidelberg.SOURCES[name]
+    return [source.train, source.test]
+
+
+def _heidelberg_entry(name: str, summary: str) -> DatasetEntry:
+    return DatasetEntry(
+        "events", summary, partial(_heidelberg, name), partial(_heidelberg_files, name)
+    )
+
+
+def _tbl(access: DataAccess) -> Dataset:
+    from study.data import tbl
+
+    return tbl.load(access)
+
+
+def _tbl_files() -> list[RemoteFile]:
+    from study.data import tbl
+
+    return [tbl.FILE]
+
+
 DATASETS: dict[str, DatasetEntry] = {
     "digits": DatasetEntry("images", "1,797 handwritten digits 8x8, embedded", _digits),
     "randman": DatasetEntry("events", "random manifolds coded in spike times, generated", _randman),
@@ -80,6 +111,13 @@ DATASETS: dict[str, DatasetEntry] = {
     ),
     "mnist": _idx_entry("mnist", "60,000 + 10,000 digits 28x28"),
     "fashion-mnist": _idx_entry("fashion-mnist", "60,000 + 10,000 garments 28x28"),
+    "shd": _heidelberg_entry("shd", "8,156 + 2,264 spoken digits as spikes of 700 units"),
+    "hd-spikes": _heidelberg_entry(
+        "hd-spikes", "the audio of shd turned into spikes anew: not the official files"
+    ),
+    "tbl": DatasetEntry(
+        "traces", "1,350 traces of a fingertip reading 27 Braille letters", _tbl, _tbl_files
+    ),
 }
 
 
@@ -101,7 +139,7 @@ def parse(name: str) -> DatasetRef:
 
 
 def kind(ref: DatasetRef) -> str:
-    """Return ``"images"`` or ``"events"``."""
+    """Return ``"images"``, ``"events"`` or ``"traces"``."""
     if ref.path is None:
         return DATASETS[ref.name].kind
     from study.data import npz

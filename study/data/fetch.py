@@ -1,37 +1,89 @@
-"""Finds a data file in the user's folders or downloads it, checked, into the cache."""
+"""Finds a data file in the user's folders or downloads it, and opens its checked content."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 import pooch
 
 from study.data.reference import DataAccess
 from study.errors import UserError
 
+PACKINGS = ("", ".gz", ".zip")
+BLOCK = 1 << 20  # bytes read at a time
+UNPACKING_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, RuntimeError)
+
 
 @dataclass(frozen=True)
-class RemoteFile:
-    """A published file.
+class Mirror:
+    """A download address.
 
     Parameters
     ----------
-    folder, filename
-        Where it lies in a data folder: ``FOLDER/NAME/upstream file name``.
-    urls
-        Mirrors, tried in order.
-    packed_md5
-        Published MD5 of the file as downloaded; checked on a temporary file.
-    content_sha256
-        SHA-256 of the unpacked content, so that a re-packed copy passes too.
+    url
+        Its suffix tells the packing: ``.gz``, ``.zip`` or none.
+    checksum
+        Of the file as downloaded, such as ``"md5:..."``.
+    """
+
+    url: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A data file, however it is packed.
+
+    Parameters
+    ----------
+    folder, name
+        Where it lies in a data folder: ``FOLDER/NAME/file name``. ``name`` is that of the
+        unpacked file; a packed copy has ``.gz`` or ``.zip`` appended.
+    mirrors
+        Tried in order. Empty for a file that can only be placed by hand.
+    checksum
+        Of the unpacked content, ``"sha256:..."`` or ``"md5:..."``, so that a re-packed copy
+        passes. None where none is published.
+    by_hand
+        What the file is, for one without mirrors.
     """
 
     folder: str
-    filename: str
-    urls: tuple[str, ...]
-    packed_md5: str
-    content_sha256: str
+    name: str
+    mirrors: tuple[Mirror, ...]
+    checksum: str | None
+    by_hand: str = ""
+
+    def remedy(self) -> str:
+        """Return how to obtain the file, as one sentence."""
+        source = f"Get it from {self.mirrors[0].url}" if self.mirrors else self.by_hand
+        return (
+            f"{source} and place it as FOLDER/{self.folder}/{self.name} (or .gz, .zip), "
+            "FOLDER given by --data-dir or SNN_DATA_DIR."
+        )
+
+
+@dataclass(frozen=True)
+class Content:
+    """The unpacked content of a data file, with the published checksum if there is one."""
+
+    remote: RemoteFile
+    path: Path
+    stream: IO[bytes]
+
+    def refuse(self, problem: str) -> UserError:
+        """Return the error for content that is not what it should be."""
+        return _damaged(self.remote, self.path, problem)
 
 
 def cache_folder() -> Path:
@@ -40,11 +92,12 @@ def cache_folder() -> Path:
 
 
 def find(remote: RemoteFile, access: DataAccess) -> Path | None:
-    """Return the first copy in the data folders or the cache, or None."""
+    """Return the first copy in the data folders or the cache, packed or not, or None."""
     for folder in [*access.folders(), cache_folder()]:
-        path = folder / remote.folder / remote.filename
-        if path.is_file():
-            return path
+        for packing in PACKINGS:
+            path = folder / remote.folder / f"{remote.name}{packing}"
+            if path.is_file():
+                return path
     return None
 
 
@@ -59,42 +112,100 @@ def locate(remote: RemoteFile, access: DataAccess) -> Path:
     found = find(remote, access)
     if found:
         return found
-    if access.offline:
-        raise UserError(
-            f"data file {remote.folder}/{remote.filename} is in no data folder and --offline "
-            f"forbids the download.\n{_remedy(remote)}"
-        )
-    return _download(remote)
+    if not remote.mirrors:
+        problem = "is in no data folder and has no download address"
+    elif access.offline:
+        problem = "is in no data folder and --offline forbids the download"
+    else:
+        return _download(remote)
+    raise UserError(f"data file {remote.folder}/{remote.name} {problem}.\n{remote.remedy()}")
 
 
 def _download(remote: RemoteFile) -> Path:
     folder = cache_folder() / remote.folder
     problems = []
-    for url in remote.urls:
+    for mirror in remote.mirrors:
+        name = PurePosixPath(mirror.url).name
         try:
-            return Path(
-                pooch.retrieve(
-                    url, f"md5:{remote.packed_md5}", fname=remote.filename, path=str(folder)
-                )
-            )
+            # Writes to a temporary file, renamed once its checksum is right.
+            return Path(pooch.retrieve(mirror.url, mirror.checksum, fname=name, path=str(folder)))
         except (OSError, ValueError) as error:
-            problems.append(f"{url}: {type(error).__name__}")
+            problems.append(f"{mirror.url}: {type(error).__name__}")
     raise UserError(
-        f"could not download {remote.folder}/{remote.filename} ({'; '.join(problems)}).\n"
-        f"{_remedy(remote)}"
+        f"could not download {remote.folder}/{remote.name} ({'; '.join(problems)}).\n"
+        f"{remote.remedy()}"
     )
 
 
-def damaged(path: Path, problem: str, remote: RemoteFile) -> UserError:
-    """Return the error for a file whose content is not the published one."""
-    return UserError(
-        f"data file {path} {problem}; expected SHA-256 {remote.content_sha256}.\n"
-        f"Delete it and fetch it again from {remote.urls[0]}"
-    )
+@contextmanager
+def contents(
+    remotes: Sequence[RemoteFile], access: DataAccess
+) -> Iterator[tuple[list[Content], str]]:
+    """Open the content of all files of a data set; also give the SHA-256 over all of it.
+
+    Raises
+    ------
+    UserError
+        If a file is missing and may not be downloaded, cannot be read or unpacked, or has another
+        checksum than the published one.
+    """
+    everything = hashlib.sha256()
+    with ExitStack() as stack:
+        opened = []
+        for remote in remotes:
+            path = locate(remote, access)
+            try:
+                stream = stack.enter_context(_unpacked(path, remote.name))
+                found = _digest(stream, remote.checksum, everything)
+            except UNPACKING_ERRORS as error:
+                raise _damaged(remote, path, f"cannot be unpacked ({error})") from None
+            except OSError as error:
+                raise UserError(
+                    f"data file {path} cannot be read ({error.strerror or error}).\n"
+                    f"Mend that, or: {remote.remedy()}"
+                ) from None
+            if found != remote.checksum:
+                raise _damaged(remote, path, f"has the content {found}")
+            opened.append(Content(remote, path, stream))
+        yield opened, everything.hexdigest()
 
 
-def _remedy(remote: RemoteFile) -> str:
-    return (
-        f"Get it from {remote.urls[0]} and place it as "
-        f"FOLDER/{remote.folder}/{remote.filename}, FOLDER given by --data-dir or SNN_DATA_DIR."
-    )
+@contextmanager
+def _unpacked(path: Path, name: str) -> Iterator[IO[bytes]]:
+    if path.name == name:
+        with path.open("rb") as stream:
+            yield stream
+        return
+    with tempfile.TemporaryFile() as target:
+        if path.suffix == ".gz":
+            with path.open("rb") as packed, gzip.open(packed) as source:
+                shutil.copyfileobj(source, target, BLOCK)
+        else:
+            with zipfile.ZipFile(path) as archive, archive.open(_member(archive, name)) as source:
+                shutil.copyfileobj(source, target, BLOCK)
+        target.seek(0)
+        yield target
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> str:
+    for member in archive.namelist():
+        if PurePosixPath(member).name == name:
+            return member
+    raise zipfile.BadZipFile(f"it holds no {name}")
+
+
+def _digest(stream: IO[bytes], published: str | None, everything: hashlib._Hash) -> str | None:
+    """Return the checksum of a stream in the form of the published one, and rewind."""
+    algorithm = published.partition(":")[0] if published else None
+    digest = hashlib.new(algorithm) if algorithm else None
+    while block := stream.read(BLOCK):
+        everything.update(block)
+        if digest:
+            digest.update(block)
+    stream.seek(0)
+    return f"{algorithm}:{digest.hexdigest()}" if digest else None
+
+
+def _damaged(remote: RemoteFile, path: Path, problem: str) -> UserError:
+    expected = f"; expected {remote.checksum}" if remote.checksum else ""
+    return UserError(f"data file {path} {problem}{expected}.\nDelete it. {remote.remedy()}")

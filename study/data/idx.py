@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import struct
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from study.data.fetch import RemoteFile, damaged, locate
+from study.data.fetch import Content, Mirror, RemoteFile, contents
 from study.data.reference import DataAccess
 from study.data.samples import Dataset, Images
 from study.data.splits import stratified_split
 
+SIDE = 28
+N_CLASSES = 10
+
 
 @dataclass(frozen=True)
 class IdxSource:
-    """Where one data set in idx format comes from."""
+    """Where one data set comes from; ``files`` are images and labels of training, then of test."""
 
     name: str
     citation: str
@@ -32,10 +31,9 @@ def _source(
     files = {
         stem: RemoteFile(
             folder=name,
-            filename=f"{stem}.gz",
-            urls=tuple(f"{mirror}{stem}.gz" for mirror in mirrors),
-            packed_md5=md5,
-            content_sha256=sha256,
+            name=stem,
+            mirrors=tuple(Mirror(f"{mirror}{stem}.gz", f"md5:{md5}") for mirror in mirrors),
+            checksum=f"sha256:{sha256}",
         )
         for stem, (md5, sha256) in sums.items()
     }
@@ -104,39 +102,41 @@ def load(source: IdxSource, access: DataAccess) -> Dataset:
     UserError
         If a file is missing and may not be downloaded, or is damaged.
     """
-    checksum = hashlib.sha256()
-    arrays = {}
-    for stem, remote in source.files.items():
-        content = _content(locate(remote, access), remote)
-        checksum.update(content)
-        arrays[stem] = parse_idx(content)
-    full = _samples(arrays, "train")
-    train, validation = stratified_split(full.labels, (0.9, 0.1))
+    with contents(list(source.files.values()), access) as (files, checksum):
+        pixels, labels = _read(*files[:2])
+        test_pixels, test_labels = _read(*files[2:])
+    train, validation = stratified_split(labels, (0.9, 0.1))
     return Dataset(
         name=source.name,
-        train=full.take(train),
-        validation=full.take(validation),
-        test=_samples(arrays, "t10k"),
-        n_classes=10,
+        train=_images(pixels[train], labels[train]),
+        validation=_images(pixels[validation], labels[validation]),
+        test=_images(test_pixels, test_labels),
+        n_classes=N_CLASSES,
         source=f"{source.citation}; official split, validation = a stratified tenth of training",
-        checksum=checksum.hexdigest(),
+        checksum=checksum,
     )
 
 
-def _samples(arrays: dict[str, np.ndarray], part: str) -> Images:
-    pixels = arrays[f"{part}-images-idx3-ubyte"].astype(np.float32) / 255.0
-    return Images(pixels, arrays[f"{part}-labels-idx1-ubyte"].astype(np.int64))
+def _images(pixels: np.ndarray, labels: np.ndarray) -> Images:
+    return Images(np.divide(pixels, np.float32(255), dtype=np.float32), labels.astype(np.int64))
 
 
-def _content(path: Path, remote: RemoteFile) -> bytes:
+def _read(images: Content, labels: Content) -> tuple[np.ndarray, np.ndarray]:
+    pixels, classes = _array(images), _array(labels)
+    if pixels.ndim != 3 or pixels.shape[1:] != (SIDE, SIDE):
+        raise images.refuse(f"holds {list(pixels.shape)} in place of images [N, {SIDE}, {SIDE}]")
+    if classes.shape != pixels.shape[:1]:
+        raise labels.refuse(f"holds {list(classes.shape)} for {len(pixels)} labels")
+    if classes.max(initial=0) >= N_CLASSES:
+        raise labels.refuse(f"holds label {classes.max()}; allowed are 0..{N_CLASSES - 1}")
+    return pixels, classes
+
+
+def _array(content: Content) -> np.ndarray:
     try:
-        content = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise damaged(path, f"cannot be unpacked ({error})", remote) from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != remote.content_sha256:
-        raise damaged(path, f"has SHA-256 {found} of its content", remote)
-    return content
+        return parse_idx(content.stream.read())
+    except ValueError as error:
+        raise content.refuse(f"does not hold what its name says ({error})") from None
 
 
 def parse_idx(content: bytes) -> np.ndarray:
@@ -147,6 +147,8 @@ def parse_idx(content: bytes) -> np.ndarray:
     ValueError
         If the header does not describe the content.
     """
+    if len(content) < 4 or len(content) < 4 + 4 * content[3]:
+        raise ValueError("no idx header")
     zeros, kind, n_dims = struct.unpack_from(">HBB", content)
     if zeros != 0 or kind != 8:
         raise ValueError("not an idx file of unsigned bytes")

@@ -1,4 +1,4 @@
-"""Samples as plain arrays: images or spike events, with labels."""
+"""Samples as plain arrays: images, spike events or traces, with labels."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Events:
     Parameters
     ----------
     time_s, unit
-        ``[E]`` spike times in seconds and the units that fired; sample ``n`` owns
-        ``offsets[n]:offsets[n + 1]``.
+        ``[E]`` spike times in seconds (floating point) and the units that fired (integers), each in
+        any precision; sample ``n`` owns ``offsets[n]:offsets[n + 1]``.
     offsets
         ``[N + 1]`` int64, non-decreasing, from 0 to E.
     labels
@@ -63,21 +63,45 @@ class Events:
     def take(self, index: np.ndarray) -> Events:
         """Return the samples at ``index``."""
         index = np.arange(len(self))[index]
-        counts = np.diff(self.offsets)[index]
-        offsets = np.concatenate(([0], np.cumsum(counts)))
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
-        events = np.repeat(self.offsets[index], counts) + within
+        # Slices, since an index of every event would need more memory than the events.
+        spans = [slice(*self.offsets[n : n + 2]) for n in index]
         return Events(
-            self.time_s[events],
-            self.unit[events],
-            offsets,
+            np.concatenate([self.time_s[:0], *(self.time_s[span] for span in spans)]),
+            np.concatenate([self.unit[:0], *(self.unit[span] for span in spans)]),
+            np.concatenate(([0], np.cumsum(np.diff(self.offsets)[index]))),
             self.labels[index],
             self.n_units,
             self.duration_s,
         )
 
 
-Samples: TypeAlias = Images | Events
+@dataclass(frozen=True)
+class Traces:
+    """Labelled analogue signals, sampled regularly.
+
+    Parameters
+    ----------
+    values
+        ``[N, T, C]`` float32: samples, frames, channels.
+    labels
+        ``[N]`` int64.
+    dt_s
+        Seconds from one frame to the next.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    dt_s: float
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: np.ndarray) -> Traces:
+        """Return the samples at ``index``."""
+        return Traces(self.values[index], self.labels[index], self.dt_s)
+
+
+Samples: TypeAlias = Images | Events | Traces
 
 
 @dataclass(frozen=True)

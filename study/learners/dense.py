@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from study.data.samples import Events, Samples
+from study.data.samples import Images, Samples, Traces
 from study.learners.contract import Evaluation
 
 TIMED_BATCH = 256
@@ -15,14 +15,18 @@ METHOD = f"median over batches of {TIMED_BATCH} after one warm-up batch, one thr
 
 
 def features(samples: Samples, time_bins: int) -> np.ndarray:
-    """Return ``[N, F]`` float32: pixels, or spike counts by unit and time bin."""
-    if not isinstance(samples, Events):
+    """Return ``[N, F]`` float32: pixels, traces, or spike counts by unit and time bin."""
+    if isinstance(samples, Images):
         return samples.pixels.reshape(len(samples), -1)
-    sample = np.repeat(np.arange(len(samples)), np.diff(samples.offsets))
-    time_bin = (samples.time_s / samples.duration_s * time_bins).astype(int)
-    counts = np.zeros((len(samples), samples.n_units, time_bins), np.float32)
-    np.add.at(counts, (sample, samples.unit, np.minimum(time_bin, time_bins - 1)), 1)
-    return counts.reshape(len(samples), -1)
+    if isinstance(samples, Traces):
+        return samples.values.reshape(len(samples), -1)
+    counts = np.zeros((len(samples), samples.n_units * time_bins), np.float32)
+    for n, row in enumerate(counts):
+        span = slice(*samples.offsets[n : n + 2])
+        time_bin = (samples.time_s[span] / samples.duration_s * time_bins).astype(int)
+        cell = samples.unit[span].astype(int) * time_bins + np.minimum(time_bin, time_bins - 1)
+        row[:] = np.bincount(cell, minlength=len(row))
+    return counts
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""Embedded data, idx files, and where files are looked for; no test uses the network."""
+"""Embedded data, idx files, where files are looked for, and samples as arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as npst
 from study import data
 from study.data import fetch, idx
 from study.data.reference import DataAccess, DatasetRef
-from study.data.samples import Events
+from study.data.samples import Events, Traces
 from study.data.splits import stratified_split
 from study.errors import UserError
 
@@ -52,91 +52,112 @@ def test_idx_files_come_back_as_they_were(array: np.ndarray) -> None:
     np.testing.assert_array_equal(idx.parse_idx(packed(array)), array)
 
 
-def test_a_header_of_another_type_is_refused() -> None:
-    with pytest.raises(ValueError, match="not an idx file"):
-        idx.parse_idx(b"\x00\x00\x0d\x01" + bytes(8))
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00\x00\x08", b"\x00\x00\x08\x03\x00", b"\x00\x00\x0d\x01" + bytes(8)]
+)
+def test_what_is_no_idx_file_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="idx"):
+        idx.parse_idx(content)
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> idx.IdxSource:
-    """A tiny data set in the layout of MNIST, in a data folder."""
+def folder(tmp_path: Path) -> Path:
+    """The folder of a tiny data set in a data folder."""
+    folder = tmp_path / "data" / "tiny"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def write(source: idx.IdxSource, folder: Path, stem: str, array: np.ndarray) -> idx.IdxSource:
+    """Write one file and return the source that expects it."""
+    content = packed(array)
+    (folder / f"{stem}.gz").write_bytes(gzip.compress(content))
+    checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    expected = dataclasses.replace(source.files[stem], folder="tiny", checksum=checksum)
+    return dataclasses.replace(source, files=source.files | {stem: expected})
+
+
+@pytest.fixture
+def source(folder: Path) -> idx.IdxSource:
+    """A tiny data set in the layout of MNIST."""
     rng = np.random.default_rng(0)
-    files = {}
-    for stem in idx.MNIST.files:
-        n = 40 if stem.startswith("train") else 20
-        array = (
-            rng.integers(0, 256, (n, 3, 3), dtype=np.uint8)
-            if "images" in stem
-            else (np.arange(n) % 10).astype(np.uint8)
-        )
-        content = packed(array)
-        folder = tmp_path / "data" / "tiny"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{stem}.gz").write_bytes(gzip.compress(content))
-        files[stem] = dataclasses.replace(
-            idx.MNIST.files[stem],
-            folder="tiny",
-            content_sha256=hashlib.sha256(content).hexdigest(),
-        )
-    return idx.IdxSource("tiny", "made here", files)
+    source = idx.MNIST
+    for part, n in (("train", 40), ("t10k", 20)):
+        images = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        labels = (np.arange(n) % 10).astype(np.uint8)
+        source = write(source, folder, f"{part}-images-idx3-ubyte", images)
+        source = write(source, folder, f"{part}-labels-idx1-ubyte", labels)
+    return source
 
 
 def test_validation_is_held_out_of_the_training_images(source, tmp_path) -> None:
     dataset = idx.load(source, DataAccess(tmp_path / "data"))
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [40, 0, 20]
+    pixels = dataset.test.pixels
+    assert pixels.dtype == np.float32
+    assert 0.99 < pixels.max() <= 1
+    assert dataset.test.labels.tolist() == list(range(10)) * 2
+
+
+def test_the_checksum_is_that_of_all_contents(source, tmp_path, folder) -> None:
+    contents = [gzip.decompress((folder / f"{stem}.gz").read_bytes()) for stem in source.files]
+    dataset = idx.load(source, DataAccess(tmp_path / "data"))
+    assert dataset.checksum == hashlib.sha256(b"".join(contents)).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("stem", "array", "problem"),
+    [
+        ("t10k-images-idx3-ubyte", np.zeros((20, 27, 29), np.uint8), r"\[20, 27, 29\]"),
+        ("train-images-idx3-ubyte", np.zeros((40, 784), np.uint8), r"\[40, 784\]"),
+        ("t10k-labels-idx1-ubyte", np.zeros(19, np.uint8), r"\[19\] for 20 labels"),
+        ("train-labels-idx1-ubyte", np.full(40, 10, np.uint8), "label 10; allowed are 0..9"),
+    ],
+)
+def test_arrays_of_another_shape_or_range_are_refused(
+    source, folder, tmp_path, stem: str, array: np.ndarray, problem: str
+) -> None:
+    with pytest.raises(UserError, match=rf"(?s){stem}.*{problem}.*Delete it"):
+        idx.load(write(source, folder, stem, array), DataAccess(tmp_path / "data"))
 
 
 def test_folders_of_the_environment_are_searched_in_order(source, tmp_path, monkeypatch) -> None:
     remote = next(iter(source.files.values()))
     monkeypatch.setenv("SNN_DATA_DIR", f"{tmp_path / 'none'}:{tmp_path / 'data'}")
-    assert fetch.find(remote, DataAccess()) == tmp_path / "data" / "tiny" / remote.filename
+    assert fetch.find(remote, DataAccess()) == tmp_path / "data" / "tiny" / f"{remote.name}.gz"
 
 
 @pytest.mark.parametrize("damage", ["truncated", "other content", "not gzip"])
-def test_damaged_files_are_named_with_their_checksum(source, tmp_path, damage: str) -> None:
+def test_damaged_files_are_named_with_their_checksum(source, tmp_path, folder, damage: str) -> None:
     stem = "t10k-labels-idx1-ubyte"
-    path = tmp_path / "data" / "tiny" / f"{stem}.gz"
+    path = folder / f"{stem}.gz"
     whole = path.read_bytes()
     path.write_bytes(
         {"truncated": whole[:-9], "other content": gzip.compress(b"x"), "not gzip": b"x"}[damage]
     )
-    with pytest.raises(UserError, match=f"{stem}.*{source.files[stem].content_sha256}"):
+    with pytest.raises(UserError, match=f"(?s){stem}.*{source.files[stem].checksum}.*https://"):
         idx.load(source, DataAccess(tmp_path / "data"))
-
-
-def test_a_missing_file_offline_says_where_to_get_it(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path)
-    with pytest.raises(UserError, match=r"(?s)--offline.*Get it from https://.*--data-dir"):
-        data.load(DatasetRef("mnist"), DataAccess(offline=True))
-
-
-def test_every_mirror_is_tried_and_nothing_is_left_behind(tmp_path, monkeypatch) -> None:
-    remote = next(iter(idx.MNIST.files.values()))
-    wrong = tmp_path / "elsewhere" / "wrong.gz"
-    wrong.parent.mkdir()
-    wrong.write_bytes(b"not the file")
-    tried = []
-
-    def retrieve(url: str, known_hash: str, fname: str, path: str) -> str:
-        tried.append(url)
-        raise ValueError(f"hash of {fname} differs from {known_hash} in {path}")
-
-    monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(fetch.pooch, "retrieve", retrieve)
-    with pytest.raises(UserError, match="could not download"):
-        fetch.locate(remote, DataAccess())
-    assert tried == list(remote.urls)
-    assert not list((tmp_path / "cache").rglob("*"))
 
 
 def test_taking_events_equals_taking_them_one_by_one() -> None:
     rng = np.random.default_rng(1)
     counts = np.array([2, 0, 3, 1])
     events = Events(
-        rng.uniform(size=6), np.arange(6), np.concatenate([[0], np.cumsum(counts)]),
-        np.arange(4), 6, 1.0,
+        rng.uniform(size=6).astype(np.float16), np.arange(6, dtype=np.int16),
+        np.concatenate([[0], np.cumsum(counts)]), np.arange(4), 6, 1.0,
     )  # fmt: skip
     taken = events.take(np.array([2, 1, 0]))
     assert taken.unit.tolist() == [2, 3, 4, 0, 1]
     assert taken.offsets.tolist() == [0, 3, 3, 5]
     assert taken.labels.tolist() == [2, 1, 0]
+    assert (taken.time_s.dtype, taken.unit.dtype) == (np.float16, np.int16)
+    assert events.take(np.array([True, False, False, True])).unit.tolist() == [0, 1, 5]
+    none = events.take(np.array([], int))
+    assert (len(none), none.time_s.dtype, none.offsets.tolist()) == (0, np.float16, [0])
+
+
+def test_taking_traces_keeps_values_with_labels() -> None:
+    values = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+    taken = Traces(values, np.arange(4), 0.025).take(np.array([3, 1]))
+    np.testing.assert_array_equal(taken.values, values[[3, 1]])
+    assert (taken.labels.tolist(), taken.dt_s, len(taken)) == ([3, 1], 0.025, 2)
