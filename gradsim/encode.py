@@ -1,17 +1,22 @@
-"""Encoders: numbers or recorded spike times in, `SpikeEvents` out; never a dense tensor.
+"""Encoders: numbers, traces or recorded spike times in, `SpikeEvents` out; never a dense raster.
 
-Intensities are ``[B, ...]`` in 0..1; all axes but the first are flattened to units.
+Intensities are ``[B, ...]`` in 0..1; all axes but the first are flattened to units. Samples are
+encoded block by block, so that memory holds little more than the events.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
 import numpy as np
 
-from gradsim.events import SpikeEvents
+from gradsim.events import SpikeEvents, index_type
 
 # An 8-bit pixel at the threshold may lie above it by float32 rounding, where the logarithm has
 # its pole.
 POLE_MARGIN = 1e-7
+BLOCK = 2**18  # values that are encoded at a time
 
 
 def latency(
@@ -38,27 +43,39 @@ def latency(
     threshold
         Above 0 and below 1.
 
+    Raises
+    ------
+    ValueError
+        If intensities or parameters lie outside their range.
+
     References
     ----------
     SpyTorch tutorial 2, ``current2firing_time``; Neftci, Mostafa & Zenke 2019.
     """
-    current = _flat(intensity)
-    if not 0 < threshold < 1 or tau_s <= 0 or dt_s <= 0:
+    if not 0 < threshold < 1 or not tau_s > 0 or not dt_s > 0:
         raise ValueError(
             f"latency needs 0 < threshold < 1 and positive times, not threshold={threshold}, "
             f"tau_s={tau_s}, dt_s={dt_s}"
         )
-    fires = current > threshold + POLE_MARGIN
-    safe = np.where(fires, current, 1.0)
-    step = np.floor(tau_s / dt_s * np.log(safe / (safe - threshold))).astype(np.int64)
-    return _one_spike(step, fires & (step < n_steps), n_steps)
+
+    def first_spikes(values: np.ndarray) -> _Cells:
+        sample, unit = np.nonzero(values > threshold + POLE_MARGIN)
+        current = values[sample, unit]
+        step = np.floor(tau_s / dt_s * np.log(current / (current - threshold)))
+        in_time = step < n_steps
+        return _Cells(sample[in_time], step[in_time], unit[in_time])
+
+    return _by_block(intensity, n_steps, first_spikes)
 
 
 def linear_latency(intensity: np.ndarray, n_steps: int, threshold: float = 0.0) -> SpikeEvents:
     """Return one spike a unit at ``round((1 - x) (n_steps - 1))``, none where x <= threshold."""
-    value = _flat(intensity)
-    step = np.rint((1 - value) * (n_steps - 1)).astype(np.int64)
-    return _one_spike(step, value > threshold, n_steps)
+
+    def first_spikes(values: np.ndarray) -> _Cells:
+        sample, unit = np.nonzero(values > threshold)
+        return _Cells(sample, np.rint((1 - values[sample, unit]) * (n_steps - 1)), unit)
+
+    return _by_block(intensity, n_steps, first_spikes)
 
 
 def rate(
@@ -70,26 +87,104 @@ def rate(
 ) -> SpikeEvents:
     """Return Poisson-like spikes, each step by chance ``x max_rate_hz dt_s``, independently.
 
+    The steps from one spike to the next are drawn (they are geometric), not every cell of the
+    grid: time and memory grow with spikes.
+
     Raises
     ------
     ValueError
-        If the chance exceeds 1.
+        If the chance exceeds 1, or intensities lie outside 0..1.
     """
-    chance = _flat(intensity) * max_rate_hz * dt_s
-    if chance.size and not 0 <= chance.max() <= 1:
+    if not 0 <= max_rate_hz * dt_s <= 1:
         raise ValueError(
-            f"max_rate_hz * dt_s must keep the chance of a spike in 0..1, not {chance.max():g}"
+            f"max_rate_hz * dt_s is the chance of a spike and must lie in 0..1, not "
+            f"{max_rate_hz * dt_s:g}"
         )
-    # One sample at a time: the grid of all of them may not fit in memory.
-    cells = [np.nonzero(rng.random((n_steps, len(row))) < row) for row in chance]
-    counts = [len(step) for step, _ in cells]
-    return SpikeEvents(
-        np.concatenate([step for step, _ in cells] or [np.empty(0, np.int64)]),
-        np.concatenate([unit for _, unit in cells] or [np.empty(0, np.int64)]),
-        np.concatenate(([0], np.cumsum(counts, dtype=np.int64))),
-        chance.shape[1],
-        n_steps,
-    )
+
+    def trains(values: np.ndarray) -> _Cells:
+        sample, unit = np.nonzero(values * (max_rate_hz * dt_s))
+        chance = values[sample, unit] * (max_rate_hz * dt_s)
+        spikes = []
+        step = np.full(len(sample), -1)
+        while len(step):
+            # A minute chance draws gaps near the end of int64, which must not be added to.
+            step = step + np.minimum(rng.geometric(chance), n_steps + 1)
+            going = step < n_steps
+            step, sample, unit, chance = (part[going] for part in (step, sample, unit, chance))
+            spikes.append(_Cells(sample, step, unit))
+        return _joined(spikes)
+
+    return _by_block(intensity, n_steps, trains)
+
+
+def delta(traces: np.ndarray, threshold: float, steps_per_sample: int = 1) -> SpikeEvents:
+    """Return an event each time a trace has moved by ``threshold`` from its last event's level.
+
+    Between samples a trace is a straight line. An event stands in the first step that ends at
+    or after its crossing: step 0 at the first sample, ``k steps_per_sample`` at sample k. One step
+    a sample is send-on-delta; more steps resolve the crossings in time. What is left below the
+    threshold is kept, so that the first value plus ``threshold`` times (ON - OFF events up to
+    a sample) differs from the trace by less than ``threshold``, at every sample.
+
+    Parameters
+    ----------
+    traces
+        ``[B, T, C]``, finite.
+    threshold
+        Positive, in the unit of the traces.
+    steps_per_sample
+        Steps from one sample of a trace to the next; the grid has ``T steps_per_sample`` steps.
+
+    Returns
+    -------
+    SpikeEvents
+        ``2 C`` units: unit c says that channel c rose (ON), unit C + c that it fell (OFF). A step
+        may hold several events of one unit.
+
+    Raises
+    ------
+    ValueError
+        If shape, values or parameters are not as above.
+
+    References
+    ----------
+    Müller-Cleve et al., Front. Neurosci. 16:951164 (2022), doi:10.3389/fnins.2022.951164 (events
+    of tactile sensors).
+    """
+    if traces.ndim != 3 or not traces.shape[1]:
+        raise ValueError(f"traces must be [B, T, C] with T > 0, not {list(traces.shape)}")
+    if not np.isfinite(traces).all():
+        raise ValueError("traces must be finite")
+    if not threshold > 0 or steps_per_sample < 1:
+        raise ValueError(
+            f"threshold and steps_per_sample must be positive, not {threshold}, {steps_per_sample}"
+        )
+    _, n_samples, n_channels = traces.shape
+
+    def crossings(block: np.ndarray) -> _Cells:
+        # In units of the threshold from the first value; levels are whole numbers.
+        scaled = (block - block[:, :1]) / threshold
+        level = np.zeros((len(block), n_channels))
+        events = []
+        for k in range(1, n_samples):
+            moved = np.trunc(scaled[:, k] - level)
+            sample, channel = np.nonzero(moved)
+            crossed = np.abs(moved[sample, channel]).astype(np.int64)
+            owner = np.repeat(np.arange(len(sample)), crossed)
+            nth = np.arange(len(owner)) - np.repeat(crossed.cumsum() - crossed, crossed) + 1
+            sample, channel = sample[owner], channel[owner]
+            rising = moved[sample, channel] > 0
+            crossing = level[sample, channel] + np.where(rising, nth, -nth)
+            before, after = scaled[sample, k - 1, channel], scaled[sample, k, channel]
+            part = (crossing - before) / (after - before)
+            step = np.ceil((k - 1 + part) * steps_per_sample)
+            # Rounding must not carry a crossing over a sample.
+            step = np.clip(step, (k - 1) * steps_per_sample + 1, k * steps_per_sample)
+            events.append(_Cells(sample, step, np.where(rising, channel, n_channels + channel)))
+            level += moved
+        return _joined(events)
+
+    return _events(_blocks(traces), 2 * n_channels, n_samples * steps_per_sample, crossings)
 
 
 def bin_events(
@@ -109,28 +204,68 @@ def bin_events(
     Raises
     ------
     ValueError
-        If a time lies outside ``[0, duration_s]``.
+        If a time lies outside ``[0, duration_s]``, or a unit outside ``0..n_units-1``.
     """
     if len(time_s) and not (time_s.min() >= 0 and time_s.max() <= duration_s):
         raise ValueError(
             f"spike times must lie in 0..{duration_s:g} s, not {time_s.min():g}..{time_s.max():g}"
         )
-    step = np.floor(np.asarray(time_s, np.float64) * (n_steps / duration_s)).astype(np.int64)
-    return SpikeEvents(
-        np.minimum(step, n_steps - 1), unit.astype(np.int64), offsets, n_units, n_steps
-    )
+    if len(unit) and not (unit.min() >= 0 and unit.max() < n_units):
+        raise ValueError(f"units must lie in 0..{n_units - 1}, not {unit.min()}..{unit.max()}")
+    step = np.empty(len(time_s), index_type(n_steps))
+    for start in range(0, len(time_s), BLOCK):
+        block = slice(start, start + BLOCK)
+        exact = np.floor(np.asarray(time_s[block], np.float64) * (n_steps / duration_s))
+        step[block] = np.minimum(exact, n_steps - 1)
+    return SpikeEvents(step, unit.astype(index_type(n_units)), offsets, n_units, n_steps)
 
 
-def _flat(intensity: np.ndarray) -> np.ndarray:
-    values = np.asarray(intensity, np.float64).reshape(len(intensity), -1)
+class _Cells(NamedTuple):
+    """Where spikes are within a block of samples, each ``[E]``, ordered by sample."""
+
+    sample: np.ndarray
+    step: np.ndarray
+    unit: np.ndarray
+
+
+def _joined(parts: list[_Cells]) -> _Cells:
+    if not parts:
+        return _Cells(*np.empty((3, 0), np.int64))
+    sample, step, unit = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(sample, kind="stable")
+    return _Cells(sample[order], step[order], unit[order])
+
+
+def _by_block(
+    intensity: np.ndarray, n_steps: int, encode: Callable[[np.ndarray], _Cells]
+) -> SpikeEvents:
+    """Return the events that ``encode`` makes of blocks ``[b, N]`` of intensities."""
+    values = np.asarray(intensity).reshape(len(intensity), -1)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(
             f"intensities must lie in 0..1, not {values.min():g}..{values.max():g}; scale them"
         )
-    return values
+    return _events(_blocks(values), values.shape[1], n_steps, encode)
 
 
-def _one_spike(step: np.ndarray, fires: np.ndarray, n_steps: int) -> SpikeEvents:
-    sample, unit = np.nonzero(fires)
-    offsets = np.concatenate(([0], np.cumsum(fires.sum(axis=1))))
-    return SpikeEvents(step[sample, unit], unit, offsets, step.shape[1], n_steps)
+def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
+    n_samples = max(1, BLOCK // max(1, values[:1].size))
+    for start in range(0, len(values), n_samples):
+        yield values[start : start + n_samples].astype(np.float64)
+
+
+def _events(
+    blocks: Iterable[np.ndarray],
+    n_units: int,
+    n_steps: int,
+    encode: Callable[[np.ndarray], _Cells],
+) -> SpikeEvents:
+    steps, units = [np.empty(0, index_type(n_steps))], [np.empty(0, index_type(n_units))]
+    counts = [np.zeros(1, np.int64)]
+    for block in blocks:
+        cells = encode(block)
+        steps.append(cells.step.astype(steps[0].dtype))
+        units.append(cells.unit.astype(units[0].dtype))
+        counts.append(np.bincount(cells.sample, minlength=len(block)))
+    offsets = np.concatenate(counts).cumsum()
+    return SpikeEvents(np.concatenate(steps), np.concatenate(units), offsets, n_units, n_steps)

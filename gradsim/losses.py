@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.nn.functional import cross_entropy, relu
 
@@ -9,10 +11,28 @@ from torch.nn.functional import cross_entropy, relu
 def max_over_time(readout: Tensor) -> Tensor:
     """Return the logits ``[B, C]``: the largest value over time of each readout unit.
 
-    The recording starts with 0, so logits are never negative, and a unit whose membrane stays
+    If the recording starts with 0, logits are never negative, and a unit whose membrane stays
     below 0 receives no gradient (Neftci, Mostafa & Zenke 2019).
     """
     return readout.max(dim=0).values
+
+
+def sum_over_time(readout: Tensor) -> Tensor:
+    """Return the logits ``[B, C]``: the sum over time of each readout unit."""
+    return readout.sum(dim=0)
+
+
+def last_step(readout: Tensor) -> Tensor:
+    """Return the logits ``[B, C]``: the last value of each readout unit."""
+    return readout[-1]
+
+
+READOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "max": max_over_time,
+    "sum": sum_over_time,
+    "last": last_step,
+}
+"""From ``[T, B, C]`` membranes to ``[B, C]`` logits, by the name that configurations use."""
 
 
 def max_over_time_nll(readout: Tensor, labels: Tensor) -> Tensor:
@@ -21,14 +41,14 @@ def max_over_time_nll(readout: Tensor, labels: Tensor) -> Tensor:
     Parameters
     ----------
     readout
-        ``[T + 1, B, C]`` membranes.
+        ``[T, B, C]`` membranes.
     labels
         ``[B]`` integers.
     """
     return cross_entropy(max_over_time(readout), labels)
 
 
-def spytorch_activity(spikes: Tensor, l1: float, l2: float) -> Tensor:
+def spytorch_activity(counts: Tensor, l1: float, l2: float) -> Tensor:
     """Return ``l1 sum(S) + l2 mean_n (sum_bt S)^2``, SpyTorch's penalty in its exact form.
 
     Neither term is normalised by batch or time, so the strengths hold for one batch size only:
@@ -36,16 +56,26 @@ def spytorch_activity(spikes: Tensor, l1: float, l2: float) -> Tensor:
 
     Parameters
     ----------
-    spikes
-        ``[T, B, N]``.
+    counts
+        ``[B, N]`` spikes of each sample and neuron.
     l1, l2
-        Strengths; SpyTorch's tutorials use the same value, 1e-5 or 2e-6, at batches of 256.
+        Strengths; SpyTorch's tutorials 3 and 4 use the same value, 1e-5 or 2e-6, at batches of
+        256.
     """
-    per_neuron = spikes.sum(dim=(0, 1))
+    per_neuron = counts.sum(dim=0)
     return l1 * per_neuron.sum() + l2 * (per_neuron**2).mean()
 
 
-def activity_bounds(spikes: Tensor, lower: float, upper: float) -> Tensor:
+def mean_activity(counts: Tensor) -> Tensor:
+    """Return the mean spikes per neuron and sample; independent of batch size.
+
+    The penalty that SpyTorch's tutorial 5 means (it takes the spikes out of the graph first, so
+    that it has no effect there), and that of Müller-Cleve et al. 2022.
+    """
+    return counts.mean()
+
+
+def activity_bounds(counts: Tensor, lower: float, upper: float) -> Tensor:
     """Return the mean squared excess of each neuron's spikes per sample over its bounds.
 
     ``mean_n [relu(lower - c_n)^2 + relu(c_n - upper)^2]`` with ``c_n`` the spikes of neuron n per
@@ -54,10 +84,10 @@ def activity_bounds(spikes: Tensor, lower: float, upper: float) -> Tensor:
 
     Parameters
     ----------
-    spikes
-        ``[T, B, N]``.
+    counts
+        ``[B, N]`` spikes of each sample and neuron.
     lower, upper
         Bounds in spikes per neuron and sample.
     """
-    per_sample = spikes.sum(dim=0).mean(dim=0)
+    per_sample = counts.mean(dim=0)
     return (relu(lower - per_sample) ** 2 + relu(per_sample - upper) ** 2).mean()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
+from gradsim import kernels
+from gradsim.events import SpikeEvents, raster
+from gradsim.kernels import reference
 from gradsim.layers import LIF, Readout
 from gradsim.neurons import LIFParameters
 
@@ -22,11 +28,15 @@ class NetworkConfig:
     n_in, hidden, n_out
         Numbers of inputs, of neurons in each hidden layer, and of readout units.
     neuron
-        Parameters of all hidden neurons; the readout shares time constants, step and gain.
+        Parameters of all hidden neurons; the readout shares time constants, step, order and gain.
     weight_scale
         Initial weights are normal with deviation ``weight_scale / sqrt(fan_in)``.
     recurrent
         Whether each hidden layer is connected to itself.
+    recurrent_scale
+        As ``weight_scale``, for the recurrent weights; ``weight_scale`` where None.
+    per_neuron, learned
+        Whether time constants differ between neurons, and whether training changes them.
     """
 
     n_in: int
@@ -35,6 +45,9 @@ class NetworkConfig:
     neuron: LIFParameters = field(default_factory=LIFParameters)
     weight_scale: float = 1.0
     recurrent: bool = False
+    recurrent_scale: float | None = None
+    per_neuron: bool = False
+    learned: bool = False
 
     def __post_init__(self) -> None:
         sizes = (self.n_in, *self.hidden, self.n_out)
@@ -44,11 +57,34 @@ class NetworkConfig:
             )
 
 
-class Recording(NamedTuple):
-    """What a network did: ``readout`` ``[T + 1, B, C]`` and ``spikes`` ``[T, B, N]`` a layer."""
+class Recording:
+    """What a network did.
 
-    readout: Tensor
-    spikes: tuple[Tensor, ...]
+    Parameters
+    ----------
+    readout
+        ``[T + 1, B, C]`` membranes, the initial one first; ``[T, B, C]`` where the neurons
+        integrate first.
+    counts
+        ``[B, N]`` spikes of each neuron of each hidden layer, with gradients.
+    rasters
+        Returns what `spikes` is.
+    """
+
+    def __init__(
+        self,
+        readout: Tensor,
+        counts: tuple[Tensor, ...],
+        rasters: Callable[[], tuple[Tensor, ...]],
+    ) -> None:
+        self.readout = readout
+        self.counts = counts
+        self._rasters = rasters
+
+    @cached_property
+    def spikes(self) -> tuple[Tensor, ...]:
+        """``[T, B, N]`` of each hidden layer, made on demand; gradients go through `counts`."""
+        return tuple(layer.detach() for layer in self._rasters())
 
 
 class SpikingNetwork(nn.Module):
@@ -59,13 +95,23 @@ class SpikingNetwork(nn.Module):
     config
         Shape and neurons.
     generator
-        Source of the initial weights.
+        Source of the initial weights; PyTorch's own where None.
+    engine
+        ``"auto"``, ``"torch"`` or ``"events"``; see `gradsim.kernels`. The one that runs is
+        `resolved_engine`.
     """
 
-    def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        generator: torch.Generator | None = None,
+        engine: kernels.Engine = "auto",
+    ) -> None:
         super().__init__()
         self.config = config
+        self.engine = engine
         sizes = (config.n_in, *config.hidden)
+        constants = {"per_neuron": config.per_neuron, "learned": config.learned}
         self.hidden = nn.ModuleList(
             LIF(
                 n_in,
@@ -74,22 +120,86 @@ class SpikingNetwork(nn.Module):
                 config.weight_scale,
                 generator,
                 recurrent=config.recurrent,
+                recurrent_scale=config.recurrent_scale,
+                engine=engine,
+                **constants,
             )
             for n_in, n_out in pairwise(sizes)
         )
         self.readout = Readout(
-            sizes[-1], config.n_out, config.neuron, config.weight_scale, generator
+            sizes[-1], config.n_out, config.neuron, config.weight_scale, generator, **constants
         )
 
-    def forward(self, x: Tensor) -> Recording:
-        """Return what the network does from rest on input spikes ``[T, B, n_in]``."""
-        if x.ndim != 3 or x.shape[2] != self.config.n_in:
-            raise ValueError(
-                f"input must be [T, B, {self.config.n_in}] (time first), not {list(x.shape)}"
-            )
+    def extra_repr(self) -> str:
+        """Return what the weights do not tell; part of a checkpoint's identity."""
+        return repr(self.config)
+
+    @property
+    def resolved_engine(self) -> kernels.Engine:
+        """The engine that runs: ``"torch"`` or ``"events"``."""
+        return kernels.resolve(self.engine, self._populations(), self.readout.weight)
+
+    def forward(self, x: Tensor | SpikeEvents) -> Recording:
+        """Return what the network does from rest on input spikes.
+
+        Parameters
+        ----------
+        x
+            Events of ``n_in`` units, or a raster ``[T, B, n_in]``.
+
+        Raises
+        ------
+        ValueError
+            If the input has another number of units.
+        """
+        self._require_fitting(x)
+        populations = self._populations()
+        engine = kernels.resolve(self.engine, populations, self.readout.weight)
+        run = self._by_torch if engine == "torch" else self._by_events
+        return run(x, populations)
+
+    def _layers(self) -> list[LIF]:
+        return list(cast("Iterable[LIF]", self.hidden))
+
+    def _populations(self) -> list[kernels.Population]:
+        return [
+            kernels.Population(self.config.neuron, layer.time_constants(), layer.recurrent)
+            for layer in self._layers()
+        ]
+
+    def _by_torch(
+        self, x: Tensor | SpikeEvents, populations: list[kernels.Population]
+    ) -> Recording:
+        weight = self.readout.weight
+        values = x if isinstance(x, Tensor) else raster(x, weight.dtype, weight.device)
         recorded = []
-        for layer in self.hidden:
-            x, _ = layer(x)
-            recorded.append(x)
-        readout, _ = self.readout(x)
-        return Recording(readout, tuple(recorded))
+        for layer, population in zip(self._layers(), populations, strict=True):
+            values, _ = reference.lif(linear(values, layer.weight), *population, state=None)
+            recorded.append(values)
+        membranes, _ = self.readout(values)
+        counts = tuple(layer.sum(dim=0) for layer in recorded)
+        return Recording(membranes, counts, lambda: tuple(recorded))
+
+    def _by_events(
+        self, x: Tensor | SpikeEvents, populations: list[kernels.Population]
+    ) -> Recording:
+        from gradsim.kernels import events
+
+        weights = [layer.weight for layer in self._layers()]
+        return Recording(
+            *events.network(
+                linear(x, weights[0]) if isinstance(x, Tensor) else x,
+                [events.Hidden(neuron, decay) for neuron, decay, _ in populations],
+                (self.readout.neuron, self.readout.time_constants()),
+                [*weights, self.readout.weight],
+                [population.recurrent for population in populations],
+            )
+        )
+
+    def _require_fitting(self, x: Tensor | SpikeEvents) -> None:
+        n_in = self.config.n_in
+        if isinstance(x, SpikeEvents):
+            if x.n_units != n_in:
+                raise ValueError(f"input must have {n_in} units, not {x.n_units}")
+        elif x.ndim != 3 or x.shape[2] != n_in:
+            raise ValueError(f"input must be [T, B, {n_in}] (time first), not {list(x.shape)}")

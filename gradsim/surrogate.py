@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -39,7 +39,7 @@ class Surrogate:
     """
 
     name: str
-    shape: Callable[..., Tensor]
+    shape: Callable[..., Tensor] = field(repr=False)  # a function prints its address
     parameters: tuple[float, ...] = ()
 
     def derivative(self, x: Tensor) -> Tensor:
@@ -49,20 +49,20 @@ class Surrogate:
 
 class _Spike(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, surrogate: Surrogate) -> Tensor:
+    def forward(ctx: Any, x: Tensor, surrogate: Surrogate, strict: bool) -> Tensor:
         ctx.save_for_backward(x)
         ctx.surrogate = surrogate
-        return (x > 0).to(x.dtype)
+        return (x > 0 if strict else x >= 0).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (x,) = ctx.saved_tensors
-        return gradients[0] * ctx.surrogate.derivative(x), None
+        return gradients[0] * ctx.surrogate.derivative(x), None, None
 
 
-def spike(x: Tensor, surrogate: Surrogate) -> Tensor:
-    """Return 1 where ``x > 0`` and else 0; the gradient is ``surrogate.derivative(x)``."""
-    return _Spike.apply(x, surrogate)
+def spike(x: Tensor, surrogate: Surrogate, *, strict: bool = True) -> Tensor:
+    """Return 1 where ``x > 0`` (``>= 0`` unless strict), else 0; the gradient is h(x)."""
+    return _Spike.apply(x, surrogate, strict)
 
 
 def fast_sigmoid(slope: float = 25.0) -> Surrogate:
@@ -84,7 +84,7 @@ def sigmoid_prime(slope: float = 10.0) -> Surrogate:
 
 
 def atan(alpha: float = 2.0) -> Surrogate:
-    """h(x) = (alpha / 2) / (1 + (pi alpha x / 2)^2), of area 1.
+    """h(x) = (alpha / 2) / (1 + (pi alpha x / 2)^2), of area 1; as in SpikingJelly and snnTorch.
 
     Fang et al., ICCV 2021, doi:10.1109/ICCV48922.2021.00266.
     """
@@ -97,6 +97,18 @@ def gaussian(sigma: float = 0.5) -> Surrogate:
     Yin, Corradi & Bohté, Nat. Mach. Intell. 3:905-913 (2021), doi:10.1038/s42256-021-00397-w.
     """
     return Surrogate("gaussian", _gaussian, (float(sigma),))
+
+
+def multi_gaussian(
+    sigma: float = 0.5, side_area: float = 0.15, side_width: float = 6.0, scale: float = 0.5
+) -> Surrogate:
+    """h(x) = scale [(1 + a) N(x; 0, sigma) - a N(x; sigma, w sigma) - a N(x; -sigma, w sigma)].
+
+    N is the normal density, a ``side_area``, w ``side_width``; slightly negative in its tails; of
+    area ``scale (1 - a)``. Yin, Corradi & Bohté 2021 with the defaults, as `gaussian`.
+    """
+    parameters = (float(sigma), float(side_area), float(side_width), float(scale))
+    return Surrogate("multi_gaussian", _multi_gaussian, parameters)
 
 
 def triangle(height: float = 0.3, width: float = 1.0) -> Surrogate:
@@ -117,6 +129,11 @@ def straight_through() -> Surrogate:
     return Surrogate("straight_through", torch.ones_like)
 
 
+def zero() -> Surrogate:
+    """h(x) = 0 everywhere: nothing below a spike learns. A control."""
+    return Surrogate("zero", torch.zeros_like)
+
+
 def _fast_sigmoid(x: Tensor, slope: float) -> Tensor:
     return (slope * x.abs() + 1).pow(-2)
 
@@ -132,6 +149,13 @@ def _atan(x: Tensor, alpha: float) -> Tensor:
 
 def _gaussian(x: Tensor, sigma: float) -> Tensor:
     return torch.exp(-(x**2) / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma)
+
+
+def _multi_gaussian(
+    x: Tensor, sigma: float, side_area: float, side_width: float, scale: float
+) -> Tensor:
+    sides = _gaussian(x - sigma, side_width * sigma) + _gaussian(x + sigma, side_width * sigma)
+    return scale * ((1 + side_area) * _gaussian(x, sigma) - side_area * sides)
 
 
 def _triangle(x: Tensor, height: float, width: float) -> Tensor:
@@ -150,9 +174,11 @@ SURROGATES: dict[str, Callable[..., Surrogate]] = {
         sigmoid_prime,
         atan,
         gaussian,
+        multi_gaussian,
         triangle,
         boxcar,
         straight_through,
+        zero,
     )
 }
 """Factories by name, for configurations: ``SURROGATES[name](*parameters)``."""

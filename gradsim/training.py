@@ -1,31 +1,34 @@
-"""Training by surrogate gradients and prediction, from event lists."""
+"""Training by surrogate gradients and prediction, of any module that returns a `Recording`."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
-from gradsim.events import SpikeEvents, raster
-from gradsim.losses import activity_bounds, max_over_time, max_over_time_nll, spytorch_activity
-from gradsim.network import Recording, SpikingNetwork
+from gradsim import checkpoint as checkpoints
+from gradsim.losses import READOUTS, activity_bounds, mean_activity, spytorch_activity
 
 Progress = Callable[[float, str], None]
 
-OPTIMISERS: dict[str, type[torch.optim.Optimizer]] = {
+OPTIMISERS: dict[str, type[torch.optim.Adam | torch.optim.Adamax]] = {
     "adam": torch.optim.Adam,
     "adamax": torch.optim.Adamax,
 }
+SATURATED = 0.4  # spikes per neuron and step; a neuron that resets to zero can reach 0.5
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on: the loss is not a number."""
+    """Training cannot go on: the loss or a weight is not a number."""
 
 
 @dataclass(frozen=True)
@@ -34,52 +37,80 @@ class TrainingConfig:
 
     Parameters
     ----------
-    optimiser, learning_rate, epochs, batch_size
+    optimiser, learning_rate, betas, epochs, batch_size
         The usual; the last batch of an epoch may be smaller.
+    readout
+        How logits come from the readout over time: a name in `gradsim.losses.READOUTS`.
     l1, l2
         Strengths of `spytorch_activity`, summed over hidden layers.
+    mean
+        Strength of `mean_activity`.
     bounds, lower, upper
         Strength and limits of `activity_bounds`, in spikes per neuron and sample.
     patience
         Stop after so many epochs without a better validation result; None never stops.
+    hopeless
+        Stop after so many epochs running in which a hidden layer never fired, or fired more than
+        `SATURATED` times per neuron and step; None never stops.
     """
 
     optimiser: Literal["adam", "adamax"] = "adam"
     learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
     epochs: int = 30
     batch_size: int = 128
+    readout: Literal["max", "sum", "last"] = "max"
     l1: float = 0.0
     l2: float = 0.0
+    mean: float = 0.0
     bounds: float = 0.0
     lower: float = 0.0
     upper: float = math.inf
     patience: int | None = None
+    hopeless: int | None = 3
 
     def __post_init__(self) -> None:
-        if self.optimiser not in OPTIMISERS:
-            raise ValueError(
-                f"optimiser must be one of {', '.join(OPTIMISERS)}, not {self.optimiser!r}"
-            )
+        for name, known in (("optimiser", OPTIMISERS), ("readout", READOUTS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}"
+                )
         if not self.learning_rate > 0 or self.epochs < 1 or self.batch_size < 1:
             raise ValueError(
                 "learning_rate, epochs and batch_size must be positive, not "
                 f"{self.learning_rate}, {self.epochs}, {self.batch_size}"
             )
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must lie in 0..1, below 1, not {self.betas}")
+        for name in ("patience", "hopeless"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, or None, not {getattr(self, name)}")
 
-    def penalty(self, spikes: Tensor) -> Tensor | float:
-        """Return the activity penalty of one hidden layer's spikes ``[T, B, N]``."""
+    def penalty(self, counts: Tensor) -> Tensor | float:
+        """Return the activity penalty of one hidden layer's spike counts ``[B, N]``."""
         total: Tensor | float = 0.0
         if self.l1 or self.l2:
-            total = total + spytorch_activity(spikes, self.l1, self.l2)
+            total = total + spytorch_activity(counts, self.l1, self.l2)
+        if self.mean:
+            total = total + self.mean * mean_activity(counts)
         if self.bounds:
-            total = total + self.bounds * activity_bounds(spikes, self.lower, self.upper)
+            total = total + self.bounds * activity_bounds(counts, self.lower, self.upper)
         return total
 
 
-class Labelled(NamedTuple):
-    """Spike trains and their classes ``[B]``."""
+class Inputs(Protocol):
+    """Samples to draw batches from: `gradsim.SpikeEvents`, or `gradsim.Traces`."""
 
-    events: SpikeEvents
+    def __len__(self) -> int: ...
+
+    def take(self, index: np.ndarray | slice) -> Any:
+        """Return what the module is called with for the samples at ``index``."""
+
+
+class Labelled(NamedTuple):
+    """Samples and their classes ``[N]``."""
+
+    inputs: Inputs
     labels: np.ndarray
 
 
@@ -91,22 +122,28 @@ class History:
     ----------
     loss
         ``[epochs]`` mean over training samples, in nats, penalties included.
-    train_accuracy, validation_accuracy
-        ``[epochs]``; on training samples as they were met, on validation after the epoch.
-    validation_loss
-        ``[epochs]`` in nats, without penalties.
+    train_accuracy
+        ``[epochs]``, of training samples as they were met.
     hidden_spikes
         ``[epochs, layers]`` mean spikes per training sample.
+    hidden_rate
+        ``[epochs, layers]`` mean spikes per neuron and step of the readout's recording.
+    validation_accuracy, validation_loss
+        ``[epochs]`` after the epoch; the loss in nats, without penalties.
     best_epoch
         Whose weights were kept: best validation accuracy, then lowest validation loss.
+    stopped
+        Why training ended before its last epoch, in words; None if it did not.
     """
 
     loss: np.ndarray
     train_accuracy: np.ndarray
+    hidden_spikes: np.ndarray
+    hidden_rate: np.ndarray
     validation_accuracy: np.ndarray
     validation_loss: np.ndarray
-    hidden_spikes: np.ndarray
     best_epoch: int
+    stopped: str | None
 
     @property
     def silent(self) -> np.ndarray:
@@ -127,19 +164,22 @@ class Prediction(NamedTuple):
 
 
 def train(
-    network: SpikingNetwork,
+    model: nn.Module,
     training: Labelled,
     validation: Labelled,
     config: TrainingConfig,
     rng: np.random.Generator,
     progress: Progress = lambda _fraction, _note: None,
+    checkpoint: Path | None = None,
 ) -> History:
-    """Train ``network`` in place, leave it with its best weights, and return the history.
+    """Train ``model`` in place, leave it with its best weights, and return the history.
 
     Parameters
     ----------
-    network
-        Changed in place; its dtype and device are used.
+    model
+        Returns a `gradsim.Recording` for a batch of ``training.inputs``: a `SpikingNetwork` for
+        events, an `EncodedNetwork` for traces. Changed in place; its dtype and device are used.
+        Left in evaluation mode.
     training, validation
         Samples to learn from and to choose the epoch by.
     config
@@ -148,111 +188,221 @@ def train(
         Shuffles the training samples.
     progress
         Called after each epoch with the fraction done and a note.
+    checkpoint
+        File that is written after each epoch. If it exists, training goes on from there, to the
+        same weights and history, bit by bit, as if it had never been interrupted (unless the
+        model itself draws random numbers).
 
     Raises
     ------
     TrainingError
-        If the loss becomes NaN or infinite.
+        If the loss or a weight becomes NaN or infinite.
+    ValueError
+        If ``checkpoint`` belongs to another training.
     """
     optimiser = OPTIMISERS[config.optimiser](
-        network.parameters(),
-        lr=config.learning_rate,  # type: ignore[call-arg]
+        model.parameters(), lr=config.learning_rate, betas=config.betas
     )
     rows: list[_Epoch] = []
-    best, best_weights = 0, copy.deepcopy(network.state_dict())
-    for epoch in range(config.epochs):
-        learned = _learn(network, training, config, optimiser, rng)
-        checked = _validate(network, validation, config.batch_size)
-        _require_finite(checked[1], config)
-        rows.append(_Epoch(*learned, *checked))
-        if epoch == 0 or rows[-1].rank > rows[best].rank:
-            best, best_weights = epoch, copy.deepcopy(network.state_dict())
-        progress(
-            (epoch + 1) / config.epochs,
-            f"epoch {epoch + 1}: loss {learned[0]:.3f}, validation {checked[0]:.3f}",
+    best_weights: dict[str, Any] = {}
+    identity = _identity(model, training, validation, config, rng) if checkpoint else {}
+    if checkpoint and checkpoint.exists():
+        state = checkpoints.load(checkpoint, identity)
+        rows, best_weights = _resume(state, model, optimiser, rng)
+    while (stopped := _reason_to_stop(rows, config)) is None and len(rows) < config.epochs:
+        row = _Epoch(
+            *_learn(model, training, config, optimiser, rng),
+            *_validate(model, validation, config),
         )
-        if config.patience is not None and epoch - best >= config.patience:
-            break
-    network.load_state_dict(best_weights)
-    loss, accuracy, spikes, validation_accuracy, validation_loss = map(
-        np.array, zip(*rows, strict=True)
-    )
-    return History(loss, accuracy, validation_accuracy, validation_loss, spikes, best)
+        _require_finite(row, model, config)
+        rows.append(row)
+        if _best(rows) == len(rows) - 1:
+            best_weights = copy.deepcopy(model.state_dict())
+        if checkpoint:
+            checkpoints.save(
+                checkpoint, identity, _state(rows, best_weights, model, optimiser, rng)
+            )
+        progress(
+            len(rows) / config.epochs,
+            f"epoch {len(rows)}: loss {row.loss:.3f}, validation {row.validation_accuracy:.3f}",
+        )
+    model.load_state_dict(best_weights)
+    model.eval()
+    return _history(rows, stopped)
 
 
-def predict(network: SpikingNetwork, events: SpikeEvents, batch_size: int = 256) -> Prediction:
-    """Return logits and spike counts for all samples; nothing is learned."""
+def predict(
+    model: nn.Module, inputs: Inputs, batch_size: int = 256, readout: str = "max"
+) -> Prediction:
+    """Return logits and spike counts for all samples; nothing is learned.
+
+    Parameters
+    ----------
+    model, inputs
+        As for `train`.
+    batch_size
+        Samples at a time.
+    readout
+        As in training; a name in `gradsim.losses.READOUTS`.
+    """
     logits, spikes = [], []
     with torch.no_grad():
-        for start in range(0, len(events), batch_size):
-            recording = run(
-                network, events.take(np.arange(start, min(start + batch_size, len(events))))
-            )
-            logits.append(max_over_time(recording.readout).cpu().numpy())
-            spikes.append([layer.sum(dim=0).cpu().numpy() for layer in recording.spikes])
+        for start in range(0, len(inputs), batch_size):
+            recording = model(inputs.take(slice(start, start + batch_size)))
+            logits.append(READOUTS[readout](recording.readout).cpu().numpy())
+            spikes.append([counts.cpu().numpy() for counts in recording.counts])
     return Prediction(
         np.concatenate(logits),
         tuple(np.concatenate(layer) for layer in zip(*spikes, strict=True)),
     )
 
 
-def run(network: SpikingNetwork, events: SpikeEvents) -> Recording:
-    """Return the recording of ``network`` on ``events``, in its own dtype and device."""
-    weight = network.readout.weight
-    return network(raster(events, weight.dtype, weight.device))
-
-
 class _Epoch(NamedTuple):
+    """An epoch of `History` in plain numbers, in its order; lists hold one number a layer."""
+
     loss: float
     train_accuracy: float
-    hidden_spikes: np.ndarray
+    hidden_spikes: list[float]
+    hidden_rate: list[float]
     validation_accuracy: float
     validation_loss: float
 
-    @property
-    def rank(self) -> tuple[float, float]:
-        return self.validation_accuracy, -self.validation_loss
-
 
 def _learn(
-    network: SpikingNetwork,
+    model: nn.Module,
     training: Labelled,
     config: TrainingConfig,
     optimiser: torch.optim.Optimizer,
     rng: np.random.Generator,
-) -> tuple[float, float, np.ndarray]:
+) -> tuple[float, float, list[float], list[float]]:
     n_samples = len(training.labels)
     order = rng.permutation(n_samples)
-    loss_sum, right, spikes = 0.0, 0, np.zeros(len(network.config.hidden))
+    # Sums stay tensors until the epoch ends: reading one waits for the device.
+    loss_sum, right, spikes, rate = (torch.zeros((), dtype=torch.float64) for _ in range(4))
+    model.train()
     for start in range(0, n_samples, config.batch_size):
         index = order[start : start + config.batch_size]
-        recording = run(network, training.events.take(index))
-        labels = torch.as_tensor(training.labels[index], device=recording.readout.device)
-        loss = max_over_time_nll(recording.readout, labels)
-        loss = loss + sum(config.penalty(layer) for layer in recording.spikes)
-        _require_finite(loss.item(), config)
+        recording = model(training.inputs.take(index))
+        readout, counts = recording.readout, recording.counts
+        labels = torch.as_tensor(training.labels[index], device=readout.device)
+        logits = READOUTS[config.readout](readout)
+        loss = cross_entropy(logits, labels) + sum(config.penalty(layer) for layer in counts)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        loss_sum += loss.item() * len(index)
-        right += int((max_over_time(recording.readout).argmax(dim=1) == labels).sum())
-        spikes += [layer.sum().item() for layer in recording.spikes]
-    return loss_sum / n_samples, right / n_samples, spikes / n_samples
-
-
-def _require_finite(loss: float, config: TrainingConfig) -> None:
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the loss became {loss}; a lower learning rate than {config.learning_rate:g} or "
-            "weaker penalties may help"
-        )
+        with torch.no_grad():
+            loss_sum = loss_sum + loss * len(index)
+            right = right + (logits.argmax(dim=1) == labels).sum()
+            fired = torch.stack([layer.sum(dtype=torch.float64) for layer in counts])
+            sizes = fired.new_tensor([layer.shape[1] * len(readout) for layer in counts])
+            spikes, rate = spikes + fired, rate + fired / sizes
+    loss_sum, right, spikes, rate = (part / n_samples for part in (loss_sum, right, spikes, rate))
+    return loss_sum.item(), right.item(), spikes.tolist(), rate.tolist()
 
 
 def _validate(
-    network: SpikingNetwork, validation: Labelled, batch_size: int
+    model: nn.Module, validation: Labelled, config: TrainingConfig
 ) -> tuple[float, float]:
-    prediction = predict(network, validation.events, batch_size)
-    loss = torch.nn.functional.cross_entropy(
-        torch.as_tensor(prediction.logits), torch.as_tensor(validation.labels)
-    )
+    model.eval()
+    prediction = predict(model, validation.inputs, config.batch_size, config.readout)
+    loss = cross_entropy(torch.as_tensor(prediction.logits), torch.as_tensor(validation.labels))
     return float(np.mean(prediction.classes == validation.labels)), loss.item()
+
+
+def _state(
+    rows: list[_Epoch],
+    best_weights: dict[str, Any],
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Return all that decides how training goes on, in plain data."""
+    return {
+        "rows": [tuple(row) for row in rows],
+        "best_weights": best_weights,
+        "weights": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "generator": checkpoints.generator_state(rng),
+    }
+
+
+def _resume(
+    state: dict[str, Any],
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    rng: np.random.Generator,
+) -> tuple[list[_Epoch], dict[str, Any]]:
+    """Put model, optimiser and generator into a `_state`; return its rows and best weights."""
+    model.load_state_dict(state["weights"])
+    optimiser.load_state_dict(state["optimiser"])
+    checkpoints.restore_generator(rng, state["generator"])
+    return [_Epoch(*row) for row in state["rows"]], state["best_weights"]
+
+
+def _history(rows: list[_Epoch], stopped: str | None) -> History:
+    loss, accuracy, spikes, rate, validation_accuracy, validation_loss = map(
+        np.array, zip(*rows, strict=True)
+    )
+    return History(
+        loss,
+        accuracy,
+        spikes,
+        rate,
+        validation_accuracy,
+        validation_loss,
+        best_epoch=_best(rows),
+        stopped=stopped,
+    )
+
+
+def _best(rows: list[_Epoch]) -> int:
+    """Return the first of the epochs with the best validation result."""
+    return max(
+        range(len(rows)), key=lambda k: (rows[k].validation_accuracy, -rows[k].validation_loss)
+    )
+
+
+def _reason_to_stop(rows: list[_Epoch], config: TrainingConfig) -> str | None:
+    if not rows:
+        return None
+    if config.patience is not None and len(rows) - 1 - _best(rows) >= config.patience:
+        return f"no better validation result for {config.patience} epochs"
+    if config.hopeless is None or len(rows) < config.hopeless:
+        return None
+    rates = np.array([row.hidden_rate for row in rows[-config.hopeless :]])
+    for found, what in (
+        ((rates == 0).all(axis=0), "silent"),
+        ((rates > SATURATED).all(axis=0), "saturated"),
+    ):
+        if found.any():
+            return f"hidden layer {found.argmax()} {what} for {config.hopeless} epochs"
+    return None
+
+
+def _require_finite(row: _Epoch, model: nn.Module, config: TrainingConfig) -> None:
+    # The weights too: neurons whose membrane is NaN are silent, and may leave the loss finite.
+    values = {"loss": torch.tensor([row.loss, row.validation_loss])} | model.state_dict()
+    for name, value in values.items():
+        if not value.isfinite().all():
+            raise TrainingError(
+                f"{name} became nan or infinite; a lower learning rate than "
+                f"{config.learning_rate:g} or weaker penalties may help"
+            )
+
+
+def _identity(
+    model: nn.Module,
+    training: Labelled,
+    validation: Labelled,
+    config: TrainingConfig,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Return what two trainings must have in common for one to continue the other."""
+    weights = [weight.cpu().numpy() for weight in model.state_dict().values()]
+    return dataclasses.asdict(config) | {
+        "model": repr(model),
+        "initial weights": checkpoints.digest(*weights),
+        "generator": checkpoints.digest(np.array(checkpoints.generator_state(rng))),
+        "training labels": checkpoints.digest(training.labels),
+        "validation labels": checkpoints.digest(validation.labels),
+    }

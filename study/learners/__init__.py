@@ -24,7 +24,7 @@ class LearnerEntry:
     module, config, learner
         Module below ``study.learners`` and the names of its two classes.
     accepts
-        Kinds of samples: ``"images"``, ``"events"``.
+        Kinds of samples: ``"images"``, ``"events"``, ``"traces"``.
     version
         Raised whenever the same configuration would give other results.
     summary
@@ -51,7 +51,7 @@ class LearnerEntry:
         return importlib.import_module(f"study.learners.{self.module}")
 
 
-_ANY = ("images", "events")
+_ANY = ("images", "events", "traces")
 
 LEARNERS: dict[str, LearnerEntry] = {
     "diehl-cook": LearnerEntry(

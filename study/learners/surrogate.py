@@ -4,119 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.data.samples import Events, Samples
+from study.data.samples import Events, Samples, Traces
 from study.learners.contract import Artefacts, Evaluation
+from study.learners.surrogate_config import SurrogateConfig, preset
 from study.trial import Progress, no_progress
 
 if TYPE_CHECKING:
-    from gradsim import NetworkConfig, SpikeEvents, TrainingConfig
-    from gradsim.training import Prediction
+    import torch
+
+    import gradsim
+    from gradsim.training import Inputs, Prediction
+
+__all__ = ["SurrogateConfig", "SurrogateLearner", "preset"]
 
 TIMED_BATCH = 64
 METHOD = (
-    f"median over batches of {TIMED_BATCH} after one warm-up batch, raster to prediction, "
-    "{} torch thread(s)"
+    f"median over batches of {TIMED_BATCH} after one warm-up batch, input to prediction, "
+    "engine {}, {} torch thread(s)"
 )
 N_EXAMPLES = 3  # samples whose spikes are kept for figures
 
 
-@dataclass(frozen=True)
-class SurrogateConfig:
-    """One hidden layer of LIF neurons and a leaky readout.
+def encode(samples: Samples, config: SurrogateConfig) -> Inputs:
+    """Return what the network is called with.
 
-    Parameters
-    ----------
-    hidden, recurrent
-        Hidden neurons, and whether they are connected to each other.
-    n_steps, dt_s
-        Steps of a sample and their length for the neurons. Recorded events are binned into
-        ``n_steps`` whatever their duration.
-    tau_mem_s, tau_syn_s
-        Time constants of hidden neurons and readout.
-    surrogate, slope
-        Derivative of the spike: a factory of `gradsim.surrogate` and its slope.
-    weight_scale
-        Initial weights are normal with deviation ``weight_scale / sqrt(fan_in)``.
-    optimiser, learning_rate, epochs, batch_size
-        Of training; the epoch with the best validation accuracy is kept.
-    l1, l2
-        Strengths of SpyTorch's activity penalty; they hold for this ``batch_size``.
-    latency_tau_s, latency_threshold
-        Of the time-to-first-spike code of images; events ignore them.
+    Recorded events are binned, pixels become times to first spikes; traces stay as they are, for
+    an encoder that is trained with the network.
     """
-
-    hidden: int = 100
-    recurrent: bool = False
-    n_steps: int = 100
-    dt_s: float = 1e-3
-    tau_mem_s: float = 20e-3
-    tau_syn_s: float = 10e-3
-    surrogate: Literal["fast_sigmoid", "superspike", "sigmoid_prime", "atan"] = "fast_sigmoid"
-    slope: float = 25.0
-    weight_scale: float = 0.3
-    optimiser: Literal["adam", "adamax"] = "adam"
-    learning_rate: float = 2e-3
-    epochs: int = 30
-    batch_size: int = 32
-    l1: float = 3e-5
-    l2: float = 1e-4
-    latency_tau_s: float = 20e-3
-    latency_threshold: float = 0.2
-
-    def __post_init__(self) -> None:
-        counts = ("hidden", "n_steps", "epochs", "batch_size")
-        positive = ("dt_s", "tau_mem_s", "tau_syn_s", "slope", "weight_scale", "learning_rate")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in (*positive, "latency_tau_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        if min(self.l1, self.l2) < 0:
-            raise ValueError(f"l1 and l2 must not be negative, not {self.l1} and {self.l2}")
-        if not 0 < self.latency_threshold < 1:
-            raise ValueError(
-                f"latency_threshold must lie between 0 and 1, not {self.latency_threshold}"
-            )
-
-    def network(self, n_in: int, n_classes: int) -> NetworkConfig:
-        """Return the part that shapes the network."""
-        from gradsim import LIFParameters, NetworkConfig
-        from gradsim.surrogate import SURROGATES
-
-        neuron = LIFParameters(
-            tau_mem_s=self.tau_mem_s,
-            tau_syn_s=self.tau_syn_s,
-            dt_s=self.dt_s,
-            surrogate=SURROGATES[self.surrogate](self.slope),
-        )
-        return NetworkConfig(
-            n_in, (self.hidden,), n_classes, neuron, self.weight_scale, self.recurrent
-        )
-
-    def training(self) -> TrainingConfig:
-        """Return the part that trains it."""
-        from gradsim import TrainingConfig
-
-        return TrainingConfig(
-            optimiser=self.optimiser,
-            learning_rate=self.learning_rate,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            l1=self.l1,
-            l2=self.l2,
-        )
-
-
-def encode(samples: Samples, config: SurrogateConfig) -> SpikeEvents:
-    """Return the input spikes: time to first spike of pixels, or recorded events binned."""
+    from gradsim import Traces as Recorded
     from gradsim import encode
 
+    if isinstance(samples, Traces):
+        return Recorded(samples.values)
     if isinstance(samples, Events):
         return encode.bin_events(
             samples.time_s,
@@ -131,32 +54,6 @@ def encode(samples: Samples, config: SurrogateConfig) -> SpikeEvents:
     )
 
 
-# SpyTorch's tutorial 2 (Neftci, Mostafa & Zenke 2019), without its activity penalty as there.
-SPYTORCH = {
-    "tau_mem_s": 10e-3,
-    "tau_syn_s": 5e-3,
-    "slope": 100.0,
-    "weight_scale": 0.67,
-    "learning_rate": 2e-4,
-    "batch_size": 256,
-    "l1": 0.0,
-    "l2": 0.0,
-}
-# Of digits, the dimmest pixel that fires does so at step 32. Found by cross-validation.
-PRESETS: dict[str, dict[str, Any]] = {
-    "digits": {"n_steps": 50, "hidden": 200},
-    "mnist": SPYTORCH,
-    "fashion-mnist": SPYTORCH,
-    "randman": {"epochs": 15},
-    "randman-shuffled": {"epochs": 15},
-}
-
-
-def preset(_profile: str, dataset: str) -> SurrogateConfig:
-    """Return the settings for a data set, in all profiles alike."""
-    return SurrogateConfig(**PRESETS.get(dataset, {}))
-
-
 class SurrogateLearner:
     """Surrogate-gradient network; see `study.learners.contract.Learner`."""
 
@@ -164,7 +61,7 @@ class SurrogateLearner:
         self.config = config
 
     def prepare(self, train: Samples) -> None:
-        """Train a throwaway network on a few samples: torch imports and allocates on first use."""
+        """Train a throwaway network on a few samples: what is compiled and allocated is there."""
         few = train.take(np.arange(min(len(train), self.config.batch_size)))
         throwaway = SurrogateLearner(dataclasses.replace(self.config, epochs=1))
         throwaway.fit(few, few, np.random.default_rng(0), no_progress)
@@ -182,66 +79,118 @@ class SurrogateLearner:
         ------
         gradsim.TrainingError
             If the loss becomes NaN.
+        ValueError
+            If ``n_steps`` is no multiple of the length of traces.
         """
         import torch
 
-        from gradsim import Labelled, SpikingNetwork
-        from gradsim import train as train_network
+        from gradsim import Labelled
+        from gradsim import train as train_model
 
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        self.encoder, self.network = self._build(train, int(train.labels.max()) + 1, generator)
         learned, chosen = (
             Labelled(encode(samples, self.config), samples.labels)
             for samples in (train, validation)
         )
-        shape = self.config.network(learned.events.n_units, int(train.labels.max()) + 1)
-        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        self.network = SpikingNetwork(shape, generator)
-        self._history = train_network(
-            self.network, learned, chosen, self.config.training(), rng, progress
+        self._history = train_model(
+            self._model, learned, chosen, self.config.training(), rng, progress
         )
-        self._examples = chosen.events.take(np.arange(min(N_EXAMPLES, len(validation))))
+        self._examples = chosen.inputs.take(np.arange(min(N_EXAMPLES, len(validation))))
         self._example_labels = validation.labels[:N_EXAMPLES]
 
+    def _build(
+        self, train: Samples, n_classes: int, generator: torch.Generator
+    ) -> tuple[gradsim.CurrentEncoder | None, gradsim.SpikingNetwork]:
+        from gradsim import CurrentEncoder, SpikingNetwork
+        from gradsim.surrogate import superspike
+
+        config, encoder = self.config, None
+        if isinstance(train, Traces):
+            n_values, n_channels = train.values.shape[1:]
+            if config.n_steps % n_values:
+                raise ValueError(
+                    f"n_steps must be a multiple of the {n_values} values of a trace, "
+                    f"not {config.n_steps}"
+                )
+            encoder = CurrentEncoder(
+                n_channels,
+                config.encoder_copies,
+                config.encoder_tau_s,
+                config.dt_s,
+                superspike(config.slope),
+                config.n_steps // n_values,
+                generator,
+            )
+            n_in = n_channels * config.encoder_copies
+        else:
+            n_in = train.n_units if isinstance(train, Events) else train.pixels[0].size
+        return encoder, SpikingNetwork(config.network(n_in, n_classes), generator, config.engine)
+
+    @property
+    def _model(self) -> torch.nn.Module:
+        from gradsim import EncodedNetwork
+
+        return EncodedNetwork(self.encoder, self.network) if self.encoder else self.network
+
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002
-        """Classify ``samples``; latency codes and binning need no random numbers."""
+        """Classify ``samples``; none of the codes needs random numbers."""
         import torch
 
-        events = encode(samples, self.config)
-        prediction, ms_per_sample = self._timed_prediction(events)
-        into_hidden, into_readout = self._outgoing()
-        hidden = prediction.spikes[0]
-        synops = into_hidden[events.unit].sum() + (hidden @ into_readout).sum()
+        inputs = encode(samples, self.config)
+        prediction, ms_per_sample = self._timed_prediction(inputs)
+        counts = [self._input_counts(inputs), *prediction.spikes]
+        names = ["input", *self.layer_names()]
+        synops = sum(
+            float((layer.sum(axis=0) * fan_out).sum())
+            for layer, fan_out in zip(counts, self._fan_out(), strict=True)
+        )
         return Evaluation(
             predictions=prediction.classes,
             accuracy=float(np.mean(prediction.classes == samples.labels)),
             spikes_per_sample={
-                "input": len(events.unit) / len(events),
-                "hidden": float(hidden.sum(axis=1).mean()),
+                name: float(layer.sum() / len(samples))
+                for name, layer in zip(names, counts, strict=True)
             },
-            synops_per_sample=float(synops / len(events)),
-            macs_per_sample=0.0,
+            synops_per_sample=synops / len(samples),
+            macs_per_sample=self._encoder_macs(samples),
             neuron_updates_per_sample=float(
-                self.config.n_steps * (self.config.hidden + prediction.logits.shape[1])
+                self.config.n_steps
+                * (
+                    sum(layer.shape[1] for layer in prediction.spikes)
+                    + prediction.logits.shape[1]
+                    + (counts[0].shape[1] if self.encoder else 0)
+                )
             ),
             inference_ms_per_sample=ms_per_sample,
-            inference_method=METHOD.format(torch.get_num_threads()),
+            inference_method=METHOD.format(self.network.resolved_engine, torch.get_num_threads()),
         )
+
+    def layer_names(self) -> list[str]:
+        """Return the names of the hidden layers in tables and figures."""
+        if self.config.layers == 1:
+            return ["hidden"]
+        return [f"hidden {k + 1}" for k in range(self.config.layers)]
 
     def artefacts(self) -> Artefacts:
         """Return the history, the spikes of a few validation samples, and the network as NIR."""
-        from gradsim.events import from_raster
+        from gradsim import SpikeEvents, from_raster
         from gradsim.to_nir import to_bytes
-        from gradsim.training import run
 
-        history, best = self._history, self._history.best_epoch
-        hidden = from_raster(run(self.network, self._examples).spikes[0])
+        history = self._history
+        examples = self._examples
+        if not isinstance(examples, SpikeEvents):
+            assert self.encoder is not None
+            examples = from_raster(self.encoder(examples)[0])
+        hidden = from_raster(self.network(examples).spikes[0])
         arrays = {
             "loss": history.loss,
             "train_accuracy": history.train_accuracy,
             "validation_accuracy": history.validation_accuracy,
-            "hidden_spikes": history.hidden_spikes[:, 0],
+            "hidden_spikes": history.hidden_spikes.sum(axis=1),
             "example_labels": self._example_labels,
         }
-        for name, events in (("input", self._examples), ("hidden", hidden)):
+        for name, events in (("input", examples), ("hidden", hidden)):
             arrays |= {
                 f"example_{name}_step": events.step,
                 f"example_{name}_unit": events.unit,
@@ -251,36 +200,76 @@ class SurrogateLearner:
             arrays=arrays,
             files={"network.nir": to_bytes(self.network)},
             metrics={
-                "best_epoch": best + 1,
+                "best_epoch": history.best_epoch + 1,
                 "epochs_run": len(history.loss),
                 "silent_epochs": int(history.silent.any(axis=1).sum()),
+                "stopped": history.stopped,
+                "engine": self.network.resolved_engine,
             },
         )
 
-    def _outgoing(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the number of non-zero weights that leave each input and each hidden neuron."""
+    def _input_counts(self, inputs: Any) -> np.ndarray:
+        """Return the spikes of each input unit, ``[N, units]``; made by the encoder if any."""
+        import torch
+
+        if self.encoder is None:
+            sample = np.repeat(np.arange(len(inputs)), inputs.counts)
+            cell = sample * inputs.n_units + inputs.unit
+            counts = np.bincount(cell, minlength=len(inputs) * inputs.n_units)
+            return counts.reshape(len(inputs), inputs.n_units)
+        with torch.no_grad():
+            batches = range(0, len(inputs), TIMED_BATCH)
+            counted = [
+                self.encoder(inputs.take(slice(start, start + TIMED_BATCH)))[0].sum(dim=0)
+                for start in batches
+            ]
+        return torch.cat(counted).numpy()
+
+    def _encoder_macs(self, samples: Samples) -> float:
+        """Return the products of real numbers that make the encoder's current."""
+        if self.encoder is None or not isinstance(samples, Traces):
+            return 0.0
+        return float(samples.values[0].size * self.config.encoder_copies)
+
+    def _fan_out(self) -> list[np.ndarray]:
+        """Return the non-zero weights that leave each input and each hidden neuron, by layer."""
         nonzero = {
             name: np.count_nonzero(weight.numpy(), axis=0)
             for name, weight in self.network.state_dict().items()
+            if weight.ndim == 2
         }
-        hidden = nonzero["readout.weight"] + nonzero.get("hidden.0.recurrent", 0)
-        return nonzero["hidden.0.weight"], hidden
+        layers = range(self.config.layers)
+        into = [nonzero[f"hidden.{k}.weight"] for k in layers] + [nonzero["readout.weight"]]
+        own = [0, *(nonzero.get(f"hidden.{k}.recurrent", 0) for k in layers)]
+        return [following + itself for following, itself in zip(into, own, strict=True)]
 
-    def _timed_prediction(self, events: SpikeEvents) -> tuple[Prediction, float]:
+    def _timed_prediction(self, inputs: Inputs) -> tuple[Prediction, float]:
         """Return the prediction of all samples and the median milliseconds a sample."""
         from gradsim import predict
         from gradsim.training import Prediction
 
-        starts = range(0, len(events), TIMED_BATCH)
-        batches = [
-            events.take(np.arange(start, min(start + TIMED_BATCH, len(events)))) for start in starts
-        ]
-        predict(self.network, batches[0], TIMED_BATCH)
+        model, readout = self._model, self.config.readout
+        predict(model, _Batch(inputs.take(slice(0, TIMED_BATCH))), TIMED_BATCH, readout)
         parts, times = [], []
-        for batch in batches:
+        for start in range(0, len(inputs), TIMED_BATCH):
+            stop = min(start + TIMED_BATCH, len(inputs))
             started = time.perf_counter()
-            parts.append(predict(self.network, batch, TIMED_BATCH))
-            times.append((time.perf_counter() - started) / len(batch) * 1e3)
+            batch = _Batch(inputs.take(slice(start, stop)))
+            parts.append(predict(model, batch, TIMED_BATCH, readout))
+            times.append((time.perf_counter() - started) / (stop - start) * 1e3)
         logits = np.concatenate([part.logits for part in parts])
-        hidden = np.concatenate([part.spikes[0] for part in parts])
-        return Prediction(logits, (hidden,)), float(np.median(times))
+        spikes = zip(*(part.spikes for part in parts), strict=True)
+        return Prediction(logits, tuple(map(np.concatenate, spikes))), float(np.median(times))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Batch:
+    """One batch as inputs of its own."""
+
+    batch: Any
+
+    def __len__(self) -> int:
+        return 1
+
+    def take(self, _index: np.ndarray | slice) -> Any:
+        return self.batch

@@ -1,12 +1,17 @@
 import math
 import pickle
+from statistics import NormalDist
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gradsim.surrogate import SURROGATES, Surrogate, fast_sigmoid, spike, superspike
 
 X = torch.linspace(-40, 40, 800_001, dtype=torch.float64)
+
+PEAK = 0.797884560802865  # of a normal of deviation 0.5; a sixth of it for deviation 3
 
 # name, parameters, h at x = 0.1, height h(0), area: worked out by hand from the formulas
 KNOWN = [
@@ -14,11 +19,73 @@ KNOWN = [
     ("superspike", (100.0,), 1 / 11**2, 1.0, 2 / 100),
     ("sigmoid_prime", (10.0,), 1 / math.cosh(0.5) ** 2, 1.0, 4 / 10),
     ("atan", (2.0,), 1 / (1 + (0.1 * math.pi) ** 2), 1.0, 1.0),
-    ("gaussian", (0.5,), 0.797884560802865 * math.exp(-0.02), 0.797884560802865, 1.0),
+    ("gaussian", (0.5,), PEAK * math.exp(-0.02), PEAK, 1.0),
+    (
+        "multi_gaussian",
+        (0.5, 0.15, 6.0, 0.5),
+        0.575 * PEAK * math.exp(-0.02)
+        - 0.075 * PEAK / 6 * (math.exp(-(0.4**2) / 18) + math.exp(-(0.6**2) / 18)),
+        0.575 * PEAK - 0.15 * PEAK / 6 * math.exp(-(0.5**2) / 18),
+        0.425,
+    ),
     ("triangle", (0.3, 1.0), 0.27, 0.3, 0.3),
     ("boxcar", (0.5,), 1.0, 1.0, 1.0),
     ("straight_through", (), 1.0, 1.0, 80.0),
+    ("zero", (), 0.0, 0.0, 0.0),
 ]
+
+
+def normal(x, mean, deviation):
+    return NormalDist(mean, deviation).pdf(x)
+
+
+def logistic(z):
+    return 1 / (1 + math.exp(-z))
+
+
+# The same shapes written a second time, from the papers, in plain Python.
+FORMULAS = {
+    "fast_sigmoid": lambda x, slope: 1 / (1 + slope * abs(x)) ** 2,
+    "superspike": lambda x, slope: 1 / (1 + slope * abs(x)) ** 2,
+    "sigmoid_prime": lambda x, slope: 4 * logistic(slope * x) * logistic(-slope * x),
+    "atan": lambda x, alpha: alpha / 2 / (1 + (math.pi / 2 * alpha * x) ** 2),
+    "gaussian": lambda x, sigma: normal(x, 0, sigma),
+    "multi_gaussian": lambda x, sigma, a, w, scale: (
+        scale
+        * (
+            (1 + a) * normal(x, 0, sigma)
+            - a * normal(x, sigma, w * sigma)
+            - a * normal(x, -sigma, w * sigma)
+        )
+    ),
+    "triangle": lambda x, height, width: max(0.0, height * (1 - abs(x) / width)),
+    "boxcar": lambda x, width: 1 / (2 * width) if abs(x) < width else 0.0,
+    "straight_through": lambda _x: 1.0,
+    "zero": lambda _x: 0.0,
+}
+LIMITS = dict.fromkeys(FORMULAS, 0.0) | {"straight_through": 1.0}
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=5), st.floats(0.1, 50))
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_gradient_of_a_spike_is_the_published_formula_at_any_width(name, at, width):
+    n_parameters = len(SURROGATES[name]().parameters)
+    parameters = (width, *SURROGATES[name]().parameters[1:])[:n_parameters]
+    x = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+    spike(x, SURROGATES[name](*parameters)).sum().backward()
+    expected = [FORMULAS[name](value, *parameters) for value in at]
+    assert x.grad.tolist() == pytest.approx(expected, rel=1e-9, abs=1e-15)
+
+
+def test_every_surrogate_is_checked_against_its_formula():
+    assert set(FORMULAS) == set(SURROGATES)
+    assert {row[0] for row in KNOWN} == set(SURROGATES)
+
+
+@pytest.mark.parametrize(("name", "limit"), LIMITS.items())
+def test_far_from_the_threshold_a_derivative_has_its_limit(name, limit):
+    far = torch.tensor([-1e6, 1e6])  # float32, as in training
+    assert SURROGATES[name]().derivative(far).tolist() == pytest.approx([limit] * 2, abs=1e-9)
 
 
 @pytest.mark.parametrize(("name", "parameters", "value", "height", "area"), KNOWN)

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import math
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from gradsim.events import SpikeEvents
+from gradsim.losses import max_over_time_nll
 from gradsim.network import NetworkConfig, SpikingNetwork
 from gradsim.neurons import LIFParameters
 from gradsim.surrogate import Surrogate, fast_sigmoid
@@ -26,10 +28,14 @@ def toy(n_samples, seed):
     return Labelled(SpikeEvents(step.ravel(), unit, offsets, N_UNITS, N_STEPS), labels)
 
 
-def learn(seed=0, scale=1.0, surrogate=None, **settings):
+def untrained(seed=0, scale=1.0, surrogate=None):
     neuron = LIFParameters(surrogate=surrogate or fast_sigmoid(10))
     config = NetworkConfig(N_UNITS, (20,), 2, neuron, scale)
-    network = SpikingNetwork(config, torch.Generator().manual_seed(seed))
+    return SpikingNetwork(config, torch.Generator().manual_seed(seed))
+
+
+def learn(seed=0, scale=1.0, surrogate=None, checkpoint=None, progress=None, **settings):
+    network = untrained(seed, scale, surrogate)
     start = {name: weight.clone() for name, weight in network.state_dict().items()}
     settings = {"learning_rate": 5e-3, "epochs": 6, "batch_size": 32} | settings
     history = train(
@@ -38,7 +44,8 @@ def learn(seed=0, scale=1.0, surrogate=None, **settings):
         toy(50, 2),
         TrainingConfig(**settings),
         np.random.default_rng(seed),
-        lambda _fraction, _note: None,
+        progress or (lambda _fraction, _note: None),
+        checkpoint,
     )
     return network, history, start
 
@@ -46,7 +53,7 @@ def learn(seed=0, scale=1.0, surrogate=None, **settings):
 def test_training_learns_what_only_spike_times_tell():
     network, history, _ = learn()
     test = toy(200, 3)
-    assert np.mean(predict(network, test.events).classes == test.labels) >= 0.95
+    assert np.mean(predict(network, test.inputs).classes == test.labels) >= 0.95
     assert history.loss[-1] < 0.5 * history.loss[0]
     assert not history.silent.any()
 
@@ -62,7 +69,7 @@ def test_the_same_seeds_train_the_same_network():
 def test_the_weights_of_the_best_validation_epoch_are_kept():
     network, history, _ = learn(epochs=5, learning_rate=0.5)
     validation = toy(50, 2)
-    accuracy = np.mean(predict(network, validation.events).classes == validation.labels)
+    accuracy = np.mean(predict(network, validation.inputs).classes == validation.labels)
     assert history.best_epoch < 4
     assert history.validation_accuracy[4] < accuracy == history.validation_accuracy.max()
     assert accuracy == history.validation_accuracy[history.best_epoch]
@@ -72,26 +79,198 @@ def test_patience_ends_training():
     _, history, _ = learn(epochs=30, patience=2, learning_rate=1e-12)
     assert history.best_epoch == 0
     assert len(history.loss) == 3
+    assert history.stopped == "no better validation result for 2 epochs"
+    assert learn(epochs=2, patience=5)[1].stopped is None
 
 
 def test_every_sample_of_an_epoch_counts():
     # 100 samples in batches of 32 leave 4; one spike each in the last batch would be lost.
     network, history, _ = learn(epochs=1, learning_rate=1e-12)
     training = toy(100, 1)
-    spikes = predict(network, training.events, batch_size=7).spikes[0]
+    spikes = predict(network, training.inputs, batch_size=7).spikes[0]
     assert spikes.shape == (100, 20)
     assert history.hidden_spikes[0, 0] == pytest.approx(spikes.sum() / 100, abs=1e-6)
 
 
-def test_a_loss_that_is_not_a_number_ends_training_with_an_error():
-    with pytest.raises(TrainingError, match="the loss became nan"):
-        learn(scale=math.nan)
+def test_the_loss_is_the_mean_over_samples_whatever_the_batches():
+    # The last batch holds 1 of 100 samples; at this learning rate the weights stand still.
+    losses = [
+        learn(epochs=1, learning_rate=1e-12, batch_size=size, mean=0.5)[1].loss[0]
+        for size in (100, 99, 33)
+    ]
+    network = untrained()
+    prediction = predict(network, toy(100, 1).inputs)
+    nll = torch.nn.functional.cross_entropy(
+        torch.tensor(prediction.logits), torch.tensor(toy(100, 1).labels)
+    )
+    assert losses == pytest.approx([nll.item() + 0.5 * prediction.spikes[0].mean()] * 3, rel=1e-5)
 
 
-def test_a_silent_hidden_layer_is_recorded():
-    _, history, _ = learn(scale=1e-3, epochs=2, surrogate=Surrogate("zero", torch.zeros_like))
+@pytest.mark.parametrize("scale", [math.nan, math.inf])
+def test_weights_or_a_loss_that_are_not_numbers_end_training_with_an_error(scale):
+    with pytest.raises(TrainingError, match="became nan"):
+        learn(scale=scale)
+
+
+def test_a_loss_that_overflows_ends_training_with_an_error():
+    with pytest.raises(TrainingError, match="loss became nan or infinite"):
+        learn(l2=1e38)
+
+
+def test_a_layer_that_stays_silent_ends_training_with_the_reason():
+    _, history, _ = learn(scale=1e-3, epochs=9, surrogate=Surrogate("zero", torch.zeros_like))
     assert history.silent.all()
-    assert history.hidden_spikes.tolist() == [[0], [0]]
+    assert history.hidden_spikes.tolist() == [[0]] * 3
+    assert history.stopped == "hidden layer 0 silent for 3 epochs"
+    _, history, _ = learn(scale=1e-3, epochs=5, learning_rate=1e-12, hopeless=None)
+    assert history.silent.all()
+    assert len(history.loss) == 5
+    assert history.stopped is None
+
+
+def saturated(hopeless):
+    """Train a network whose inputs hold all neurons above the threshold, all the time."""
+    step, unit = (grid.ravel() for grid in np.mgrid[:N_STEPS, :N_UNITS])
+    events = SpikeEvents(
+        np.tile(step, 4), np.tile(unit, 4), np.arange(5) * len(step), N_UNITS, N_STEPS
+    )
+    network = untrained()
+    with torch.no_grad():
+        network.hidden[0].weight.fill_(5.0)
+    config = TrainingConfig(epochs=5, learning_rate=1e-12, hopeless=hopeless)
+    data = Labelled(events, np.array([0, 1, 0, 1]))
+    return train(network, data, data, config, np.random.default_rng(0))
+
+
+def test_a_layer_that_fires_at_its_limit_ends_training_with_the_reason():
+    history = saturated(hopeless=2)
+    assert history.stopped == "hidden layer 0 saturated for 2 epochs"
+    # From step 2 on every other step.
+    assert history.hidden_spikes.tolist() == [[20 * 19]] * 2
+    assert history.hidden_rate == pytest.approx(np.full((2, 1), 19 / 41))
+    assert saturated(hopeless=None).stopped is None
+
+
+def same(first, second):
+    for name, weight in first[0].state_dict().items():
+        assert torch.equal(weight, second[0].state_dict()[name])
+    for field in dataclasses.fields(first[1]):
+        one, other = (getattr(run[1], field.name) for run in (first, second))
+        assert np.array_equal(one, other), field.name
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_after(epochs):
+    def progress(fraction, _note):
+        if fraction >= epochs / 6:
+            raise Interrupted
+
+    return progress
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamax"])
+@pytest.mark.parametrize("settings", [{}, {"learning_rate": 0.3, "patience": 2}])
+def test_an_interrupted_training_goes_on_to_the_same_weights_and_history(
+    tmp_path, optimiser, settings
+):
+    settings = {"optimiser": optimiser, "betas": (0.9, 0.995)} | settings
+    path = tmp_path / "training.pt"
+    undisturbed = learn(**settings)
+    for epochs in (1, 3):
+        with pytest.raises(Interrupted):
+            learn(checkpoint=path, progress=interrupt_after(epochs), **settings)
+    resumed = learn(checkpoint=path, **settings)
+    same(undisturbed, resumed)
+    assert [file.name for file in tmp_path.iterdir()] == ["training.pt"]
+
+
+def test_a_finished_training_is_not_repeated(tmp_path):
+    path = tmp_path / "training.pt"
+    first = learn(checkpoint=path, epochs=2)
+    told = []
+    again = learn(checkpoint=path, epochs=2, progress=lambda *note: told.append(note))
+    same(first, again)
+    assert told == []
+
+
+def test_an_interruption_while_writing_leaves_the_former_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "training.pt"
+    with pytest.raises(Interrupted):
+        learn(checkpoint=path, progress=interrupt_after(1))
+    before = path.read_bytes()
+
+    def half(_content, file):
+        file.write(b"half")
+        raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", half)
+        with pytest.raises(Interrupted):
+            learn(checkpoint=path)
+    assert path.read_bytes() == before
+    same(learn(), learn(checkpoint=path))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"learning_rate": 1e-2}, "learning_rate is 0.005 there and 0.01 here"),
+        ({"epochs": 3}, "epochs is 2 there and 3 here"),
+        ({"seed": 1}, "initial weights is"),
+        ({"scale": 2.0}, "initial weights is"),
+        ({"surrogate": fast_sigmoid(20)}, "model is"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused_with_the_difference(tmp_path, other, message):
+    path = tmp_path / "training.pt"
+    learn(checkpoint=path, epochs=2)
+    with pytest.raises(ValueError, match=f"training.pt belongs to another training.*{message}"):
+        learn(checkpoint=path, **({"epochs": 2} | other))
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "training.pt"
+    for content in (b"", b"not a checkpoint", b"PK\x03\x04"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="is not a checkpoint of a training; delete it"):
+            learn(checkpoint=path)
+    torch.save([1, 2], path)
+    with pytest.raises(ValueError, match="is not a checkpoint"):
+        learn(checkpoint=path)
+
+
+@pytest.mark.parametrize("readout", ["max", "sum", "last"])
+def test_training_and_prediction_read_out_alike(readout):
+    network, history, _ = learn(readout=readout, epochs=4)
+    validation = toy(50, 2)
+    prediction = predict(network, validation.inputs, readout=readout)
+    accuracy = np.mean(prediction.classes == validation.labels)
+    assert accuracy == history.validation_accuracy[history.best_epoch]
+    assert history.loss[-1] < history.loss[0]
+
+
+def test_the_optimiser_has_its_settings():
+    # Three steps on the whole set: the first of Adamax does not depend on betas.
+    config = TrainingConfig("adamax", 3e-3, (0.7, 0.8), epochs=3, batch_size=100, patience=None)
+    ours, theirs, data = untrained(), untrained(), toy(100, 1)
+    rng = np.random.default_rng(0)
+    optimiser = torch.optim.Adamax(theirs.parameters(), 3e-3, (0.7, 0.8))
+    weights = []
+    for _ in range(3):
+        order = rng.permutation(100)
+        optimiser.zero_grad()
+        max_over_time_nll(
+            theirs(data.inputs.take(order)).readout, torch.tensor(data.labels[order])
+        ).backward()
+        optimiser.step()
+        weights.append(copy.deepcopy(theirs.state_dict()))
+    history = train(ours, data, data, config, np.random.default_rng(0))
+    for name, weight in weights[history.best_epoch].items():
+        assert torch.equal(weight, ours.state_dict()[name])
+    assert history.best_epoch > 0
 
 
 def test_without_a_surrogate_gradient_only_the_readout_learns():
@@ -101,7 +280,8 @@ def test_without_a_surrogate_gradient_only_the_readout_learns():
 
 
 @pytest.mark.parametrize(
-    "penalty", [{"l1": 1e-2}, {"l2": 1e-3}, {"bounds": 10.0, "lower": 0.0, "upper": 0.1}]
+    "penalty",
+    [{"l1": 1e-2}, {"l2": 1e-3}, {"mean": 5.0}, {"bounds": 10.0, "lower": 0.0, "upper": 0.1}],
 )
 def test_penalties_on_activity_reach_the_hidden_weights(penalty):
     _, free, _ = learn(epochs=3)
@@ -128,13 +308,24 @@ def test_progress_is_told_after_each_epoch(optimiser):
 def test_prediction_does_not_depend_on_the_batch_size():
     network, _, _ = learn(epochs=1)
     network.double()
-    events = toy(30, 4).events
+    events = toy(30, 4).inputs
     whole, parts = predict(network, events, 30), predict(network, events, 7)
     assert np.abs(whole.logits - parts.logits).max() < 1e-12
     assert np.array_equal(whole.spikes[0], parts.spikes[0])
 
 
-@pytest.mark.parametrize("wrong", [{"optimiser": "sgd"}, {"learning_rate": 0.0}, {"epochs": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"optimiser": "sgd"},
+        {"readout": "mean"},
+        {"learning_rate": 0.0},
+        {"epochs": 0},
+        {"betas": (0.9, 1.0)},
+        {"patience": 0},
+        {"hopeless": 0},
+    ],
+)
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         dataclasses.replace(TrainingConfig(), **wrong)

@@ -1,0 +1,53 @@
+"""Large arrays whose memory is used again, on huge pages where the system has them.
+
+A training step needs the same tens of megabytes over and over. Taken from the system each time
+they cost a page fault per 4 KB, which is as much as the computation; scattered over small pages
+they cost misses of the address cache, differently in every process.
+"""
+
+from __future__ import annotations
+
+import mmap
+import weakref
+from math import prod
+
+import numpy as np
+
+HUGE_PAGE = 2 << 20
+SMALL = HUGE_PAGE // 8
+"""Arrays of fewer bytes come from numpy."""
+
+_free: dict[int, list[np.ndarray]] = {}
+
+
+def empty(shape: int | tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
+    """Return an array of undefined content; its memory goes back when nothing refers to it."""
+    kind = np.dtype(dtype)
+    count = shape if isinstance(shape, int) else prod(shape)
+    if count * kind.itemsize < SMALL:
+        return np.empty(shape, kind)
+    n_pages = -(-count * kind.itemsize // HUGE_PAGE)
+    waiting = _free.setdefault(n_pages, [])
+    try:
+        block = waiting.pop()
+    except IndexError:
+        block = _aligned(n_pages * HUGE_PAGE)
+    array = np.frombuffer(block.data, kind, count)
+    weakref.finalize(array, waiting.append, block).atexit = False
+    return array.reshape(shape)
+
+
+def zeros(shape: int | tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
+    """Return an array of zeros; see `empty`."""
+    array = empty(shape, dtype)
+    array.fill(0)
+    return array
+
+
+def _aligned(n_bytes: int) -> np.ndarray:
+    memory = mmap.mmap(-1, n_bytes + HUGE_PAGE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    raw = np.frombuffer(memory, np.uint8)
+    skip = -raw.ctypes.data % HUGE_PAGE
+    return raw[skip : skip + n_bytes]

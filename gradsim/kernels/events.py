@@ -1,0 +1,437 @@
+"""The event-driven engine on the CPU: `gradsim.kernels.loops` behind autograd Functions.
+
+Exact gradients in float32 and float64, with cost by the spike. Samples are divided among as many
+threads as `torch.get_num_threads` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from gradsim.events import SpikeEvents
+from gradsim.kernels import buffers, loops
+from gradsim.kernels.loops import PAD, Neurons, Source
+from gradsim.kernels.orders import GROUP, ByUnit, Spikes, smallest
+from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters
+from gradsim.surrogate import Surrogate
+
+INLINE = ("fast_sigmoid", "superspike")
+"""Surrogates whose derivative the loops compute themselves; others are computed by PyTorch."""
+
+
+class Hidden(NamedTuple):
+    """The neurons of a hidden layer."""
+
+    neuron: LIFParameters
+    decay: Decay
+
+
+def lif(
+    currents: Tensor,
+    neuron: LIFParameters,
+    decay: Decay,
+    recurrent: Tensor | None,
+    state: LIFState | None,
+) -> tuple[Tensor, LIFState]:
+    """Return the spikes ``[T, B, N]`` for weighted inputs ``[T, B, N]``, and the last state."""
+    rest = torch.zeros_like(currents[0])
+    if state is not None and recurrent is not None:
+        first = currents[:1] + linear(state.spikes, recurrent)
+        currents = torch.cat([first, currents[1:]])
+    mem, syn = (rest, rest) if state is None else (state.mem, state.syn)
+    spikes, mem, syn = _Layer.apply(Hidden(neuron, decay), currents, recurrent, mem, syn)
+    return spikes, LIFState(mem, syn, spikes[-1], rest)
+
+
+def network(
+    x: SpikeEvents | Tensor,
+    hidden: Sequence[Hidden],
+    readout: tuple[LIParameters, Decay],
+    weights: Sequence[Tensor],
+    recurrent: Sequence[Tensor | None],
+) -> tuple[Tensor, tuple[Tensor, ...], Callable[[], tuple[Tensor, ...]]]:
+    """Run hidden layers and readout from rest, without a dense tensor between them.
+
+    Parameters
+    ----------
+    x
+        Input events, or the weighted input ``[T, B, N]`` of the first layer.
+    hidden, readout
+        Neurons of the layers.
+    weights
+        ``[out, in]`` into each layer, the readout last; those of the first layer are not used
+        where ``x`` is weighted already.
+    recurrent
+        ``[out, out]`` of each hidden layer, or None.
+
+    Returns
+    -------
+    tuple
+        The membranes of the readout ``[T + 1, B, C]`` (``[T, B, C]`` if it integrates first), the
+        spike counts ``[B, N]`` of each hidden layer, both with gradients, and a function that
+        makes the rasters ``[T, B, N]``.
+    """
+    events, currents = (x, None) if isinstance(x, SpikeEvents) else (None, x)
+    plan = _Plan(tuple(hidden), readout, events)
+    membranes, *counts = _Network.apply(plan, currents, *weights, *recurrent)
+    return membranes, tuple(counts), plan.rasters
+
+
+@dataclass
+class _Plan:
+    """The network that runs, and what its layers did."""
+
+    hidden: tuple[Hidden, ...]
+    readout: tuple[LIParameters, Decay]
+    events: SpikeEvents | None
+    runs: list[_Run] = field(default_factory=list)
+
+    def rasters(self) -> tuple[Tensor, ...]:
+        return tuple(_raster(run) for run in self.runs)
+
+
+class _Grid(NamedTuple):
+    n_samples: int
+    n_steps: int
+
+    def size(self, width: int) -> int:
+        return self.n_samples * self.n_steps * width
+
+
+class _Run(NamedTuple):
+    """What the forward pass of a hidden layer leaves: of ``n`` neurons, padded."""
+
+    n: int
+    neurons: Neurons
+    surrogate: Surrogate
+    fired: Spikes
+    counts: np.ndarray
+    trace: np.ndarray
+    initial: np.ndarray
+
+
+class _Inputs(NamedTuple):
+    """Input of a layer: spikes with their weights ``[out, in]``, or weighted ``[T, B, N]``."""
+
+    spikes: Spikes | None
+    weights: Tensor | None
+    currents: Tensor | None
+
+
+class _Layer(torch.autograd.Function):
+    """One layer on weighted inputs, with its state."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Hidden, currents: Tensor, recurrent: Tensor | None, *state: Tensor
+    ) -> tuple[Tensor, ...]:
+        n_steps, n_samples, n = currents.shape
+        grid, last = _Grid(n_samples, n_steps), tuple(_padded(part) for part in state)
+        inputs = _Inputs(None, None, currents)
+        run = _run(hidden, n, grid, inputs, recurrent, last, record=any(ctx.needs_input_grad))
+        ctx.run, ctx.grid = run, grid
+        ctx.save_for_backward(recurrent)
+        return _raster(run), *(_unpadded(part, n, n_samples) for part in last)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        run, grid = ctx.run, ctx.grid
+        (recurrent,) = ctx.saved_tensors
+        none = np.empty(0, run.trace.dtype)
+        source = Source(none, none, 0, _sample_major(gradients[0]), none)
+        first = tuple(_padded(gradient) for gradient in gradients[1:])
+        gi, _, g_recurrent = _return(run, grid, source, None, recurrent, first, keep_gi=True)
+        states = (_unpadded(part, run.n, grid.n_samples) for part in first)
+        return None, _time_major(gi, run.n, grid), g_recurrent, *states
+
+
+class _Network(torch.autograd.Function):
+    """Hidden layers and readout as one function; between them spikes stay lists."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, plan: _Plan, currents: Tensor | None, *tensors: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        weights, recurrent = _split(tensors, len(plan.hidden) + 1)
+        record = any(ctx.needs_input_grad)
+        if plan.events is None:
+            assert currents is not None
+            grid = _Grid(currents.shape[1], currents.shape[0])
+            inputs = _Inputs(None, None, currents)
+        else:
+            grid = _Grid(len(plan.events), plan.events.n_steps)
+            inputs = _Inputs(plan.events.by_step, weights[0], None)
+        for layer, own, following in zip(plan.hidden, recurrent, weights[1:], strict=True):
+            n = following.shape[1]
+            plan.runs.append(_run(layer, n, grid, inputs, own, None, record=record))
+            inputs = _Inputs(plan.runs[-1].fired, following, None)
+        membranes, ctx.integrators = _run_readout(plan.readout, grid, inputs)
+        ctx.plan, ctx.grid, ctx.weighted = plan, grid, currents is not None
+        ctx.save_for_backward(*tensors)
+        counts = (_unpadded(run.counts, run.n, grid.n_samples) for run in plan.runs)
+        return membranes, *counts
+
+    @staticmethod
+    def backward(ctx: Any, g_membranes: Tensor, *g_counts: Tensor) -> tuple[Any, ...]:
+        plan, grid, runs = ctx.plan, ctx.grid, ctx.plan.runs
+        weights, recurrent = _split(ctx.saved_tensors, len(runs) + 1)
+        gi = _return_readout(ctx.integrators, grid, g_membranes)
+        g_weights: list[Tensor | None] = [_by_spikes(grid, runs[-1].fired, gi, weights[-1])]
+        g_recurrent = []
+        for k in reversed(range(len(runs))):
+            following, none = weights[k + 1], np.empty(0, gi.dtype)
+            source = Source(
+                gi, _padded(following), _width(len(following)), none, _padded(g_counts[k])
+            )
+            events = plan.events if k == 0 else None
+            gi, g_events, g_own = _return(
+                runs[k], grid, source, events, recurrent[k], None, keep_gi=k > 0 or ctx.weighted
+            )
+            g_recurrent.append(g_own)
+            below = _by_spikes(grid, runs[k - 1].fired, gi, weights[k]) if k > 0 else g_events
+            g_weights.append(below)
+        g_currents = _time_major(gi, runs[0].n, grid) if ctx.weighted else None
+        return None, g_currents, *reversed(g_weights), *reversed(g_recurrent)
+
+
+def _run(
+    hidden: Hidden,
+    n: int,
+    grid: _Grid,
+    inputs: _Inputs,
+    recurrent: Tensor | None,
+    state: tuple[np.ndarray, ...] | None,
+    *,
+    record: bool,
+) -> _Run:
+    """Run a layer; ``state``, membrane and current ``[B, width]``, is moved to the last one."""
+    dtype = _dtype(recurrent, inputs.weights, inputs.currents)
+    width, none = _width(n), np.empty(0, dtype)
+    neurons = _neurons(hidden.neuron, hidden.decay, n, dtype)
+    mem, syn = state or (np.zeros(grid.n_samples * width, dtype) for _ in range(2))
+    run = _Run(
+        n,
+        neurons,
+        hidden.neuron.surrogate,
+        Spikes(
+            # Room for a spike of every neuron in every step; what is not written costs nothing.
+            buffers.empty(grid.size(width), smallest(width)),
+            np.empty((grid.n_samples, grid.n_steps + 1), np.int64),
+        ),
+        np.zeros(grid.n_samples * width, dtype),
+        buffers.empty(grid.size(width), dtype) if record else none,
+        mem.copy(),
+    )
+    spikes = inputs.spikes or Spikes(np.empty(0, np.int16), np.empty((0, 0), np.int64))
+    weights = none if inputs.weights is None else _padded(inputs.weights.t())
+    currents = none if inputs.currents is None else _sample_major(inputs.currents)
+    own = none if recurrent is None else _padded(recurrent.t())
+
+    def part(first: int, last: int) -> None:
+        masks = np.empty(grid.n_steps * width, np.uint64)
+        loops.lif_forward(
+            first, last, grid.n_steps, neurons, spikes, weights, currents, own, mem, syn,
+            run.trace, run.fired, run.counts, masks,
+        )  # fmt: skip
+
+    _in_parallel(part, grid.n_samples)
+    return run
+
+
+def _return(
+    run: _Run,
+    grid: _Grid,
+    source: Source,
+    events: SpikeEvents | None,
+    recurrent: Tensor | None,
+    state: tuple[np.ndarray, ...] | None,
+    *,
+    keep_gi: bool,
+) -> tuple[np.ndarray, Tensor | None, Tensor | None]:
+    """Carry gradients back through a layer.
+
+    Returns the gradients of its currents (of no use unless ``keep_gi``), of the weights of
+    ``events`` and of the recurrent weights; ``state``, the gradient of the last state, is moved
+    to that of the initial one.
+    """
+    dtype, width = run.trace.dtype, _width(run.n)
+    none = np.empty(0, dtype)
+    gm, gs = state or (np.zeros(grid.n_samples * width, dtype) for _ in range(2))
+    derivative = none
+    if run.neurons.slope < 0:
+        x = torch.from_numpy(run.trace) - float(run.neurons.threshold)
+        derivative = run.surrogate.derivative(x).numpy()
+    gi = buffers.empty(grid.size(width) if keep_gi else 0, dtype)
+    own = none if recurrent is None else _padded(recurrent)
+    by_unit, n_in = (_UNSORTED, 0) if events is None else (events.by_unit, events.n_units)
+
+    def part(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        g_weights = buffers.zeros(n_in * width, dtype)
+        g_recurrent = buffers.zeros(len(own), dtype)
+        some_gi = gi if keep_gi else buffers.empty(GROUP * grid.n_steps * width, dtype)
+        scratch = np.zeros((2, GROUP * width), dtype)
+        loops.lif_backward(
+            first, last, grid.n_steps, run.n, run.neurons, run.trace, run.initial, derivative,
+            source, own, gm, gs, some_gi, keep_gi, by_unit, g_weights, run.fired, g_recurrent,
+            scratch,
+        )  # fmt: skip
+        return g_weights, g_recurrent
+
+    parts = zip(*_in_parallel(part, grid.n_samples), strict=True)
+    g_weights, g_recurrent = (_weights_gradient(sum(p[1:], p[0]), run.n) for p in parts)
+    return gi, g_weights if n_in else None, None if recurrent is None else g_recurrent
+
+
+_UNSORTED = ByUnit(
+    np.empty(0, np.int16),
+    np.empty(0, np.int64),
+    np.empty(0, np.int32),
+    np.empty(0, np.int64),
+    GROUP,
+)
+
+
+def _run_readout(
+    readout: tuple[LIParameters, Decay], grid: _Grid, inputs: _Inputs
+) -> tuple[Tensor, Neurons]:
+    assert inputs.weights is not None
+    dtype, n = _dtype(inputs.weights), inputs.weights.shape[0]
+    neurons = _neurons(*readout, n, dtype)
+    recorded = buffers.empty(grid.n_samples * (grid.n_steps + 1) * _width(n), dtype)
+    weights = _padded(inputs.weights.t())
+
+    def part(first: int, last: int) -> None:
+        loops.li_forward(first, last, grid.n_steps, neurons, inputs.spikes, weights, recorded)
+
+    _in_parallel(part, grid.n_samples)
+    membranes = _time_major(recorded, n, grid._replace(n_steps=grid.n_steps + 1))
+    return membranes if neurons.fire_first else membranes[1:], neurons
+
+
+def _return_readout(neurons: Neurons, grid: _Grid, g_membranes: Tensor) -> np.ndarray:
+    n_recorded, _, n = g_membranes.shape
+    dtype, width = _dtype(g_membranes), _width(n)
+    gradient = buffers.zeros((grid.n_samples, grid.n_steps + 1, width), dtype)
+    gradient[:, grid.n_steps + 1 - n_recorded :, :n] = g_membranes.transpose(0, 1).numpy()
+    gi = buffers.empty(grid.size(width), dtype)
+
+    def part(first: int, last: int) -> None:
+        loops.li_backward(first, last, grid.n_steps, neurons, gradient.reshape(-1), gi)
+
+    _in_parallel(part, grid.n_samples)
+    return gi
+
+
+def _by_spikes(grid: _Grid, fired: Spikes, gi: np.ndarray, weights: Tensor) -> Tensor:
+    """Return the gradient of weights ``[out, in]`` through which spikes act."""
+    n_out, n_in = weights.shape
+    width = _width(n_out)
+
+    def part(first: int, last: int) -> np.ndarray:
+        g_weights = buffers.zeros(n_in * width, gi.dtype)
+        loops.scatter_weights(first, last, grid.n_steps, width, fired, gi, g_weights)
+        return g_weights
+
+    parts = _in_parallel(part, grid.n_samples)
+    return _weights_gradient(sum(parts[1:], parts[0]), n_out)
+
+
+def _in_parallel(work: Callable[[int, int], Any], n_samples: int) -> list[Any]:
+    """Return ``work(first, last)`` of as many runs of whole groups as there are threads."""
+    n_groups = -(-n_samples // GROUP)
+    n_parts = min(torch.get_num_threads(), n_groups)
+    if n_parts <= 1:
+        return [work(0, n_samples)]
+    edges = [min(n_groups * k // n_parts * GROUP, n_samples) for k in range(n_parts + 1)]
+    with ThreadPoolExecutor(n_parts) as pool:
+        return list(pool.map(lambda edge: work(*edge), pairwise(edges)))
+
+
+def _neurons(parameters: LIParameters, decay: Decay, n: int, dtype: np.dtype) -> Neurons:
+    def row(value: float | Tensor) -> np.ndarray:
+        padded = np.zeros(_width(n), dtype)
+        padded[:n] = value.detach().numpy() if isinstance(value, Tensor) else value
+        return padded
+
+    number = dtype.type
+    gain = 1.0 if parameters.gain == "one" else 1.0 - decay.beta
+    threshold, strict, keep, slope = np.inf, True, 1.0, -1.0
+    if isinstance(parameters, LIFParameters):
+        threshold, strict = parameters.threshold, parameters.strict
+        keep = 0.0 if parameters.reset == "zero" else 1.0
+        if parameters.surrogate.name in INLINE:
+            slope = parameters.surrogate.parameters[0]
+    limit = number(threshold)
+    return Neurons(
+        row(decay.alpha),
+        row(decay.beta),
+        row(gain),
+        threshold=limit,
+        fire_above=limit if strict else np.nextafter(limit, number(-np.inf)),
+        keep=number(keep),
+        drop=limit if keep else number(0),
+        slope=number(slope),
+        fire_first=parameters.order == "fire_first",
+    )
+
+
+def _split(tensors: Sequence[Any], at: int) -> tuple[Sequence[Any], Sequence[Any]]:
+    return tensors[:at], tensors[at:]
+
+
+def _dtype(*tensors: Tensor | None) -> np.dtype:
+    known = next(tensor for tensor in tensors if tensor is not None)
+    return np.dtype(np.float64 if known.dtype == torch.float64 else np.float32)
+
+
+def _width(n: int) -> int:
+    return -(-n // PAD) * PAD
+
+
+def _padded(values: Tensor) -> np.ndarray:
+    """Return ``[rows, N]`` as a flat array of rows that are padded with zeros."""
+    rows, n = values.shape
+    padded = buffers.zeros((rows, _width(n)), _dtype(values))
+    padded[:, :n] = values.detach().numpy()
+    return padded.reshape(-1)
+
+
+def _sample_major(values: Tensor) -> np.ndarray:
+    """Return ``[T, B, N]`` as a flat, padded ``[B, T, width]``."""
+    return _padded(values.transpose(0, 1).reshape(-1, values.shape[2]))
+
+
+def _time_major(flat: np.ndarray, n: int, grid: _Grid) -> Tensor:
+    """Return a flat, padded ``[B, T, width]`` as ``[T, B, N]``."""
+    padded = flat.reshape(grid.n_samples, grid.n_steps, _width(n))
+    return torch.from_numpy(padded[..., :n]).transpose(0, 1)
+
+
+def _unpadded(flat: np.ndarray, n: int, rows: int) -> Tensor:
+    return torch.from_numpy(flat.reshape(rows, _width(n))[:, :n])
+
+
+def _weights_gradient(flat: np.ndarray, n_out: int) -> Tensor:
+    """Return padded rows of inputs as a gradient ``[out, in]``."""
+    rows = flat.reshape(-1, _width(n_out))[:, :n_out]
+    return torch.from_numpy(rows).t().contiguous()
+
+
+def _raster(run: _Run) -> Tensor:
+    """Return the spikes of a layer, ``[T, B, N]``."""
+    starts, units = run.fired.starts, run.fired.units
+    n_samples, n_steps = len(starts), starts.shape[1] - 1
+    dense = np.zeros((n_steps, n_samples, run.n), run.counts.dtype)
+    for b in range(n_samples):
+        step = np.repeat(np.arange(n_steps), np.diff(starts[b]))
+        dense[step, b, units[starts[b, 0] : starts[b, -1]]] = 1
+    return torch.from_numpy(dense)

@@ -1,0 +1,109 @@
+"""Event lists in the two orders that the compiled loops read them in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from gradsim.kernels import buffers
+
+GROUP = 8
+"""Samples that share a pass over the rows of the weights."""
+
+
+class Spikes(NamedTuple):
+    """Spikes by sample and step: those of ``(b, t)`` are ``units[starts[b, t]:starts[b, t+1]]``."""
+
+    units: np.ndarray
+    starts: np.ndarray
+
+
+class ByUnit(NamedTuple):
+    """Spikes by group of samples and unit, for the gradient of the weights.
+
+    Entry ``k`` of group ``g``, ``entries[g] <= k < entries[g + 1]``, says that ``units[k]`` fired
+    at ``rows[starts[k]:starts[k + 1]]``; a row is ``(b - group's first sample) T + t``.
+    """
+
+    rows: np.ndarray
+    starts: np.ndarray
+    units: np.ndarray
+    entries: np.ndarray
+    group: int
+
+
+def by_step(
+    step: np.ndarray, unit: np.ndarray, offsets: np.ndarray, n_units: int, n_steps: int
+) -> Spikes:
+    """Return the events of a `gradsim.SpikeEvents` ordered by sample and step."""
+    units = buffers.empty(len(unit), smallest(n_units))
+    starts = np.empty((len(offsets) - 1, n_steps + 1), np.int64)
+    _sort_by_step(step, unit, offsets, n_steps, units, starts)
+    return Spikes(units, starts)
+
+
+def by_unit(
+    step: np.ndarray, unit: np.ndarray, offsets: np.ndarray, n_units: int, n_steps: int
+) -> ByUnit:
+    """Return the events of a `gradsim.SpikeEvents` ordered by group of samples and unit."""
+    n_events, n_samples = len(unit), len(offsets) - 1
+    # A group's gradients of currents should stay in the cache: groups only where units fire rarely.
+    group = GROUP if n_events < 2 * n_samples * n_units else 1
+    n_groups = -(-n_samples // group)
+    rows = buffers.empty(n_events, smallest(group * n_steps))
+    starts, units = np.empty(n_events + 1, np.int64), buffers.empty(n_events, np.int32)
+    entries = np.empty(n_groups + 1, np.int64)
+    _sort_by_unit(step, unit, offsets, n_steps, n_units, group, rows, starts, units, entries)
+    return ByUnit(rows, starts, units, entries, group)
+
+
+def smallest(limit: int) -> type:
+    """Return the integer type in which numbers below ``limit`` fit."""
+    return np.int16 if limit <= np.iinfo(np.int16).max else np.int32
+
+
+@njit(cache=True, nogil=True)
+def _sort_by_step(step, unit, offsets, n_steps, units, starts):
+    """Order the events of each sample by step; ``units [E]``, ``starts [B, T + 1]``."""
+    place = np.empty(n_steps, np.int64)
+    for b in range(len(offsets) - 1):
+        starts[b, :] = 0
+        for k in range(offsets[b], offsets[b + 1]):
+            starts[b, step[k] + 1] += 1
+        starts[b, 0] = offsets[b]
+        for t in range(n_steps):
+            starts[b, t + 1] += starts[b, t]
+            place[t] = starts[b, t]
+        for k in range(offsets[b], offsets[b + 1]):
+            units[place[step[k]]] = unit[k]
+            place[step[k]] += 1
+
+
+@njit(cache=True, nogil=True)
+def _sort_by_unit(step, unit, offsets, n_steps, n_units, group, rows, starts, units, entries):
+    """Order events by group of samples and unit; see `ByUnit`."""
+    place = np.zeros(n_units + 1, np.int64)
+    n_samples, n_entries = len(offsets) - 1, 0
+    for g in range(-(-n_samples // group)):
+        begin, end = g * group, min((g + 1) * group, n_samples)
+        place[:] = 0
+        for k in range(offsets[begin], offsets[end]):
+            place[unit[k]] += 1
+        entries[g] = n_entries
+        total = offsets[begin]
+        for u in range(n_units):
+            n = place[u]
+            place[u] = total
+            if n:
+                units[n_entries] = u
+                starts[n_entries] = total
+                n_entries += 1
+                total += n
+        for b in range(begin, end):
+            for k in range(offsets[b], offsets[b + 1]):
+                rows[place[unit[k]]] = (b - begin) * n_steps + step[k]
+                place[unit[k]] += 1
+        entries[g + 1] = n_entries
+        starts[n_entries] = total
