@@ -64,13 +64,36 @@ def test_the_window_falls_with_distance(near, further):
     assert np.diff(window(RULE, -delta_s))[0] > 0
 
 
+def test_of_two_simultaneous_spikes_the_presynaptic_one_counts_as_the_earlier():
+    at_once = np.array([0.0])
+    assert measure_window(RULE, at_once, target="numpy") == pytest.approx(RULE.a_plus)
+    assert window(RULE, at_once) == pytest.approx(RULE.a_plus)
+
+
+def test_the_window_of_a_weight_dependent_rule_depends_on_the_weight():
+    rule = PairSTDP(0.005, 0.007, 17e-3, 34e-3, mu_plus=0.5, mu_minus=2.0, bounds=(-1.0, 1.0))
+    measured = measure_window(rule, DELTA_S, target="numpy")  # of weights that begin at 0
+    np.testing.assert_allclose(measured, window(rule, DELTA_S), rtol=1e-6)
+    later, ratio = DELTA_S > 0, window(rule, DELTA_S, 0.5) / window(rule, DELTA_S, -0.5)
+    np.testing.assert_allclose(ratio, np.where(later, 3**-0.5, 3.0**2))
+
+
 def test_pairs_that_the_grid_cannot_hold_are_refused():
     with pytest.raises(ValueError, match="multiple"):
         measure_window(RULE, np.array([1.05e-3]), target="numpy")
-    with pytest.raises(ValueError, match="must not hold 0"):
-        measure_window(RULE, np.array([0.0]), target="numpy")
 
 
-def test_amplitudes_must_be_positive():
-    with pytest.raises(ValueError, match="must be positive"):
-        PairSTDP(a_minus=-0.005)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"a_minus": -0.005}, "must be positive"),
+        ({"tau_plus_s": 0.0}, "must be positive"),
+        ({"mu_plus": -1.0, "bounds": (0.0, 1.0)}, "must not be negative"),
+        ({"mu_minus": 0.4}, "need bounds"),
+        ({"bounds": (1.0, 0.0)}, "lower bound"),
+        ({"pairing": "next"}, "allowed: all, nearest"),
+    ],
+)
+def test_parameters_that_make_no_rule_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        PairSTDP(**wrong)
