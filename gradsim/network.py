@@ -137,7 +137,7 @@ class SpikingNetwork(nn.Module):
     @property
     def resolved_engine(self) -> kernels.Engine:
         """The engine that runs: ``"torch"`` or ``"events"``."""
-        return kernels.resolve(self.engine, self._populations(), self.readout.weight)
+        return self._resolve(self._populations())
 
     def forward(self, x: Tensor | SpikeEvents) -> Recording:
         """Return what the network does from rest on input spikes.
@@ -154,9 +154,13 @@ class SpikingNetwork(nn.Module):
         """
         self._require_fitting(x)
         populations = self._populations()
-        engine = kernels.resolve(self.engine, populations, self.readout.weight)
-        run = self._by_torch if engine == "torch" else self._by_events
+        run = self._by_torch if self._resolve(populations) == "torch" else self._by_events
         return run(x, populations)
+
+    def _resolve(self, populations: list[kernels.Population]) -> kernels.Engine:
+        # The readout's time constants may be learned while those below are frozen.
+        readout = kernels.Population(self.config.neuron, self.readout.time_constants(), None)
+        return kernels.resolve(self.engine, [*populations, readout], self.readout.weight)
 
     def _layers(self) -> list[LIF]:
         return list(cast("Iterable[LIF]", self.hidden))

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -20,8 +21,8 @@ from gradsim.losses import READOUTS, activity_bounds, mean_activity, spytorch_ac
 
 Progress = Callable[[float, str], None]
 
-OPTIMISERS: dict[str, type[torch.optim.Adam | torch.optim.Adamax]] = {
-    "adam": torch.optim.Adam,
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
     "adamax": torch.optim.Adamax,
 }
 SATURATED = 0.4  # spikes per neuron and step; a neuron that resets to zero can reach 0.5

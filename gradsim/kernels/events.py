@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-from gradsim.events import SpikeEvents
+from gradsim.events import SpikeEvents, index_type
 from gradsim.kernels import buffers, loops
-from gradsim.kernels.loops import PAD, Neurons, Source
-from gradsim.kernels.orders import GROUP, ByUnit, Spikes, smallest
+from gradsim.kernels.loops import Neurons, Source
+from gradsim.kernels.orders import GROUP, ByUnit, Spikes
 from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters
 from gradsim.surrogate import Surrogate
 
@@ -48,7 +49,9 @@ def lif(
         first = currents[:1] + linear(state.spikes, recurrent)
         currents = torch.cat([first, currents[1:]])
     mem, syn = (rest, rest) if state is None else (state.mem, state.syn)
-    spikes, mem, syn = _Layer.apply(Hidden(neuron, decay), currents, recurrent, mem, syn)
+    spikes, mem, syn = _Layer.apply(
+        Hidden(neuron, decay), torch.is_grad_enabled(), currents, recurrent, mem, syn
+    )
     return spikes, LIFState(mem, syn, spikes[-1], rest)
 
 
@@ -81,7 +84,7 @@ def network(
         makes the rasters ``[T, B, N]``.
     """
     events, currents = (x, None) if isinstance(x, SpikeEvents) else (None, x)
-    plan = _Plan(tuple(hidden), readout, events)
+    plan = _Plan(tuple(hidden), readout, events, record=torch.is_grad_enabled())
     membranes, *counts = _Network.apply(plan, currents, *weights, *recurrent)
     return membranes, tuple(counts), plan.rasters
 
@@ -93,6 +96,7 @@ class _Plan:
     hidden: tuple[Hidden, ...]
     readout: tuple[LIParameters, Decay]
     events: SpikeEvents | None
+    record: bool
     runs: list[_Run] = field(default_factory=list)
 
     def rasters(self) -> tuple[Tensor, ...]:
@@ -132,17 +136,23 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Hidden, currents: Tensor, recurrent: Tensor | None, *state: Tensor
+        ctx: Any,
+        hidden: Hidden,
+        record: bool,
+        currents: Tensor,
+        recurrent: Tensor | None,
+        *state: Tensor,
     ) -> tuple[Tensor, ...]:
         n_steps, n_samples, n = currents.shape
         grid, last = _Grid(n_samples, n_steps), tuple(_padded(part) for part in state)
         inputs = _Inputs(None, None, currents)
-        run = _run(hidden, n, grid, inputs, recurrent, last, record=any(ctx.needs_input_grad))
+        run = _run(hidden, n, grid, inputs, recurrent, last, record=record)
         ctx.run, ctx.grid = run, grid
         ctx.save_for_backward(recurrent)
         return _raster(run), *(_unpadded(part, n, n_samples) for part in last)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         run, grid = ctx.run, ctx.grid
         (recurrent,) = ctx.saved_tensors
@@ -151,7 +161,7 @@ class _Layer(torch.autograd.Function):
         first = tuple(_padded(gradient) for gradient in gradients[1:])
         gi, _, g_recurrent = _return(run, grid, source, None, recurrent, first, keep_gi=True)
         states = (_unpadded(part, run.n, grid.n_samples) for part in first)
-        return None, _time_major(gi, run.n, grid), g_recurrent, *states
+        return None, None, _time_major(gi, run.n, grid), g_recurrent, *states
 
 
 class _Network(torch.autograd.Function):
@@ -162,7 +172,6 @@ class _Network(torch.autograd.Function):
         ctx: Any, plan: _Plan, currents: Tensor | None, *tensors: Tensor | None
     ) -> tuple[Tensor, ...]:
         weights, recurrent = _split(tensors, len(plan.hidden) + 1)
-        record = any(ctx.needs_input_grad)
         if plan.events is None:
             assert currents is not None
             grid = _Grid(currents.shape[1], currents.shape[0])
@@ -172,7 +181,7 @@ class _Network(torch.autograd.Function):
             inputs = _Inputs(plan.events.by_step, weights[0], None)
         for layer, own, following in zip(plan.hidden, recurrent, weights[1:], strict=True):
             n = following.shape[1]
-            plan.runs.append(_run(layer, n, grid, inputs, own, None, record=record))
+            plan.runs.append(_run(layer, n, grid, inputs, own, None, record=plan.record))
             inputs = _Inputs(plan.runs[-1].fired, following, None)
         membranes, ctx.integrators = _run_readout(plan.readout, grid, inputs)
         ctx.plan, ctx.grid, ctx.weighted = plan, grid, currents is not None
@@ -181,6 +190,7 @@ class _Network(torch.autograd.Function):
         return membranes, *counts
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, g_membranes: Tensor, *g_counts: Tensor) -> tuple[Any, ...]:
         plan, grid, runs = ctx.plan, ctx.grid, ctx.plan.runs
         weights, recurrent = _split(ctx.saved_tensors, len(runs) + 1)
@@ -224,7 +234,7 @@ def _run(
         hidden.neuron.surrogate,
         Spikes(
             # Room for a spike of every neuron in every step; what is not written costs nothing.
-            buffers.empty(grid.size(width), smallest(width)),
+            buffers.empty(grid.size(width), index_type(width)),
             np.empty((grid.n_samples, grid.n_steps + 1), np.int64),
         ),
         np.zeros(grid.n_samples * width, dtype),
@@ -394,7 +404,13 @@ def _dtype(*tensors: Tensor | None) -> np.dtype:
 
 
 def _width(n: int) -> int:
-    return -(-n // PAD) * PAD
+    """Return the padded number of neurons.
+
+    One more wide vector costs hardly more than a narrow one, so that only a small rest is worth
+    narrow ones; see `gradsim.kernels.simd`.
+    """
+    rest = n % 64
+    return n - rest + (rest and (16 if rest <= 16 else 32 if n <= 32 else 64))
 
 
 def _padded(values: Tensor) -> np.ndarray:

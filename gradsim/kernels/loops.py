@@ -1,7 +1,7 @@
 """The compiled loops of the event-driven engine: forward and backward through time, by hand.
 
 Arrays are flat, sample-major and padded: ``[B, T, width]`` for what every neuron has in every
-step, ``[rows, width]`` for weights, with ``width`` a multiple of `PAD` that holds the neurons and
+step, ``[rows, width]`` for weights, with ``width`` a multiple of 16 that holds the neurons and
 zeros behind them. Padded neurons have no input, so they never fire and carry no gradient. An empty
 array stands for what there is not.
 
@@ -39,8 +39,6 @@ from gradsim.kernels.simd import (
     store,
     zeros,
 )
-
-PAD = 16
 
 
 class Neurons(NamedTuple):

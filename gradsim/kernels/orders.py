@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from gradsim.events import index_type
 from gradsim.kernels import buffers
 
 GROUP = 8
@@ -38,7 +39,7 @@ def by_step(
     step: np.ndarray, unit: np.ndarray, offsets: np.ndarray, n_units: int, n_steps: int
 ) -> Spikes:
     """Return the events of a `gradsim.SpikeEvents` ordered by sample and step."""
-    units = buffers.empty(len(unit), smallest(n_units))
+    units = buffers.empty(len(unit), index_type(n_units))
     starts = np.empty((len(offsets) - 1, n_steps + 1), np.int64)
     _sort_by_step(step, unit, offsets, n_steps, units, starts)
     return Spikes(units, starts)
@@ -52,16 +53,29 @@ def by_unit(
     # A group's gradients of currents should stay in the cache: groups only where units fire rarely.
     group = GROUP if n_events < 2 * n_samples * n_units else 1
     n_groups = -(-n_samples // group)
-    rows = buffers.empty(n_events, smallest(group * n_steps))
+    rows = buffers.empty(n_events, index_type(group * n_steps))
     starts, units = np.empty(n_events + 1, np.int64), buffers.empty(n_events, np.int32)
     entries = np.empty(n_groups + 1, np.int64)
     _sort_by_unit(step, unit, offsets, n_steps, n_units, group, rows, starts, units, entries)
     return ByUnit(rows, starts, units, entries, group)
 
 
-def smallest(limit: int) -> type:
-    """Return the integer type in which numbers below ``limit`` fit."""
-    return np.int16 if limit <= np.iinfo(np.int16).max else np.int32
+def copy_runs(values: np.ndarray, starts: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return the runs of ``values`` that begin at ``starts`` one behind another.
+
+    Run k of the result is ``offsets[k]:offsets[k + 1]``.
+    """
+    copied = np.empty(offsets[-1], values.dtype)
+    _copy_runs(values, starts, offsets, copied)
+    return copied
+
+
+@njit(cache=True, nogil=True)
+def _copy_runs(values, starts, offsets, copied):
+    for k in range(len(starts)):
+        shift = starts[k] - offsets[k]
+        for j in range(offsets[k], offsets[k + 1]):
+            copied[j] = values[j + shift]
 
 
 @njit(cache=True, nogil=True)

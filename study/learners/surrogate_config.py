@@ -30,6 +30,8 @@ class SurrogateConfig:
         neuron's for itself.
     order, gain, reset, detach_reset
         Conventions of a step; see `gradsim.neurons`.
+    adaptation, adaptation_tau_s
+        Strength and time constant of an adaptive threshold; strength 0 for one that is fixed.
     surrogate, slope
         Derivative of the spike: a shape of `gradsim.surrogate`; for those that have a width,
         it is ``1 / slope``. With ``zero`` only the readout learns, as a control.
@@ -45,6 +47,8 @@ class SurrogateConfig:
         Strengths of SpyTorch's activity penalty; they hold for this ``batch_size``.
     mean_activity
         Strength of the mean number of spikes per neuron and sample.
+    bounds, lower, upper
+        Strength and limits of a penalty on spikes per neuron and sample outside the limits.
     latency_tau_s, latency_threshold
         Of the time-to-first-spike code of images.
     encoder_copies, encoder_tau_s
@@ -65,6 +69,8 @@ class SurrogateConfig:
     gain: Literal["one", "one_minus_beta"] = "one"
     reset: Literal["zero", "subtract"] = "zero"
     detach_reset: bool = True
+    adaptation: float = 0.0
+    adaptation_tau_s: float = 0.2
     surrogate: Literal[
         "fast_sigmoid",
         "superspike",
@@ -90,6 +96,9 @@ class SurrogateConfig:
     l1: float = 3e-5
     l2: float = 1e-4
     mean_activity: float = 0.0
+    bounds: float = 0.0
+    lower: float = 0.0
+    upper: float = 100.0
     latency_tau_s: float = 20e-3
     latency_threshold: float = 0.2
     encoder_copies: int = 32
@@ -102,10 +111,10 @@ class SurrogateConfig:
         for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in (*positive, "latency_tau_s", "encoder_tau_s"):
+        for name in (*positive, "latency_tau_s", "encoder_tau_s", "adaptation_tau_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        for name in ("l1", "l2", "mean_activity"):
+        for name in ("l1", "l2", "mean_activity", "bounds", "lower", "upper", "adaptation"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
         for name in ("latency_threshold", "beta2"):
@@ -116,8 +125,9 @@ class SurrogateConfig:
 
     def neuron(self) -> LIFParameters:
         """Return the hidden neurons."""
-        from gradsim import LIFParameters
+        from gradsim import Adaptation, LIFParameters
 
+        adapts = self.adaptation > 0
         return LIFParameters(
             tau_mem_s=self.tau_mem_s,
             tau_syn_s=self.tau_syn_s,
@@ -127,6 +137,7 @@ class SurrogateConfig:
             reset=self.reset,
             detach_reset=self.detach_reset,
             surrogate=self._surrogate(),
+            adaptation=Adaptation(self.adaptation_tau_s, self.adaptation) if adapts else None,
         )
 
     def network(self, n_in: int, n_classes: int) -> NetworkConfig:
@@ -159,6 +170,9 @@ class SurrogateConfig:
             l1=self.l1,
             l2=self.l2,
             mean=self.mean_activity,
+            bounds=self.bounds,
+            lower=self.lower,
+            upper=self.upper,
             patience=self.patience,
         )
 
