@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy, relu
+
+if TYPE_CHECKING:
+    from gradsim.network import Recording
 
 
 def max_over_time(readout: Tensor) -> Tensor:
@@ -33,6 +37,11 @@ READOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "last": last_step,
 }
 """From ``[T, B, C]`` membranes to ``[B, C]`` logits, by the name that configurations use."""
+
+
+def logits(recording: Recording, readout: str) -> Tensor:
+    """Return the logits ``[B, C]`` of a recording by a name in `READOUTS`."""
+    return recording.peak if readout == "max" else READOUTS[readout](recording.readout)
 
 
 def max_over_time_nll(readout: Tensor, labels: Tensor) -> Tensor:

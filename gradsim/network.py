@@ -16,6 +16,7 @@ from gradsim import kernels
 from gradsim.events import SpikeEvents, raster
 from gradsim.kernels import reference
 from gradsim.layers import LIF, Readout
+from gradsim.losses import max_over_time
 from gradsim.neurons import LIFParameters
 
 
@@ -65,6 +66,8 @@ class Recording:
     readout
         ``[T + 1, B, C]`` membranes, the initial one first; ``[T, B, C]`` where the neurons
         integrate first.
+    peak
+        ``[B, C]`` largest value of each readout unit over time, with gradients.
     counts
         ``[B, N]`` spikes of each neuron of each hidden layer, with gradients.
     rasters
@@ -74,10 +77,12 @@ class Recording:
     def __init__(
         self,
         readout: Tensor,
+        peak: Tensor,
         counts: tuple[Tensor, ...],
         rasters: Callable[[], tuple[Tensor, ...]],
     ) -> None:
         self.readout = readout
+        self.peak = peak
         self.counts = counts
         self._rasters = rasters
 
@@ -182,7 +187,8 @@ class SpikingNetwork(nn.Module):
             recorded.append(values)
         membranes, _ = self.readout(values)
         counts = tuple(layer.sum(dim=0) for layer in recorded)
-        return Recording(membranes, counts, lambda: tuple(recorded))
+        peak = max_over_time(membranes)
+        return Recording(membranes, peak, counts, lambda: tuple(recorded))
 
     def _by_events(
         self, x: Tensor | SpikeEvents, populations: list[kernels.Population]

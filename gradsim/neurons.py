@@ -263,12 +263,12 @@ def _fire(state: LIFState, parameters: LIFParameters) -> LIFState:
 def _integrate(
     current: Tensor, state: LIFState, parameters: LIFParameters, decay: Decay | None
 ) -> LIFState:
-    reset = state.spikes.detach() if parameters.detach_reset else state.spikes
     mem, (_, syn) = li_step(current, LIState(state.mem, state.syn), parameters, decay)
+    resetting = LIFState(*(each.detach() for each in state)) if parameters.detach_reset else state
     if parameters.reset == "zero":
-        mem = mem * (1 - reset)
+        mem = mem * (1 - resetting.spikes)
     else:
-        mem = mem - _threshold(state, parameters) * reset
+        mem = mem - _threshold(resetting, parameters) * resetting.spikes
     return LIFState(mem, syn, state.spikes, _adapt(state, parameters))
 
 

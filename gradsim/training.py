@@ -17,7 +17,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gradsim import checkpoint as checkpoints
-from gradsim.losses import READOUTS, activity_bounds, mean_activity, spytorch_activity
+from gradsim.losses import (
+    READOUTS,
+    activity_bounds,
+    logits,
+    mean_activity,
+    spytorch_activity,
+)
 
 Progress = Callable[[float, str], None]
 
@@ -246,14 +252,14 @@ def predict(
     readout
         As in training; a name in `gradsim.losses.READOUTS`.
     """
-    logits, spikes = [], []
+    scores, spikes = [], []
     with torch.no_grad():
         for start in range(0, len(inputs), batch_size):
             recording = model(inputs.take(slice(start, start + batch_size)))
-            logits.append(READOUTS[readout](recording.readout).cpu().numpy())
+            scores.append(logits(recording, readout).cpu().numpy())
             spikes.append([counts.cpu().numpy() for counts in recording.counts])
     return Prediction(
-        np.concatenate(logits),
+        np.concatenate(scores),
         tuple(np.concatenate(layer) for layer in zip(*spikes, strict=True)),
     )
 
@@ -286,14 +292,14 @@ def _learn(
         recording = model(training.inputs.take(index))
         readout, counts = recording.readout, recording.counts
         labels = torch.as_tensor(training.labels[index], device=readout.device)
-        logits = READOUTS[config.readout](readout)
-        loss = cross_entropy(logits, labels) + sum(config.penalty(layer) for layer in counts)
+        scores = logits(recording, config.readout)
+        loss = cross_entropy(scores, labels) + sum(config.penalty(layer) for layer in counts)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         with torch.no_grad():
             loss_sum = loss_sum + loss * len(index)
-            right = right + (logits.argmax(dim=1) == labels).sum()
+            right = right + (scores.argmax(dim=1) == labels).sum()
             fired = torch.stack([layer.sum(dtype=torch.float64) for layer in counts])
             sizes = fired.new_tensor([layer.shape[1] * len(readout) for layer in counts])
             spikes, rate = spikes + fired, rate + fired / sizes

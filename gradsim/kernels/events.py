@@ -20,10 +20,13 @@ from torch.nn.functional import linear
 
 from gradsim.events import SpikeEvents, index_type
 from gradsim.kernels import buffers, loops
-from gradsim.kernels.loops import Neurons, Source
+from gradsim.kernels.loops import Inputs, Neurons, Source
 from gradsim.kernels.orders import GROUP, ByUnit, Spikes
 from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters
 from gradsim.surrogate import Surrogate
+
+CHEAP = 8
+"""Rows of weights from the cache that take about as long as a row of a trace from memory."""
 
 INLINE = ("fast_sigmoid", "superspike")
 """Surrogates whose derivative the loops compute themselves; others are computed by PyTorch."""
@@ -61,7 +64,7 @@ def network(
     readout: tuple[LIParameters, Decay],
     weights: Sequence[Tensor],
     recurrent: Sequence[Tensor | None],
-) -> tuple[Tensor, tuple[Tensor, ...], Callable[[], tuple[Tensor, ...]]]:
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...], Callable[[], tuple[Tensor, ...]]]:
     """Run hidden layers and readout from rest, without a dense tensor between them.
 
     Parameters
@@ -79,14 +82,14 @@ def network(
     Returns
     -------
     tuple
-        The membranes of the readout ``[T + 1, B, C]`` (``[T, B, C]`` if it integrates first), the
-        spike counts ``[B, N]`` of each hidden layer, both with gradients, and a function that
-        makes the rasters ``[T, B, N]``.
+        The membranes of the readout ``[T + 1, B, C]`` (``[T, B, C]`` if it integrates first),
+        their largest values ``[B, C]``, the spike counts ``[B, N]`` of each hidden layer, all with
+        gradients, and a function that makes the rasters ``[T, B, N]``.
     """
     events, currents = (x, None) if isinstance(x, SpikeEvents) else (None, x)
     plan = _Plan(tuple(hidden), readout, events, record=torch.is_grad_enabled())
-    membranes, *counts = _Network.apply(plan, currents, *weights, *recurrent)
-    return membranes, tuple(counts), plan.rasters
+    membranes, peak, *counts = _Network.apply(plan, currents, *weights, *recurrent)
+    return membranes, peak, tuple(counts), plan.rasters
 
 
 @dataclass
@@ -123,12 +126,28 @@ class _Run(NamedTuple):
     initial: np.ndarray
 
 
-class _Inputs(NamedTuple):
+class _Input(NamedTuple):
     """Input of a layer: spikes with their weights ``[out, in]``, or weighted ``[T, B, N]``."""
 
-    spikes: Spikes | None
-    weights: Tensor | None
-    currents: Tensor | None
+    spikes: Spikes | None = None
+    weights: Tensor | None = None
+    currents: Tensor | None = None
+
+    def arrays(self, dtype: np.dtype) -> Inputs:
+        none = np.empty(0, dtype)
+        spikes = self.spikes or Spikes(np.empty(0, np.int16), np.empty((0, 0), np.int64))
+        return Inputs(
+            *spikes,
+            none if self.weights is None else _padded(self.weights.t()),
+            none if self.currents is None else _sample_major(self.currents),
+        )
+
+    def is_cheap(self, grid: _Grid) -> bool:
+        """Whether running it again costs less than reading from memory what it did."""
+        if self.spikes is None:
+            return False
+        starts = self.spikes.starts
+        return (starts[:, -1] - starts[:, 0]).sum() < CHEAP * grid.size(1)
 
 
 class _Layer(torch.autograd.Function):
@@ -145,7 +164,7 @@ class _Layer(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         n_steps, n_samples, n = currents.shape
         grid, last = _Grid(n_samples, n_steps), tuple(_padded(part) for part in state)
-        inputs = _Inputs(None, None, currents)
+        inputs = _Input(currents=currents)
         run = _run(hidden, n, grid, inputs, recurrent, last, record=record)
         ctx.run, ctx.grid = run, grid
         ctx.save_for_backward(recurrent)
@@ -171,44 +190,62 @@ class _Network(torch.autograd.Function):
     def forward(
         ctx: Any, plan: _Plan, currents: Tensor | None, *tensors: Tensor | None
     ) -> tuple[Tensor, ...]:
+        ctx.set_materialize_grads(False)
         weights, recurrent = _split(tensors, len(plan.hidden) + 1)
         if plan.events is None:
             assert currents is not None
             grid = _Grid(currents.shape[1], currents.shape[0])
-            inputs = _Inputs(None, None, currents)
+            inputs = _Input(currents=currents)
         else:
             grid = _Grid(len(plan.events), plan.events.n_steps)
-            inputs = _Inputs(plan.events.by_step, weights[0], None)
+            inputs = _Input(plan.events.by_step, weights[0])
         for layer, own, following in zip(plan.hidden, recurrent, weights[1:], strict=True):
             n = following.shape[1]
             plan.runs.append(_run(layer, n, grid, inputs, own, None, record=plan.record))
-            inputs = _Inputs(plan.runs[-1].fired, following, None)
-        membranes, ctx.integrators = _run_readout(plan.readout, grid, inputs)
+            inputs = _Input(plan.runs[-1].fired, following)
+        readout = _run_readout(plan.readout, grid, inputs)
+        ctx.readout = readout
         ctx.plan, ctx.grid, ctx.weighted = plan, grid, currents is not None
         ctx.save_for_backward(*tensors)
         counts = (_unpadded(run.counts, run.n, grid.n_samples) for run in plan.runs)
-        return membranes, *counts
+        peak = _unpadded(readout.peak, readout.n, grid.n_samples)
+        return readout.membranes(grid), peak, *counts
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g_membranes: Tensor, *g_counts: Tensor) -> tuple[Any, ...]:
+    def backward(
+        ctx: Any, g_membranes: Tensor | None, g_peak: Tensor | None, *g_counts: Tensor | None
+    ) -> tuple[Any, ...]:
         plan, grid, runs = ctx.plan, ctx.grid, ctx.plan.runs
         weights, recurrent = _split(ctx.saved_tensors, len(runs) + 1)
-        gi = _return_readout(ctx.integrators, grid, g_membranes)
+        gi = _return_readout(ctx.readout, grid, g_membranes, g_peak)
         g_weights: list[Tensor | None] = [_by_spikes(grid, runs[-1].fired, gi, weights[-1])]
         g_recurrent = []
         for k in reversed(range(len(runs))):
-            following, none = weights[k + 1], np.empty(0, gi.dtype)
+            following, from_counts, none = weights[k + 1], g_counts[k], np.empty(0, gi.dtype)
             source = Source(
-                gi, _padded(following), _width(len(following)), none, _padded(g_counts[k])
+                gi,
+                _padded(following),
+                _width(len(following)),
+                none,
+                none if from_counts is None else _padded(from_counts),
             )
             events = plan.events if k == 0 else None
+            below = runs[k - 1].fired if k else events and events.by_step
             gi, g_events, g_own = _return(
-                runs[k], grid, source, events, recurrent[k], None, keep_gi=k > 0 or ctx.weighted
+                runs[k],
+                grid,
+                source,
+                events,
+                recurrent[k],
+                None,
+                keep_gi=k > 0 or ctx.weighted,
+                replay=None if len(runs[k].trace) else _Input(below, weights[k]),
             )
             g_recurrent.append(g_own)
-            below = _by_spikes(grid, runs[k - 1].fired, gi, weights[k]) if k > 0 else g_events
-            g_weights.append(below)
+            g_weights.append(
+                _by_spikes(grid, runs[k - 1].fired, gi, weights[k]) if k > 0 else g_events
+            )
         g_currents = _time_major(gi, runs[0].n, grid) if ctx.weighted else None
         return None, g_currents, *reversed(g_weights), *reversed(g_recurrent)
 
@@ -217,7 +254,7 @@ def _run(
     hidden: Hidden,
     n: int,
     grid: _Grid,
-    inputs: _Inputs,
+    inputs: _Input,
     recurrent: Tensor | None,
     state: tuple[np.ndarray, ...] | None,
     *,
@@ -228,6 +265,7 @@ def _run(
     width, none = _width(n), np.empty(0, dtype)
     neurons = _neurons(hidden.neuron, hidden.decay, n, dtype)
     mem, syn = state or (np.zeros(grid.n_samples * width, dtype) for _ in range(2))
+    again = recurrent is None and state is None and neurons.slope >= 0 and inputs.is_cheap(grid)
     run = _Run(
         n,
         neurons,
@@ -238,19 +276,18 @@ def _run(
             np.empty((grid.n_samples, grid.n_steps + 1), np.int64),
         ),
         np.zeros(grid.n_samples * width, dtype),
-        buffers.empty(grid.size(width), dtype) if record else none,
+        buffers.empty(grid.size(width), dtype) if record and not again else none,
         mem.copy(),
     )
-    spikes = inputs.spikes or Spikes(np.empty(0, np.int16), np.empty((0, 0), np.int64))
-    weights = none if inputs.weights is None else _padded(inputs.weights.t())
-    currents = none if inputs.currents is None else _sample_major(inputs.currents)
+    arrays = inputs.arrays(dtype)
     own = none if recurrent is None else _padded(recurrent.t())
 
     def part(first: int, last: int) -> None:
         masks = np.empty(grid.n_steps * width, np.uint64)
+        currents = GROUP * grid.n_steps * width if arrays.n_chunks > 1 else 0
         loops.lif_forward(
-            first, last, grid.n_steps, neurons, spikes, weights, currents, own, mem, syn,
-            run.trace, run.fired, run.counts, masks,
+            first, last, grid.n_steps, neurons, arrays, own, mem, syn, run.trace, run.fired,
+            run.counts, masks, buffers.empty(currents, dtype),
         )  # fmt: skip
 
     _in_parallel(part, grid.n_samples)
@@ -266,12 +303,13 @@ def _return(
     state: tuple[np.ndarray, ...] | None,
     *,
     keep_gi: bool,
+    replay: _Input | None = None,
 ) -> tuple[np.ndarray, Tensor | None, Tensor | None]:
     """Carry gradients back through a layer.
 
     Returns the gradients of its currents (of no use unless ``keep_gi``), of the weights of
     ``events`` and of the recurrent weights; ``state``, the gradient of the last state, is moved
-    to that of the initial one.
+    to that of the initial one. ``replay`` is the layer's input where it left no trace.
     """
     dtype, width = run.trace.dtype, _width(run.n)
     none = np.empty(0, dtype)
@@ -282,6 +320,7 @@ def _return(
         derivative = run.surrogate.derivative(x).numpy()
     gi = buffers.empty(grid.size(width) if keep_gi else 0, dtype)
     own = none if recurrent is None else _padded(recurrent)
+    inputs = (replay or _Input()).arrays(dtype)
     by_unit, n_in = (_UNSORTED, 0) if events is None else (events.by_unit, events.n_units)
 
     def part(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
@@ -289,10 +328,11 @@ def _return(
         g_recurrent = buffers.zeros(len(own), dtype)
         some_gi = gi if keep_gi else buffers.empty(GROUP * grid.n_steps * width, dtype)
         scratch = np.zeros((2, GROUP * width), dtype)
+        replayed = np.empty(grid.n_steps * min(width, 64), dtype)
         loops.lif_backward(
-            first, last, grid.n_steps, run.n, run.neurons, run.trace, run.initial, derivative,
-            source, own, gm, gs, some_gi, keep_gi, by_unit, g_weights, run.fired, g_recurrent,
-            scratch,
+            first, last, grid.n_steps, run.n, run.neurons, inputs, run.trace, run.initial,
+            derivative, source, own, gm, gs, some_gi, keep_gi, by_unit, g_weights, run.fired,
+            g_recurrent, scratch, replayed,
         )  # fmt: skip
         return g_weights, g_recurrent
 
@@ -310,32 +350,57 @@ _UNSORTED = ByUnit(
 )
 
 
-def _run_readout(
-    readout: tuple[LIParameters, Decay], grid: _Grid, inputs: _Inputs
-) -> tuple[Tensor, Neurons]:
+class _Readout(NamedTuple):
+    """What the forward pass of the readout leaves; ``peak_step`` is ``[B, width]``."""
+
+    n: int
+    neurons: Neurons
+    recorded: np.ndarray
+    peak: np.ndarray
+    peak_step: np.ndarray
+
+    def membranes(self, grid: _Grid) -> Tensor:
+        rows = _time_major(self.recorded, self.n, grid._replace(n_steps=grid.n_steps + 1))
+        return rows if self.neurons.fire_first else rows[1:]
+
+
+def _run_readout(readout: tuple[LIParameters, Decay], grid: _Grid, inputs: _Input) -> _Readout:
     assert inputs.weights is not None
     dtype, n = _dtype(inputs.weights), inputs.weights.shape[0]
-    neurons = _neurons(*readout, n, dtype)
-    recorded = buffers.empty(grid.n_samples * (grid.n_steps + 1) * _width(n), dtype)
-    weights = _padded(inputs.weights.t())
+    size = grid.n_samples * _width(n)
+    run = _Readout(
+        n,
+        _neurons(*readout, n, dtype),
+        buffers.empty((grid.n_steps + 1) * size, dtype),
+        np.empty(size, dtype),
+        np.empty(size, dtype),
+    )
+    arrays = inputs.arrays(dtype)
 
     def part(first: int, last: int) -> None:
-        loops.li_forward(first, last, grid.n_steps, neurons, inputs.spikes, weights, recorded)
+        loops.li_forward(
+            first, last, grid.n_steps, run.neurons, arrays, run.recorded, run.peak, run.peak_step
+        )
 
     _in_parallel(part, grid.n_samples)
-    membranes = _time_major(recorded, n, grid._replace(n_steps=grid.n_steps + 1))
-    return membranes if neurons.fire_first else membranes[1:], neurons
+    return run
 
 
-def _return_readout(neurons: Neurons, grid: _Grid, g_membranes: Tensor) -> np.ndarray:
-    n_recorded, _, n = g_membranes.shape
-    dtype, width = _dtype(g_membranes), _width(n)
+def _return_readout(
+    run: _Readout, grid: _Grid, g_membranes: Tensor | None, g_peak: Tensor | None
+) -> np.ndarray:
+    dtype, width, n = run.recorded.dtype, _width(run.n), run.n
     gradient = buffers.zeros((grid.n_samples, grid.n_steps + 1, width), dtype)
-    gradient[:, grid.n_steps + 1 - n_recorded :, :n] = g_membranes.transpose(0, 1).numpy()
+    if g_membranes is not None:
+        skipped = grid.n_steps + 1 - len(g_membranes)
+        gradient[:, skipped:, :n] = g_membranes.transpose(0, 1).numpy()
+    if g_peak is not None:
+        step = run.peak_step.reshape(-1, width)[:, :n].astype(np.int64)
+        gradient[np.arange(grid.n_samples)[:, None], step, np.arange(n)] += g_peak.numpy()
     gi = buffers.empty(grid.size(width), dtype)
 
     def part(first: int, last: int) -> None:
-        loops.li_backward(first, last, grid.n_steps, neurons, gradient.reshape(-1), gi)
+        loops.li_backward(first, last, grid.n_steps, run.neurons, gradient.reshape(-1), gi)
 
     _in_parallel(part, grid.n_samples)
     return gi

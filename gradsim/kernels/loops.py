@@ -73,18 +73,34 @@ class Source(NamedTuple):
     counts: np.ndarray
 
 
-class _Forward(NamedTuple):
-    """Pointers of the forward pass, and which of them point at something."""
+class Inputs(NamedTuple):
+    """Input of a layer: ``spikes`` through ``weights [in, width]``, or ``currents [B, T, width]``.
 
-    neurons: Neurons
-    n_steps: int
-    width: int
-    in_units: Any
+    ``n_chunks`` is into how many parts the units of ``spikes`` are divided; see
+    `gradsim.kernels.orders.Spikes`.
+    """
+
+    units: Any
     starts: Any
-    has_spikes: bool
+    n_chunks: int
     weights: Any
     currents: Any
+
+
+class _Layer(NamedTuple):
+    """Pointers to what a layer is made of and gets; ``currents`` begin at sample ``first``."""
+
+    neurons: Neurons
+    inputs: Inputs
     has_currents: bool
+    first: int
+    n_steps: int
+    width: int
+
+
+class _Forward(NamedTuple):
+    """Pointers to what the forward pass reads and writes."""
+
     recurrent: Any
     mem: Any
     syn: Any
@@ -97,12 +113,10 @@ class _Forward(NamedTuple):
 
 
 class _Backward(NamedTuple):
-    """Pointers of the backward pass, and which of them point at something."""
+    """Pointers to what the backward pass reads and writes, and which point at something."""
 
-    neurons: Neurons
-    n_steps: int
-    width: int
     trace: Any
+    has_trace: bool
     initial: Any
     derivative: Any
     next_gi: Any
@@ -118,6 +132,7 @@ class _Backward(NamedTuple):
     gi: Any
     to_spikes: Any
     gi_now: Any
+    replayed: Any
 
 
 @njit(forceinline=True)
@@ -135,15 +150,31 @@ def _pointers(neurons):
     )
 
 
+@njit(forceinline=True)
+def _layer(neurons, inputs, currents, has_currents, first, n_steps):
+    return _Layer(
+        _pointers(neurons),
+        Inputs(
+            pointer(inputs.units),
+            pointer(inputs.starts),
+            inputs.n_chunks,
+            pointer(inputs.weights),
+            currents,
+        ),
+        has_currents,
+        first,
+        n_steps,
+        len(neurons.alpha),
+    )
+
+
 @njit(cache=True, nogil=True)
 def lif_forward(
     first,
     last,
     n_steps,
     neurons,
-    spikes_in,
-    weights,
-    currents,
+    inputs,
     recurrent,
     mem,
     syn,
@@ -151,24 +182,15 @@ def lif_forward(
     fired,
     counts,
     masks,
+    scratch,
 ):
     """Run samples ``first:last``; ``mem`` and ``syn`` go from the initial to the last state.
 
-    ``spikes_in`` with ``weights [in, width]`` and ``currents [B, T, width]`` are inputs;
     ``recurrent`` is ``[from, width]``. Writes ``trace [B, T, width]`` unless it is empty, the
-    spikes ``fired`` and their ``counts [B, width]``. ``masks`` is room for ``[T, width]`` bits.
+    spikes ``fired`` and their ``counts [B, width]``. ``masks`` is room for ``[T, width]`` bits,
+    ``scratch`` for ``[GROUP, T, width]`` currents where ``inputs`` come in chunks.
     """
-    width = len(neurons.alpha)
     a = _Forward(
-        _pointers(neurons),
-        n_steps,
-        width,
-        pointer(spikes_in.units),
-        pointer(spikes_in.starts),
-        len(spikes_in.starts) > 0,
-        pointer(weights),
-        pointer(currents),
-        len(currents) > 0,
         pointer(recurrent),
         pointer(mem),
         pointer(syn),
@@ -179,85 +201,128 @@ def lif_forward(
         pointer(counts),
         pointer(masks),
     )
-    n_fired = first * n_steps * width
-    for b in range(first, last):
-        put(a.fired_starts, b * (n_steps + 1), n_fired)
-        if len(recurrent):
-            n_fired = _run_step_by_step(b, n_fired, a)
-        else:
-            n_fired = _run_block_by_block(b, n_fired, a)
+    has_currents, is_recurrent = len(inputs.currents) > 0, len(recurrent) > 0
+    given, gathered = pointer(inputs.currents), pointer(scratch)
+    n_fired = first * n_steps * len(neurons.alpha)
+    for begin in range(first, last, GROUP):
+        end = min(begin + GROUP, last)
+        layer = _layer(neurons, inputs, given, has_currents, 0, n_steps)
+        if inputs.n_chunks > 1:
+            layer = _layer(neurons, inputs, gathered, True, begin, n_steps)
+            _gather_currents(begin, end, layer)
+        for b in range(begin, end):
+            put(a.fired_starts, b * (n_steps + 1), n_fired)
+            if is_recurrent:
+                n_fired = _run_step_by_step(b, n_fired, layer, a)
+            else:
+                n_fired = _run_block_by_block(b, n_fired, layer, a)
 
 
 @njit(forceinline=True)
-def _run_step_by_step(b, n_fired, a):
+def _gather_currents(begin, end, layer):
+    """Weight the spikes of a group, chunk by chunk: a chunk's rows of weights stay in the cache."""
+    to = layer.inputs.currents
+    wide, narrow = zeros(to, WIDE), zeros(to, NARROW)
+    column = 0
+    while column + lanes(wide) <= layer.width:
+        for chunk in range(layer.inputs.n_chunks):
+            _gather_chunk(wide, column, chunk, begin, end, layer)
+        column += lanes(wide)
+    while column < layer.width:
+        for chunk in range(layer.inputs.n_chunks):
+            _gather_chunk(narrow, column, chunk, begin, end, layer)
+        column += lanes(narrow)
+
+
+@njit(forceinline=True)
+def _gather_chunk(like, column, chunk, begin, end, layer):
+    inputs, n_steps, width = layer.inputs, layer.n_steps, layer.width
+    for b in range(begin, end):
+        at = b * (inputs.n_chunks * n_steps + 1) + chunk * n_steps
+        row = (b - begin) * n_steps * width + column
+        first = get(inputs.starts, at)
+        for t in range(n_steps):
+            last = get(inputs.starts, at + t + 1)
+            total = load(like, inputs.currents, row) if chunk else like
+            total = _gather(total, inputs.weights, width, column, inputs.units, first, last)
+            store(inputs.currents, row, total)
+            row += width
+            first = last
+
+
+@njit(forceinline=True)
+def _run_step_by_step(b, n_fired, layer, a):
     """Run a sample whose neurons need each other's spikes; return the number of spikes so far."""
     wide, narrow = zeros(a.mem, WIDE), zeros(a.mem, NARROW)
     before = after = n_fired
-    for t in range(a.n_steps):
+    for t in range(layer.n_steps):
         column = 0
-        while column + lanes(wide) <= a.width:
-            n_fired = _step(wide, column, b, t, before, after, n_fired, a)
+        while column + lanes(wide) <= layer.width:
+            n_fired = _step(wide, column, b, t, before, after, n_fired, layer, a)
             column += lanes(wide)
-        while column < a.width:
-            n_fired = _step(narrow, column, b, t, before, after, n_fired, a)
+        while column < layer.width:
+            n_fired = _step(narrow, column, b, t, before, after, n_fired, layer, a)
             column += lanes(narrow)
         before, after = after, n_fired
-        put(a.fired_starts, b * (a.n_steps + 1) + t + 1, n_fired)
+        put(a.fired_starts, b * (layer.n_steps + 1) + t + 1, n_fired)
     return n_fired
 
 
 @njit(forceinline=True)
-def _step(like, column, b, t, before, after, n_fired, a):
+def _step(like, column, b, t, before, after, n_fired, layer, a):
     """Move a block of neurons by one step; return the number of spikes so far."""
-    state, row = b * a.width + column, (b * a.n_steps + t) * a.width + column
-    total = _gather(
-        _input(like, column, b, t, a), a.recurrent, a.width, column, a.fired, before, after
-    )
+    width, neurons = layer.width, layer.neurons
+    state = b * width + column
+    total = _input(like, column, b, t, layer)
+    total = _gather(total, a.recurrent, width, column, a.fired, before, after)
     m, s = load(like, a.mem, state), load(like, a.syn, state)
-    u, s_new, mask = _move(total, m, s, _constants(like, column, a.neurons), a.neurons)
+    u, s_new, mask = _move(total, m, s, _constants(like, column, neurons), neurons)
     store(a.mem, state, u)
     store(a.syn, state, s_new)
     if a.has_trace:
-        store(a.trace, row, m if a.neurons.fire_first else u)
-    return _list(mask, column, b, n_fired, a)
+        row = (b * layer.n_steps + t) * width + column
+        store(a.trace, row, m if neurons.fire_first else u)
+    return _list(mask, column, b * width, n_fired, a)
 
 
 @njit(forceinline=True)
-def _run_block_by_block(b, n_fired, a):
+def _run_block_by_block(b, n_fired, layer, a):
     """Run a sample whose neurons are independent; return the number of spikes so far."""
     wide, narrow = zeros(a.mem, WIDE), zeros(a.mem, NARROW)
-    column = block = 0
-    while column + lanes(wide) <= a.width:
-        _run_block(wide, column, b, block, a)
-        column, block = column + lanes(wide), block + 1
-    while column < a.width:
-        _run_block(narrow, column, b, block, a)
-        column, block = column + lanes(narrow), block + 1
-    for t in range(a.n_steps):
-        column = block = 0
-        while column + lanes(wide) <= a.width:
-            n_fired = _list(get(a.masks, block * a.n_steps + t), column, b, n_fired, a)
-            column, block = column + lanes(wide), block + 1
-        while column < a.width:
-            n_fired = _list(get(a.masks, block * a.n_steps + t), column, b, n_fired, a)
-            column, block = column + lanes(narrow), block + 1
-        put(a.fired_starts, b * (a.n_steps + 1) + t + 1, n_fired)
+    n_steps, width = layer.n_steps, layer.width
+    column = mask = 0
+    while column + lanes(wide) <= width:
+        _run_block(wide, column, b, mask, layer, a)
+        column, mask = column + lanes(wide), mask + n_steps
+    while column < width:
+        _run_block(narrow, column, b, mask, layer, a)
+        column, mask = column + lanes(narrow), mask + n_steps
+    for t in range(n_steps):
+        column, mask = 0, t
+        while column + lanes(wide) <= width:
+            n_fired = _list(get(a.masks, mask), column, b * width, n_fired, a)
+            column, mask = column + lanes(wide), mask + n_steps
+        while column < width:
+            n_fired = _list(get(a.masks, mask), column, b * width, n_fired, a)
+            column, mask = column + lanes(narrow), mask + n_steps
+        put(a.fired_starts, b * (n_steps + 1) + t + 1, n_fired)
     return n_fired
 
 
 @njit(forceinline=True)
-def _run_block(like, column, b, block, a):
+def _run_block(like, column, b, mask_row, layer, a):
     """Run a block of neurons of a sample through all steps, its state in registers."""
-    state, row = b * a.width + column, b * a.n_steps * a.width + column
+    neurons, state = layer.neurons, b * layer.width + column
+    row = b * layer.n_steps * layer.width + column
     m, s = load(like, a.mem, state), load(like, a.syn, state)
-    constants = _constants(like, column, a.neurons)
-    for t in range(a.n_steps):
-        u, s_new, mask = _move(_input(like, column, b, t, a), m, s, constants, a.neurons)
+    constants = _constants(like, column, neurons)
+    for t in range(layer.n_steps):
+        u, s_new, mask = _move(_input(like, column, b, t, layer), m, s, constants, neurons)
         if a.has_trace:
-            store(a.trace, row, m if a.neurons.fire_first else u)
-        put(a.masks, block * a.n_steps + t, mask)
+            store(a.trace, row, m if neurons.fire_first else u)
+        put(a.masks, mask_row + t, mask)
         m, s = u, s_new
-        row += a.width
+        row += layer.width
     store(a.mem, state, m)
     store(a.syn, state, s)
 
@@ -273,16 +338,15 @@ def _constants(like, column, neurons):
 
 
 @njit(forceinline=True)
-def _input(like, column, b, t, a):
+def _input(like, column, b, t, layer):
     """Return the weighted input of a block of neurons, but for recurrence."""
-    total = like
-    if a.has_currents:
-        total = load(like, a.currents, (b * a.n_steps + t) * a.width + column)
-    if a.has_spikes:
-        at = b * (a.n_steps + 1) + t
-        begin, end = get(a.starts, at), get(a.starts, at + 1)
-        total = _gather(total, a.weights, a.width, column, a.in_units, begin, end)
-    return total
+    inputs, width = layer.inputs, layer.width
+    if layer.has_currents:
+        row = ((b - layer.first) * layer.n_steps + t) * width
+        return load(like, inputs.currents, row + column)
+    at = b * (layer.n_steps + 1) + t
+    begin, end = get(inputs.starts, at), get(inputs.starts, at + 1)
+    return _gather(like, inputs.weights, width, column, inputs.units, begin, end)
 
 
 @njit(forceinline=True)
@@ -298,13 +362,12 @@ def _move(total, m, s, constants, neurons):
 
 
 @njit(forceinline=True)
-def _list(mask, column, b, n_fired, a):
+def _list(mask, column, state, n_fired, a):
     """Append the spikes of a mask to the list; return the number of spikes so far."""
     while mask:
         unit = column + lowest_bit(mask)
         put(a.fired, n_fired, unit)
-        count = b * a.width + unit
-        put(a.counts, count, get(a.counts, count) + 1)
+        put(a.counts, state + unit, get(a.counts, state + unit) + 1)
         n_fired += 1
         mask &= mask - np.uint64(1)
     return n_fired
@@ -325,6 +388,7 @@ def lif_backward(
     n_steps,
     n,
     neurons,
+    inputs,
     trace,
     initial,
     derivative,
@@ -339,21 +403,22 @@ def lif_backward(
     fired,
     g_recurrent,
     scratch,
+    replayed,
 ):
     """Carry gradients back through samples ``first:last``; ``first`` is a multiple of `GROUP`.
 
     ``gm`` and ``gs`` go from the gradients of the last state to those of the initial one, whose
-    membranes are ``initial``. ``recurrent`` is ``[out, width]``. ``gi`` receives the gradients of
-    the currents: of all samples, ``[B, T, width]``, where ``keep_gi``, else of one group at a
-    time. ``g_weights`` and ``g_recurrent``, ``[in, width]``, grow. ``scratch`` is
-    ``[2, GROUP, width]``.
+    membranes are ``initial``. Without a ``trace``, ``inputs`` are run again from rest.
+    ``recurrent`` is ``[out, width]``. ``gi`` receives the gradients of the currents: of all
+    samples, ``[B, T, width]``, where ``keep_gi``, else of one group at a time. ``g_weights`` and
+    ``g_recurrent``, ``[in, width]``, grow. ``scratch`` is ``[2, GROUP, width]``, ``replayed`` room
+    for a wide block of neurons through all steps.
     """
     width = len(neurons.alpha)
+    layer = _layer(neurons, inputs, pointer(inputs.currents), len(inputs.currents) > 0, 0, n_steps)
     a = _Backward(
-        _pointers(neurons),
-        n_steps,
-        width,
         pointer(trace),
+        len(trace) > 0,
         pointer(initial),
         pointer(derivative),
         pointer(source.gi),
@@ -369,143 +434,230 @@ def lif_backward(
         pointer(gi),
         pointer(scratch[0]),
         pointer(scratch[1]),
+        pointer(replayed),
     )
-    own, own_gradient, in_gradient = pointer(recurrent), pointer(g_recurrent), pointer(g_weights)
-    together = GROUP if len(recurrent) else by_unit.group
-    for begin in range(first, last, together):
-        end = min(begin + together, last)
-        base = begin * n_steps * width if keep_gi else 0
-        if len(recurrent):
-            _return_step_by_step(begin, end, base, n, own, a)
-            _scatter_weights(begin, end, n_steps, width, fired, a.gi, base, 1, own_gradient)
-        else:
-            _return_block_by_block(begin, end, base, a)
-        if len(by_unit.rows):
-            for b in range(begin, end, by_unit.group):
-                row = base + (b - begin) * n_steps * width
-                _gather_weights(b // by_unit.group, width, by_unit, a.gi, row, in_gradient)
+    wide, narrow = zeros(a.gm, WIDE), zeros(a.gm, NARROW)
+    to = pointer(g_weights)
+    if len(recurrent):
+        own, g_own = pointer(recurrent), pointer(g_recurrent)
+        for begin in range(first, last, GROUP):
+            end = min(begin + GROUP, last)
+            base = begin * n_steps * width if keep_gi else 0
+            _return_step_by_step(begin, end, base, n, own, layer, a)
+            _scatter_weights(begin, end, n_steps, width, fired, a.gi, base, 1, g_own)
+            column = 0
+            while column + lanes(wide) <= width:
+                _gather_weights(wide, column, begin, end, n_steps, width, by_unit, a.gi, base, to)
+                column += lanes(wide)
+            while column < width:
+                _gather_weights(narrow, column, begin, end, n_steps, width, by_unit, a.gi, base, to)
+                column += lanes(narrow)
+    else:
+        for begin in range(first, last, by_unit.group):
+            end = min(begin + by_unit.group, last)
+            base = begin * n_steps * width if keep_gi else 0
+            column = 0
+            while column + lanes(wide) <= width:
+                _return_columns(wide, column, begin, end, base, by_unit, to, layer, a)
+                column += lanes(wide)
+            while column < width:
+                _return_columns(narrow, column, begin, end, base, by_unit, to, layer, a)
+                column += lanes(narrow)
 
 
 @njit(forceinline=True)
-def _return_step_by_step(begin, end, base, n, recurrent, a):
+def _return_columns(like, column, begin, end, base, by_unit, g_weights, layer, a):
+    """Carry a block of independent neurons of some samples back through time."""
+    n_steps, width = layer.n_steps, layer.width
+    for b in range(begin, end):
+        _return_block(like, column, b, base + (b - begin) * n_steps * width, layer, a)
+    _gather_weights(like, column, begin, end, n_steps, width, by_unit, a.gi, base, g_weights)
+
+
+@njit(forceinline=True)
+def _return_block(like, column, b, gi_row, layer, a):
+    """Carry a block of a sample back through all steps, its gradients in registers."""
+    neurons, width, state = layer.neurons, layer.width, b * layer.width + column
+    gm, gs = load(like, a.gm, state), load(like, a.gs, state)
+    constants = _constants(like, column, neurons)
+    before = load(like, a.initial, state)
+    if a.has_trace:
+        trace, row, stride = a.trace, b * layer.n_steps * width + column, width
+    else:
+        trace, row, stride = a.replayed, 0, lanes(like)
+        _replay(like, column, b, constants, layer, a)
+    for t in range(layer.n_steps - 1, -1, -1):
+        m = load(like, trace, row + t * stride)
+        previous = load(like, trace, row + (t - 1) * stride) if t else before
+        through = _through_spike(like, column, b, t, m, layer, a)
+        gm, gs, g_current = _move_back(gm, gs, through, m, previous, constants, neurons)
+        store(a.gi, gi_row + t * width + column, g_current)
+    store(a.gm, state, gm)
+    store(a.gs, state, gs)
+
+
+@njit(forceinline=True)
+def _replay(like, column, b, constants, layer, a):
+    """Run a block of a sample again from rest, and keep its membranes."""
+    m = s = like
+    for t in range(layer.n_steps):
+        total = _input(like, column, b, t, layer)
+        u, s, _ = _move(total, m, s, constants, layer.neurons)
+        store(a.replayed, t * lanes(like), m if layer.neurons.fire_first else u)
+        m = u
+
+
+@njit(forceinline=True)
+def _return_step_by_step(begin, end, base, n, recurrent, layer, a):
     """Carry a group back through time where spikes act on the whole layer."""
     wide, narrow = zeros(a.gm, WIDE), zeros(a.gm, NARROW)
-    for t in range(a.n_steps - 1, -1, -1):
+    n_steps, width = layer.n_steps, layer.width
+    # As a product of matrices, whose loops have no branches; a last, smaller group lacks rows.
+    whole = end - begin == GROUP
+    for t in range(n_steps - 1, -1, -1):
         for b in range(begin, end):
-            slot, column = (b - begin) * a.width, 0
-            while column + lanes(wide) <= a.width:
-                store(a.to_spikes, slot + column, _to_spikes(wide, column, b, t, a))
+            slot, column = (b - begin) * width, 0
+            while column + lanes(wide) <= width:
+                to_spikes = _from_counts(wide, column, b, t, layer, a)
+                if not whole:
+                    to_spikes = _add_next(to_spikes, column, b, t, layer, a)
+                store(a.to_spikes, slot + column, to_spikes)
                 column += lanes(wide)
-            while column < a.width:
-                store(a.to_spikes, slot + column, _to_spikes(narrow, column, b, t, a))
+            while column < width:
+                to_spikes = _from_counts(narrow, column, b, t, layer, a)
+                if not whole:
+                    to_spikes = _add_next(to_spikes, column, b, t, layer, a)
+                store(a.to_spikes, slot + column, to_spikes)
                 column += lanes(narrow)
-        if t < a.n_steps - 1:
-            _add_product(n, a.width, a.gi_now, recurrent, a.to_spikes)
+        if whole:
+            at, stride = (begin * n_steps + t) * a.next_width, n_steps * a.next_width
+            _add_product(a.n_next, width, a.next_gi, at, stride, a.next_weights, a.to_spikes)
+        if t < n_steps - 1:
+            _add_product(n, width, a.gi_now, 0, width, recurrent, a.to_spikes)
         for b in range(begin, end):
-            slot, row, column = (
-                (b - begin) * a.width,
-                base + ((b - begin) * a.n_steps + t) * a.width,
-                0,
-            )
-            while column + lanes(wide) <= a.width:
-                _step_back(wide, column, b, t, slot, row, a)
+            slot, column = (b - begin) * width, 0
+            row = base + ((b - begin) * n_steps + t) * width
+            while column + lanes(wide) <= width:
+                _step_back(wide, column, b, t, slot, row, layer, a)
                 column += lanes(wide)
-            while column < a.width:
-                _step_back(narrow, column, b, t, slot, row, a)
+            while column < width:
+                _step_back(narrow, column, b, t, slot, row, layer, a)
                 column += lanes(narrow)
 
 
 @njit(forceinline=True)
-def _step_back(like, column, b, t, slot, row, a):
-    state = b * a.width + column
-    through = load(like, a.to_spikes, slot + column)
+def _step_back(like, column, b, t, slot, gi_row, layer, a):
+    state, row = b * layer.width + column, (b * layer.n_steps + t) * layer.width + column
+    m = load(like, a.trace, row)
+    previous = load(like, a.trace, row - layer.width) if t else load(like, a.initial, state)
+    to_spikes = load(like, a.to_spikes, slot + column)
     gm, gs, g_current = _move_back(
         load(like, a.gm, state),
         load(like, a.gs, state),
-        through,
-        column,
-        b,
-        t,
-        _constants(like, column, a.neurons),
-        a,
+        _derived(to_spikes, row, m, layer.neurons, a),
+        m,
+        previous,
+        _constants(like, column, layer.neurons),
+        layer.neurons,
     )
     store(a.gm, state, gm)
     store(a.gs, state, gs)
-    store(a.gi, row + column, g_current)
+    store(a.gi, gi_row + column, g_current)
     store(a.gi_now, slot + column, g_current)
 
 
 @njit(forceinline=True)
-def _return_block_by_block(begin, end, base, a):
-    """Carry a group of samples of independent neurons back through time."""
-    wide, narrow = zeros(a.gm, WIDE), zeros(a.gm, NARROW)
-    column = 0
-    while column + lanes(wide) <= a.width:
-        for b in range(begin, end):
-            _return_block(wide, column, b, base + (b - begin) * a.n_steps * a.width, a)
-        column += lanes(wide)
-    while column < a.width:
-        for b in range(begin, end):
-            _return_block(narrow, column, b, base + (b - begin) * a.n_steps * a.width, a)
-        column += lanes(narrow)
-
-
-@njit(forceinline=True)
-def _return_block(like, column, b, first_row, a):
-    state = b * a.width + column
-    gm, gs = load(like, a.gm, state), load(like, a.gs, state)
-    constants = _constants(like, column, a.neurons)
-    for t in range(a.n_steps - 1, -1, -1):
-        through = _to_spikes(like, column, b, t, a)
-        gm, gs, g_current = _move_back(gm, gs, through, column, b, t, constants, a)
-        store(a.gi, first_row + t * a.width + column, g_current)
-    store(a.gm, state, gm)
-    store(a.gs, state, gs)
-
-
-@njit(forceinline=True)
-def _to_spikes(like, column, b, t, a):
-    """Return the gradient of a block's spikes in a step, but for what recurrence adds."""
-    total = load(like, a.counts, b * a.width + column) if a.has_counts else like
-    step = b * a.n_steps + t
+def _from_counts(like, column, b, t, layer, a):
+    """Return the gradient of a block's spikes in a step from their number, or as it is given."""
+    total = load(like, a.counts, b * layer.width + column) if a.has_counts else like
     if a.has_dense:
-        total = total + load(like, a.dense, step * a.width + column)
-    for k in range(a.n_next):
-        g = get(a.next_gi, step * a.next_width + k)
-        # Of a maximum over time, the gradient is exactly 0 from the maximum on.
-        if g != 0:
-            total = fma(splat(like, g), load(like, a.next_weights, k * a.width + column), total)
+        row = (b * layer.n_steps + t) * layer.width
+        total = total + load(like, a.dense, row + column)
     return total
 
 
 @njit(forceinline=True)
-def _add_product(n, width, left, right, total):
-    """Add ``left [GROUP, n]`` times ``right [n, width]`` to ``total [GROUP, width]``."""
+def _add_next(total, column, b, t, layer, a):
+    """Add the gradient of a block's spikes that comes through the weights of the next layer."""
+    row = (b * layer.n_steps + t) * a.next_width
+    for k in range(a.n_next):
+        g = get(a.next_gi, row + k)
+        # Of a maximum over time, the gradient is exactly 0 from the maximum on.
+        if g != 0:
+            w = load(total, a.next_weights, k * layer.width + column)
+            total = fma(splat(total, g), w, total)
+    return total
+
+
+@njit(forceinline=True)
+def _through_spike(like, column, b, t, m, layer, a):
+    row = (b * layer.n_steps + t) * layer.width + column
+    to_spikes = _add_next(_from_counts(like, column, b, t, layer, a), column, b, t, layer, a)
+    return _derived(to_spikes, row, m, layer.neurons, a)
+
+
+@njit(forceinline=True)
+def _derived(to_spikes, row, m, neurons, a):
+    """Return the gradient of the membrane through the spike, by the surrogate derivative."""
+    if neurons.slope >= 0:
+        d = fma(splat(m, neurons.slope), absolute(m - splat(m, neurons.threshold)), splat(m, 1.0))
+        # Beyond the limit the derivative is as good as 0, and the square would overflow.
+        limit = splat(m, 1e18)
+        d = choose(above(d, limit), limit, d)
+        return divide(to_spikes, d * d)
+    return load(m, a.derivative, row) * to_spikes
+
+
+@njit(forceinline=True)
+def _move_back(gm, gs, through, m, previous, constants, neurons):
+    """Return the gradients of membrane and current before a step, and that of its input."""
+    alpha, beta, gain, fire_above = constants
+    if neurons.fire_first:
+        u = _before_reset(gm, m, fire_above, neurons)
+        return fma(beta, u, through), fma(alpha, gs, gain * u), gs
+    u = _before_reset(gm + through, previous, fire_above, neurons)
+    g_current = fma(gain, u, gs)
+    return beta * u, alpha * g_current, g_current
+
+
+@njit(forceinline=True)
+def _before_reset(g, m, fire_above, neurons):
+    """Return the gradient before a reset from that behind it, ``m`` the membrane that fired."""
+    return choose(above(m, fire_above), g * splat(m, neurons.keep), g)
+
+
+@njit(forceinline=True)
+def _add_product(n, width, left, at, stride, right, total):
+    """Add ``left [GROUP, n]`` times ``right [n, width]`` to ``total [GROUP, width]``.
+
+    The rows of ``left`` begin at ``at`` and are ``stride`` apart.
+    """
     medium, narrow = zeros(total, MEDIUM), zeros(total, NARROW)
     column = 0
     while column + lanes(medium) <= width:
-        _add_product_block(medium, column, n, width, left, right, total)
+        _add_product_block(medium, column, n, width, left, at, stride, right, total)
         column += lanes(medium)
     while column < width:
-        _add_product_block(narrow, column, n, width, left, right, total)
+        _add_product_block(narrow, column, n, width, left, at, stride, right, total)
         column += lanes(narrow)
 
 
 @njit(forceinline=True)
-def _add_product_block(like, column, n, width, left, right, total):
+def _add_product_block(like, column, n, width, left, at, stride, right, total):
     """Do so for a block of columns: `GROUP` sums in registers share each load of ``right``."""
     a, b, c, d = _four(like, total, 0, width, column)
     e, f, g, h = _four(like, total, 4, width, column)
     for k in range(n):
         w = load(like, right, k * width + column)
-        a = fma(splat(like, get(left, k)), w, a)
-        b = fma(splat(like, get(left, width + k)), w, b)
-        c = fma(splat(like, get(left, 2 * width + k)), w, c)
-        d = fma(splat(like, get(left, 3 * width + k)), w, d)
-        e = fma(splat(like, get(left, 4 * width + k)), w, e)
-        f = fma(splat(like, get(left, 5 * width + k)), w, f)
-        g = fma(splat(like, get(left, 6 * width + k)), w, g)
-        h = fma(splat(like, get(left, 7 * width + k)), w, h)
+        p = at + k
+        a = fma(splat(like, get(left, p)), w, a)
+        b = fma(splat(like, get(left, p + stride)), w, b)
+        c = fma(splat(like, get(left, p + 2 * stride)), w, c)
+        d = fma(splat(like, get(left, p + 3 * stride)), w, d)
+        e = fma(splat(like, get(left, p + 4 * stride)), w, e)
+        f = fma(splat(like, get(left, p + 5 * stride)), w, f)
+        g = fma(splat(like, get(left, p + 6 * stride)), w, g)
+        h = fma(splat(like, get(left, p + 7 * stride)), w, h)
     row = column
     for value in (a, b, c, d, e, f, g, h):
         store(total, row, value)
@@ -524,53 +676,19 @@ def _four(like, where, row, width, column):
 
 
 @njit(forceinline=True)
-def _move_back(gm, gs, through_spikes, column, b, t, constants, a):
-    """Return the gradients of membrane and current before a step, and that of its input."""
-    alpha, beta, gain, fire_above = constants
-    neurons, row = a.neurons, (b * a.n_steps + t) * a.width + column
-    m = load(gm, a.trace, row)
-    if neurons.slope >= 0:
-        d = fma(splat(m, neurons.slope), absolute(m - splat(m, neurons.threshold)), splat(m, 1.0))
-        through = divide(through_spikes, d * d)
-    else:
-        through = load(m, a.derivative, row) * through_spikes
-    if neurons.fire_first:
-        u = _before_reset(gm, m, fire_above, neurons)
-        return fma(beta, u, through), fma(alpha, gs, gain * u), gs
-    previous = load(m, a.trace, row - a.width) if t else load(m, a.initial, b * a.width + column)
-    u = _before_reset(gm + through, previous, fire_above, neurons)
-    g_current = fma(gain, u, gs)
-    return beta * u, alpha * g_current, g_current
-
-
-@njit(forceinline=True)
-def _before_reset(g, m, fire_above, neurons):
-    """Return the gradient before a reset from that behind it, ``m`` the membrane that fired."""
-    return choose(above(m, fire_above), g * splat(m, neurons.keep), g)
-
-
-@njit(forceinline=True)
-def _gather_weights(group, width, by_unit, gi, base, g_weights):
-    """Add a group's gradient to the weights: for each unit the sum over its spikes."""
-    wide, narrow = zeros(gi, WIDE), zeros(gi, NARROW)
+def _gather_weights(like, column, begin, end, n_steps, width, by_unit, gi, base, g_weights):
+    """Add the gradient of some samples to the weights: for each unit the sum over its spikes."""
+    if len(by_unit.rows) == 0:
+        return
     rows, starts, units = pointer(by_unit.rows), pointer(by_unit.starts), pointer(by_unit.units)
-    begin, end = by_unit.entries[group], by_unit.entries[group + 1]
-    column = 0
-    while column + lanes(wide) <= width:
-        _gather_columns(wide, column, begin, end, width, rows, starts, units, gi, base, g_weights)
-        column += lanes(wide)
-    while column < width:
-        _gather_columns(narrow, column, begin, end, width, rows, starts, units, gi, base, g_weights)
-        column += lanes(narrow)
-
-
-@njit(forceinline=True)
-def _gather_columns(like, column, begin, end, width, rows, starts, units, gi, base, g_weights):
-    for k in range(begin, end):
-        place = np.int64(get(units, k)) * width + column
-        total = load(like, g_weights, place)
-        total = _gather(total, gi, width, base + column, rows, get(starts, k), get(starts, k + 1))
-        store(g_weights, place, total)
+    entries = pointer(by_unit.entries)
+    for b in range(begin, end, by_unit.group):
+        group, row = b // by_unit.group, base + (b - begin) * n_steps * width + column
+        for k in range(get(entries, group), get(entries, group + 1)):
+            place = np.int64(get(units, k)) * width + column
+            total = load(like, g_weights, place)
+            total = _gather(total, gi, width, row, rows, get(starts, k), get(starts, k + 1))
+            store(g_weights, place, total)
 
 
 @njit(forceinline=True)
@@ -597,27 +715,34 @@ def scatter_weights(first, last, n_steps, width, fired, gi, g_weights):
 
 
 @njit(cache=True, nogil=True)
-def li_forward(first, last, n_steps, neurons, spikes_in, weights, recorded):
-    """Run integrators from rest; ``recorded [B, T + 1, width]``, its row 0 the state at rest."""
-    width, cells = len(neurons.alpha), _pointers(neurons)
-    out, rows = pointer(recorded), pointer(weights)
-    units, starts = pointer(spikes_in.units), pointer(spikes_in.starts)
+def li_forward(first, last, n_steps, neurons, inputs, recorded, peak, peak_step):
+    """Run integrators from rest.
+
+    Writes ``recorded [B, T + 1, width]``, row 0 the state at rest, and ``peak [B, width]``, the
+    largest value of each, with the row ``peak_step`` of its first time; row 0 counts where the
+    neurons fire first.
+    """
+    layer = _layer(neurons, inputs, pointer(inputs.currents), False, 0, n_steps)
+    width, cells = layer.width, layer.neurons
+    out, highest, row_of = pointer(recorded), pointer(peak), pointer(peak_step)
     narrow = zeros(out, NARROW)
     for b in range(first, last):
         for column in range(0, width, lanes(narrow)):
-            alpha, beta = load(narrow, cells.alpha, column), load(narrow, cells.beta, column)
-            gain = load(narrow, cells.gain, column)
-            m = s = narrow
+            alpha, beta, gain, _ = _constants(narrow, column, cells)
+            m = s = when = narrow
+            best = narrow if cells.fire_first else splat(narrow, -np.inf)
             place = b * (n_steps + 1) * width + column
             store(out, place, m)
             for t in range(n_steps):
-                at = b * (n_steps + 1) + t
-                begin, end = get(starts, at), get(starts, at + 1)
-                s_new = fma(alpha, s, _gather(narrow, rows, width, column, units, begin, end))
+                s_new = fma(alpha, s, _input(narrow, column, b, t, layer))
                 m = fma(beta, m, gain * (s if cells.fire_first else s_new))
                 s = s_new
+                higher = above(m, best)
+                best, when = choose(higher, m, best), choose(higher, splat(m, t + 1), when)
                 place += width
                 store(out, place, m)
+            store(highest, b * width + column, best)
+            store(row_of, b * width + column, when)
 
 
 @njit(cache=True, nogil=True)

@@ -40,7 +40,7 @@ def normal(x, mean, deviation):
 
 
 def logistic(z):
-    return 1 / (1 + math.exp(-z))
+    return math.exp(min(z, 0)) / (1 + math.exp(-abs(z)))
 
 
 # The same shapes written a second time, from the papers, in plain Python.

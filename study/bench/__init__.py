@@ -1,0 +1,1 @@
+"""Speed against peers: the same work done by each implementation, ratios within one run."""
