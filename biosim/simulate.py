@@ -1,17 +1,21 @@
-"""Neurons under given currents."""
+"""Neurons under given stimuli."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import brian2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from biosim.backend import Target, session
-from biosim.neurons.model import NeuronModel
-from biosim.stimuli import whole_steps
+from biosim.neurons.model import Neuron, NeuronModel
+from biosim.stimuli import Stimulus, trains_of, whole_steps
+
+Cell = Neuron | NeuronModel
+Drive = Stimulus | ArrayLike
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Recording:
         ``[T]``; the first is 0.
     traces
         Recorded variables by name, ``[T, N]``: the state at these times.
+    units
+        Symbols of their SI units by name, such as ``"V"``, and ``"1"`` for pure numbers.
     spike_time_s, spike_unit
         ``[S]``: end of the step in which a neuron crossed its threshold, and its index. The
         crossing lies at most one step earlier.
@@ -35,42 +41,43 @@ class Recording:
 
     time_s: np.ndarray
     traces: dict[str, np.ndarray]
+    units: dict[str, str]
     spike_time_s: np.ndarray
     spike_unit: np.ndarray
     n_units: int
     target: str
 
-    def spikes_of(self, unit: int) -> np.ndarray:
-        """Return the spike times of one neuron."""
-        return self.spike_time_s[self.spike_unit == unit]
+    def trains(self) -> list[np.ndarray]:
+        """Return the spike times of each neuron."""
+        return trains_of(self.spike_time_s, self.spike_unit, self.n_units)
 
     def rate_hz(self, from_s: float) -> np.ndarray:
         """Return 1 / mean inter-spike interval of each neuron from a time on, ``[N]``.
 
         Zero for a neuron with fewer than two spikes there.
         """
-        trains = [self.spikes_of(unit) for unit in range(self.n_units)]
-        late = [train[train >= from_s] for train in trains]
+        late = [train[train >= from_s] for train in self.trains()]
         return np.array([1 / np.diff(t).mean() if len(t) > 1 else 0.0 for t in late])
 
 
 def simulate(
-    model: NeuronModel,
-    current: np.ndarray,
+    neuron: Cell | Sequence[Cell],
+    stimulus: Drive | Mapping[str, Drive],
     *,
     dt_s: float,
     duration_s: float,
     record: Sequence[str] = ("v",),
     target: Target = "auto",
 ) -> Recording:
-    """Return the response of N unconnected neurons to their currents, computed in one run.
+    """Return the response of N unconnected neurons to their stimuli, computed in one run.
 
     Parameters
     ----------
-    model
-        What each of them is.
-    current
-        ``[N]`` for constant currents or ``[T, N]`` for one value a step; in the model's unit.
+    neuron
+        What each of them is; or N of them, which differ in parameters alone.
+    stimulus
+        A `Stimulus`, ``[N]`` for constant inputs or ``[T, N]`` for one value a step, in the unit
+        of the neuron's first input; or such stimuli by the names of inputs, the others zero.
     dt_s, duration_s
         Time step, and a multiple of it.
     record
@@ -81,41 +88,117 @@ def simulate(
     Raises
     ------
     ValueError
-        If the current has another shape, or the duration is no multiple of the step.
+        If the stimuli do not fit each other, the neurons or the duration, a value is not finite,
+        the neurons differ in their equations, or a name is unknown.
+
+    Examples
+    --------
+    An f-I curve, all currents side by side::
+
+        current = np.linspace(0, 0.5e-9, 51)
+        run = simulate(LIF(), current, dt_s=1e-4, duration_s=1.0, record=())
+        rate_hz = run.rate_hz(from_s=0.5)
     """
     n_steps = whole_steps(duration_s, dt_s)
-    current = np.asarray(current, dtype=float)
-    if current.ndim not in (1, 2) or (current.ndim == 2 and len(current) != n_steps):
-        raise ValueError(f"current has shape {current.shape}; allowed: [N] or [{n_steps}, N]")
+    if not isinstance(neuron, Sequence):
+        neuron = [neuron]
+    models = [cell if isinstance(cell, NeuronModel) else cell.model() for cell in neuron]
+    _check_alike(models)
+    inputs = _inputs(models[0], stimulus, dt_s, duration_s)
+    n_units = _count(len(models), inputs, n_steps)
     with session(target=target, seed=0, dt_s=dt_s) as resolved:
-        group = _group(model, current, dt_s)
+        group = _group(models, inputs, n_units, dt_s)
+        _check_names("record", record, group.equations.names)
         traces = brian2.StateMonitor(group, list(record), record=True, name="traces")
         spikes = brian2.SpikeMonitor(group, name="spikes")
         brian2.Network(group, traces, spikes).run(n_steps * dt_s * brian2.second, namespace={})
         return Recording(
             time_s=np.arange(n_steps) * dt_s,
             traces={name: np.array(getattr(traces, name + "_")).T for name in record},
+            units={name: _symbol(group, name) for name in record},
             # Brian2 stamps a spike with the beginning of its step.
             spike_time_s=(np.round(np.array(spikes.t) / dt_s) + 1) * dt_s,
             spike_unit=np.array(spikes.i),
-            n_units=current.shape[-1],
+            n_units=n_units,
             target=resolved,
         )
 
 
-def _group(model: NeuronModel, current: np.ndarray, dt_s: float) -> Any:
-    unit, namespace = model.current_unit, dict(model.parameters)
-    equation = f"I : {unit} (constant)"
-    if current.ndim == 2:
-        equation = f"I = stimulus(t, i) * {unit} : {unit} (constant over dt)"
-        namespace["stimulus"] = brian2.TimedArray(current, dt=dt_s * brian2.second, name="stimulus")
+def _inputs(
+    model: NeuronModel, stimulus: Drive | Mapping[str, Drive], dt_s: float, duration_s: float
+) -> dict[str, np.ndarray]:
+    """Return the values of every input, ``[N]`` or ``[T, N]``."""
+    if not isinstance(stimulus, Mapping):
+        stimulus = {next(iter(model.inputs)): stimulus}
+    _check_names("stimulus", stimulus, model.inputs)
+    values = {name: np.zeros(1) for name in model.inputs}
+    for name, drive in stimulus.items():
+        sampled = drive.sampled(dt_s, duration_s) if isinstance(drive, Stimulus) else drive
+        values[name] = np.atleast_1d(np.asarray(sampled, dtype=float))
+        if not np.isfinite(values[name]).all():
+            raise ValueError(f"stimulus {name} has values that are not finite")
+    return values
+
+
+def _count(n_models: int, inputs: Mapping[str, np.ndarray], n_steps: int) -> int:
+    """Return N: what is not 1 of the numbers of neurons and of stimuli must be equal."""
+    for name, values in inputs.items():
+        if values.ndim > 2 or (values.ndim == 2 and len(values) != n_steps):
+            raise ValueError(
+                f"stimulus {name} has shape {values.shape}; allowed: [N] or [{n_steps}, N]"
+            )
+    counts = {"neurons": n_models} | {name: values.shape[-1] for name, values in inputs.items()}
+    n_units = max(counts.values())
+    if set(counts.values()) - {1, n_units}:
+        raise ValueError(f"one or as many as the others are needed of each, not {counts}")
+    return n_units
+
+
+def _check_alike(models: Sequence[NeuronModel]) -> None:
+    if not models:
+        raise ValueError("there must be at least one neuron")
+    shared = [replace(model, parameters={}, initial={}) for model in models]
+    if any(each != shared[0] for each in shared):
+        raise ValueError(
+            "neurons of one run may differ in their parameters only, not in equations, threshold, "
+            "method or refractory time; run them one after the other"
+        )
+
+
+def _check_names(what: str, given: Sequence[str] | Mapping, allowed: Any) -> None:
+    for name in given:
+        if name not in allowed:
+            raise ValueError(f"{what}: unknown name {name!r}; allowed: {', '.join(allowed)}")
+
+
+def _group(
+    models: Sequence[NeuronModel], inputs: Mapping[str, np.ndarray], n_units: int, dt_s: float
+) -> Any:
+    model, lines = models[0], [models[0].equations]
+    namespace: dict[str, Any] = {}
+    own: dict[str, np.ndarray] = {}
+    for name, value in model.parameters.items():
+        values = [each.parameters[name] for each in models]
+        if any(each != value for each in values):
+            lines.append(f"{name} : {brian2.get_unit(brian2.get_dimensions(value))!r} (constant)")
+            own[name] = np.array([float(each) for each in values])
+        else:
+            namespace[name] = value
+    for name, unit in model.inputs.items():
+        if inputs[name].ndim == 1:
+            lines.append(f"{name} : {unit} (constant)")
+            own[name] = inputs[name]
+        else:
+            lines.append(f"{name} = stimulus_{name}(t, i) * {unit} : {unit} (constant over dt)")
+            sampled = np.broadcast_to(inputs[name], (len(inputs[name]), n_units))
+            namespace[f"stimulus_{name}"] = brian2.TimedArray(sampled, dt=dt_s * brian2.second)
     refractory: Any = model.refractory
     if isinstance(refractory, float):
         # Brian2 counts from the beginning of the step that ends in a spike.
         refractory = (refractory + dt_s if refractory else 0) * brian2.second
     group = brian2.NeuronGroup(
-        current.shape[-1],
-        model.equations + equation,
+        n_units,
+        "\n".join(lines),
         threshold=model.threshold,
         reset=model.reset,
         refractory=refractory,
@@ -123,8 +206,16 @@ def _group(model: NeuronModel, current: np.ndarray, dt_s: float) -> Any:
         namespace=namespace,
         name="neurons",
     )
-    if current.ndim == 1:
-        group.I_ = current
+    for name, numbers in own.items():
+        setattr(group, f"{name}_", numbers)
     for name, value in model.initial.items():
-        setattr(group, name, value)
+        if isinstance(value, str):
+            setattr(group, name, value)
+        else:
+            setattr(group, f"{name}_", np.array([float(each.initial[name]) for each in models]))
     return group
+
+
+def _symbol(group: Any, name: str) -> str:
+    unit = group.equations[name].unit
+    return "1" if brian2.get_dimensions(unit).is_dimensionless else str(unit)

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 from brian2 import farad, meter, ms, mV, siemens, volt
 
+from biosim.neurons.linoid import linoid
 from biosim.neurons.model import NeuronModel
 
-# exprel(x) = (exp(x) - 1) / x is finite at 0: the rates have no hole at -55 and -40 mV.
+# linoid(x) = x / (1 - exp(-x)) is finite at 0: the rates have no hole at -55 and -40 mV.
 EQUATIONS = """
 dv/dt = (I - g_Na * m**3 * h * (v - E_Na) - g_K * n**4 * (v - E_K) - g_L * (v - E_L)) / C : volt
 dm/dt = alpha_m * (1 - m) - beta_m * m : 1
 dh/dt = alpha_h * (1 - h) - beta_h * h : 1
 dn/dt = alpha_n * (1 - n) - beta_n * n : 1
-alpha_m = 1 / exprel(-(v + 40*mV) / (10*mV)) / ms : Hz
+alpha_m = linoid((v + 40*mV) / (10*mV)) / ms : Hz
 beta_m = 4 * exp(-(v + 65*mV) / (18*mV)) / ms : Hz
 alpha_h = 0.07 * exp(-(v + 65*mV) / (20*mV)) / ms : Hz
 beta_h = 1 / (1 + exp(-(v + 35*mV) / (10*mV))) / ms : Hz
-alpha_n = 0.1 / exprel(-(v + 55*mV) / (10*mV)) / ms : Hz
+alpha_n = 0.1 * linoid((v + 55*mV) / (10*mV)) / ms : Hz
 beta_n = 0.125 * exp(-(v + 65*mV) / (80*mV)) / ms : Hz
 """
 
@@ -69,10 +70,11 @@ class HodgkinHuxley:
                 "E_Na": self.sodium_v * volt,
                 "E_K": self.potassium_v * volt,
                 "E_L": self.leak_v * volt,
+                "linoid": linoid,
                 "mV": mV,
                 "ms": ms,
             },
             initial={"v": -65 * mV} | {x: f"alpha_{x} / (alpha_{x} + beta_{x})" for x in gates},
-            current_unit="amp / meter**2",
+            inputs={"I": "amp / meter**2"},
             refractory="v > 0*mV",
         )

@@ -61,7 +61,7 @@ class LIF:
                 "V_r": self.reset_v * volt,
             },
             initial={"v": self.leak_v * volt},
-            current_unit="amp",
+            inputs={"I": "amp"},
             refractory=self.refractory_s,
         )
 

@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from study.figures import COLOURS, label_axes
-from study.procedures.membranes import HodgkinHuxleyConfig, IzhikevichConfig, LIFConfig
+from study.procedures.membranes import (
+    AdExConfig,
+    HodgkinHuxleyConfig,
+    IzhikevichConfig,
+    LIFConfig,
+    PatternsConfig,
+    TraubConfig,
+)
 from study.report.basis import basis
 from study.report.section import Figure, Section, Table
 from study.request import Request
@@ -22,8 +29,13 @@ ORDER = 10
 MODELS: dict[str, tuple[str, Any]] = {
     "lif": ("run_lif", LIFConfig()),
     "hodgkin-huxley": ("run_hodgkin_huxley", HodgkinHuxleyConfig()),
+    "traub": ("run_traub", TraubConfig()),
     "izhikevich": ("run_izhikevich", IzhikevichConfig()),
+    "adex": ("run_adex", AdExConfig()),
+    "izhikevich-patterns": ("run_patterns", PatternsConfig()),
 }
+CELLS = {"izhikevich": "Izhikevich", "adex": "AdEx"}  # models of which several cells are shown
+PATTERNS = "izhikevich-patterns"
 PROCEDURES = "study.procedures.membranes"
 EQUATIONS = (
     'tau_m (dif V)/(dif t) = E_L - V + R I, quad V > V_t => V <- V_r "for" t_"ref"',
@@ -31,6 +43,8 @@ EQUATIONS = (
     "(dif x)/(dif t) = alpha_x (V) (1 - x) - beta_x (V) x, quad x in {m, h, n}",
     "(dif v)/(dif t) = 0.04 v^2 + 5 v + 140 - u + I, quad (dif u)/(dif t) = a (b v - u), "
     "quad v > 30 => v <- c, u <- u + d",
+    "C (dif v)/(dif t) = g_L (E_L - v) + g_L Delta_T e^((v - V_T) slash Delta_T) - w + I, "
+    'quad tau_w (dif w)/(dif t) = a (v - E_L) - w, quad v > V_"peak" => v <- V_r, w <- w + b',
 )
 
 
@@ -54,23 +68,30 @@ def section(records: list[Record]) -> Section:
         question="Do the neuron models in Brian2 solve their equations, and how large is the error "
         "that the time step leaves?",
         method="Each model receives a step of current that stays on. The leaky integrate-and-fire "
-        "neuron is compared with its closed form; the models of Hodgkin and Huxley (fourth-order "
-        "Runge-Kutta) and of Izhikevich (likewise) with equations written separately for SciPy's "
-        "DOP853 at a tolerance of 1e-10, where spikes and resets are located by root finding. "
-        "f-I curves run all currents side by side and use intervals in the second half of the run.",
+        "neuron is compared with its closed form; the others (Hodgkin and Huxley's squid axon, "
+        "Traub and Miles' cell with the same equations and other rates, Izhikevich's model, the "
+        "adaptive exponential neuron; all by fourth-order Runge-Kutta) with equations written "
+        "separately for SciPy's DOP853 at a tolerance of 1e-10, where spikes and resets are "
+        "located by root finding. f-I curves run all currents side by side and use intervals in "
+        "the second half of the run. Izhikevich's twenty patterns are computed with the time step "
+        "and the scheme of their source, and besides solved accurately.",
         equations=EQUATIONS,
-        figures=tuple(DRAWN[name](record) for name, record in shown.items()),
-        tables=(_errors(records),),
+        figures=(*(DRAWN[name](record) for name, record in shown.items()), *_types(shown)),
+        tables=(_errors([record for record in records if record.trial.learner != PATTERNS]),),
         findings=tuple(sentence for name in shown for sentence in FOUND[name](shown[name])),
         caveats=(
             "Spike times are the ends of time steps, so each is late by up to one step even where "
             "the trace is exact. Where a reset follows, the next spike inherits that delay.",
             "The f-I curves start from rest and rise in steps; they do not show the range of "
             "currents in which the squid axon can both rest and fire.",
+            "A neuron counts as firing where it has two spikes in the second half of its run: a "
+            "rate that is lower still is not seen.",
         ),
         deviations=(
-            "Izhikevich's published script advances v in two half-steps of 0.5 ms; here both "
-            "variables are advanced by Runge-Kutta at a smaller step, so spike counts differ.",
+            "Izhikevich's published script for networks advances v in two half-steps of 0.5 ms; in "
+            "the figure of cells both variables are advanced by Runge-Kutta at a smaller step, so "
+            "spike counts differ. The twenty patterns follow their own script, except that a ramp "
+            "is read in the middle of each step and pulses begin on the grid of steps.",
         ),
     )
 
@@ -92,7 +113,7 @@ def _errors(records: Sequence[Record]) -> Table:
 def _error_rows(record: Record) -> list[tuple[str, ...]]:
     metrics, config, name = record.metrics, record.trial.config, record.trial.learner
     dt_s, engine = float(config["dt_s"]), f"Brian2 {metrics['engine']}"
-    if name != "izhikevich":
+    if name not in CELLS:
         spikes = f"{metrics['n_spikes']}, {metrics['reference_spikes']}"
         trace = f"{metrics['max_trace_error_v'] * 1e3:.1e}"
         return [(name, engine, f"{dt_s * 1e3:g}", spikes, trace, _ms(metrics["max_spike_error_s"]))]
@@ -165,11 +186,63 @@ def _draw_hodgkin_huxley(record: Record) -> Figure:
     )
 
 
-def _draw_izhikevich(record: Record) -> Figure:
+def _draw_traub(record: Record) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    arrays = record.arrays
+    drawing = Drawing(figsize=(7.2, 2.8), layout="constrained")
+    trace, curve = drawing.subplots(1, 2)
+    _trace(trace, arrays["time_s"], arrays["v"], arrays["reference_v"], "SciPy")
+    curve.plot(arrays["current"] * 1e9, arrays["rate_hz"], ".", color=COLOURS[0], label="Brian2")
+    label_axes(curve, "current / nA", "rate / Hz")
+    return Figure(
+        "dynamics-traub",
+        drawing,
+        "Traub and Miles' cell. Left: membrane under a step of current, with SciPy's solution. "
+        "Right: the rate rises from low values.",
+        "Left, action potentials that lie on the reference. Right, firing rate against current: "
+        "zero, then rising steeply from a few hertz.",
+        basis([record], n=f"{len(arrays['current'])} currents"),
+    )
+
+
+def _types(shown: dict[str, Record]) -> list[Figure]:
+    """Return the figure that sets the two kinds of onset side by side, where both models fire."""
+    from matplotlib.figure import Figure as Drawing
+
+    names = {"hodgkin-huxley": "Hodgkin-Huxley: type II", "traub": "Traub: type I"}
+    both = [shown[name] for name in names if name in shown and _fires(shown[name])]
+    if len(both) < len(names):
+        return []
+    drawing = Drawing(figsize=(4.4, 2.8), layout="constrained")
+    ax = drawing.subplots()
+    for record, colour in zip(both, COLOURS, strict=False):
+        relative = record.arrays["current"] / record.metrics["firing_current"]
+        label = names[record.trial.learner]
+        ax.plot(relative, record.arrays["rate_hz"], ".", ms=3, color=colour, label=label)
+    label_axes(ax, "current / smallest that fires", "rate / Hz")
+    return [
+        Figure(
+            "dynamics-types",
+            drawing,
+            "Two kinds of excitability: rate against the current relative to the smallest one that "
+            "sustains firing. The squid axon begins with a jump, Traub's cell does not.",
+            "Two curves that are zero up to a relative current of one: one jumps there to a high "
+            "rate, the other one rises from near zero.",
+            basis(both, n=f"{sum(len(record.arrays['current']) for record in both)} currents"),
+        )
+    ]
+
+
+def _fires(record: Record) -> bool:
+    return record.metrics["firing_current"] is not None
+
+
+def _draw_cells(record: Record) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
     arrays, config = record.arrays, record.trial.config
-    cells = config["cells"]
+    cells, model = config["cells"], CELLS[record.trial.learner]
     drawing = Drawing(figsize=(7.2, 0.9 + 1.0 * len(cells)), layout="constrained")
     left, right = drawing.subfigures(1, 2, width_ratios=(2, 1), squeeze=False)[0]
     axes = left.subplots(len(cells), 1, sharex=True, squeeze=False)[:, 0]
@@ -177,28 +250,65 @@ def _draw_izhikevich(record: Record) -> Figure:
     dt_ms = [config["dt_s"] / refinement * 1e3 for refinement in config["refinements"]]
     for number, (ax, cell) in enumerate(zip(axes, cells, strict=True)):
         colour = COLOURS[number % len(COLOURS)]
-        ax.plot(arrays[f"{cell}.time_s"] * 1e3, arrays[f"{cell}.v"] * 1e3, lw=0.8, color=colour)
-        # A spike is reset within its step: its peak is drawn, it is in no trace.
-        ax.vlines(arrays[f"{cell}.spike_time_s"] * 1e3, -50, 30, lw=0.8, color=colour)
-        ax.set_ylabel(f"{cell}: v / mV", fontsize=8)
+        _spiking(ax, arrays["time_s"], arrays[f"{cell}.v"], arrays[f"{cell}.spike_time_s"], colour)
+        ax.set_ylabel(f"{cell}\nv / mV", fontsize=8)
         ax.tick_params(labelsize=8)
         errors = record.metrics[f"{cell}.max_spike_error_s"]
         known = [(x, error * 1e3) for x, error in zip(dt_ms, errors, strict=True) if error]
-        convergence.plot(*zip(*known, strict=True), "o-", ms=4, color=colour, label=cell)
+        if known:
+            convergence.plot(*zip(*known, strict=True), "o-", ms=4, color=colour, label=cell)
     axes[-1].set_xlabel("time / ms", fontsize=8)
     convergence.set_xscale("log")
     convergence.set_yscale("log")
     convergence.set_xticks(dt_ms, [f"{x:g}" for x in dt_ms])
     convergence.minorticks_off()
     label_axes(convergence, "dt / ms", "largest spike error / ms")
+    # One column: the names are too long for the panel's width otherwise.
+    if convergence.get_legend():
+        convergence.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     return Figure(
-        "dynamics-izhikevich",
+        f"dynamics-{record.trial.learner}",
         drawing,
-        "Cells of Izhikevich's model under the same step of current, and the largest difference "
-        "of a spike time from SciPy's solution as the time step shrinks.",
-        "Left, one trace a cell: regular spikes that slow down, fast spikes, bursts. Right, the "
-        "largest error of a spike time against the time step, both logarithmic.",
+        f"{model}: cells under a step of current, and the largest difference of a spike time from "
+        "SciPy's solution as the time step shrinks.",
+        f"Left, one trace a cell: {', '.join(cells)}. Right, the largest error of a spike time "
+        "against the time step, both logarithmic.",
         basis([record], n=f"{len(cells)} cells"),
+    )
+
+
+def _spiking(ax: Axes, time_s: Any, v: Any, spike_time_s: Any, colour: str) -> None:
+    ax.plot(time_s * 1e3, v * 1e3, lw=0.8, color=colour)
+    # A spike is reset within its step: its peak is drawn, it is in no trace.
+    ax.vlines(spike_time_s * 1e3, -50, 30, lw=0.8, color=colour)
+
+
+def _draw_patterns(record: Record) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    arrays, names = record.arrays, record.metrics["names"]
+    drawing = Drawing(figsize=(7.2, 8.0), layout="constrained")
+    axes = drawing.subplots(-(-len(names) // 4), 4)
+    for ax, name in zip(axes.flat, names, strict=True):
+        time_s, drive = arrays[f"{name}.time_s"], arrays[f"{name}.input"]
+        _spiking(ax, time_s, arrays[f"{name}.v"], arrays[f"{name}.spike_time_s"], COLOURS[0])
+        span = max(float(drive.max() - drive.min()), 1e-12)
+        ax.plot(time_s * 1e3, -115 + 15 * (drive - drive.min()) / span, lw=0.8, color="0.5")
+        solved_ms = arrays[f"{name}.solved_spike_time_s"] * 1e3
+        ax.plot(solved_ms, [42] * len(solved_ms), "|", ms=4, color=COLOURS[1])
+        ax.set_title(name, fontsize=6.5)
+        ax.set_ylim(-120, 52)
+        ax.tick_params(labelsize=6)
+    drawing.supxlabel("time / ms", fontsize=8)
+    drawing.supylabel("v / mV", fontsize=8)
+    return Figure(
+        "dynamics-izhikevich-patterns",
+        drawing,
+        "Izhikevich's twenty patterns as their source computes them (blue), with the input below "
+        "(grey, each on its own scale). Ticks above: spikes of the same neuron when its equations "
+        "are solved accurately.",
+        f"{len(names)} small traces, one for each of: {', '.join(names)}.",
+        basis([record], n=f"{len(names)} patterns"),
     )
 
 
@@ -223,28 +333,29 @@ def _found_lif(record: Record) -> list[str]:
     return told
 
 
-def _found_hodgkin_huxley(record: Record) -> list[str]:
+def _found_gated(record: Record) -> list[str]:
     metrics = record.metrics
+    name, unit, scale = GATED[record.trial.learner]
     told = [
-        f"Hodgkin-Huxley: {metrics['n_spikes']} spikes where SciPy finds "
+        f"{name}: {metrics['n_spikes']} spikes where SciPy finds "
         f"{metrics['reference_spikes']}; the membrane differs by at most "
         f"{metrics['max_trace_error_v'] * 1e6:.2g} µV and a gate by "
         f"{metrics['max_gate_error']:.1e}, and peaks at {metrics['peak_v'] * 1e3:.1f} mV."
     ]
-    if metrics["firing_current"] is not None:
+    if _fires(record):
         told.append(
-            f"Hodgkin-Huxley: sustained firing sets in between "
-            f"{metrics['silent_current'] * 100:.3g} and {metrics['firing_current'] * 100:.3g} "
-            f"µA/cm², at once with {metrics['onset_rate_hz']:.1f} Hz."
+            f"{name}: sustained firing sets in between "
+            f"{metrics['silent_current'] * scale:.3g} and {metrics['firing_current'] * scale:.3g} "
+            f"{unit}, with {metrics['onset_rate_hz']:.1f} Hz."
         )
     return told
 
 
-def _found_izhikevich(record: Record) -> list[str]:
-    config, metrics = record.trial.config, record.metrics
+def _found_cells(record: Record) -> list[str]:
+    config, metrics, model = record.trial.config, record.metrics, CELLS[record.trial.learner]
     first_ms, last_ms = (config["dt_s"] / config["refinements"][k] * 1e3 for k in (0, -1))
     return [
-        f"Izhikevich {cell}: {metrics[f'{cell}.n_spikes'][-1]} spikes at dt = {last_ms:g} ms, "
+        f"{model}, {cell}: {metrics[f'{cell}.n_spikes'][-1]} spikes at dt = {last_ms:g} ms, "
         f"{metrics[f'{cell}.reference_spikes'][-1]} in SciPy's solution; the largest error of a "
         f"spike time is {_ms(metrics[f'{cell}.max_spike_error_s'][0])} ms at dt = {first_ms:g} ms "
         f"and {_ms(metrics[f'{cell}.max_spike_error_s'][-1])} ms at dt = {last_ms:g} ms."
@@ -252,13 +363,38 @@ def _found_izhikevich(record: Record) -> list[str]:
     ]
 
 
+def _found_patterns(record: Record) -> list[str]:
+    metrics, dt_ms = record.metrics, record.trial.config["accurate_dt_s"] * 1e3
+    counts = {
+        name: (metrics[f"{name}.n_spikes"], metrics[f"{name}.solved_spikes"])
+        for name in metrics["names"]
+    }
+    changed = [f"{name} ({a} to {b})" for name, (a, b) in counts.items() if a != b]
+    return [
+        f"Izhikevich's patterns: {len(counts) - len(changed)} of {len(counts)} have the same "
+        f"number of spikes when solved by Runge-Kutta at dt = {dt_ms:g} ms as with their source's "
+        f"scheme and step. The others: {', '.join(changed) or 'none'}. There the scheme "
+        "shapes the firing, not the equations alone."
+    ]
+
+
+GATED = {  # name, unit of the current, its scale
+    "hodgkin-huxley": ("Hodgkin-Huxley", "µA/cm²", 100),
+    "traub": ("Traub", "nA", 1e9),
+}
 DRAWN: dict[str, Callable[[Record], Figure]] = {
     "lif": _draw_lif,
     "hodgkin-huxley": _draw_hodgkin_huxley,
-    "izhikevich": _draw_izhikevich,
+    "traub": _draw_traub,
+    "izhikevich": _draw_cells,
+    "adex": _draw_cells,
+    PATTERNS: _draw_patterns,
 }
 FOUND: dict[str, Callable[[Record], list[str]]] = {
     "lif": _found_lif,
-    "hodgkin-huxley": _found_hodgkin_huxley,
-    "izhikevich": _found_izhikevich,
+    "hodgkin-huxley": _found_gated,
+    "traub": _found_gated,
+    "izhikevich": _found_cells,
+    "adex": _found_cells,
+    PATTERNS: _found_patterns,
 }
