@@ -1,4 +1,4 @@
-"""The two populations and their lateral inhibition, once or in independent copies.
+"""The equations and the learning rules for Brian2: one network, or independent copies of it.
 
     tau_mem dv/dt = (rest - v) + g_e (E_e - v) + g_i (E_i - v)
     tau_e dg_e/dt = -g_e,    tau_i dg_i/dt = -g_i    (conductances in units of the leak)
@@ -9,13 +9,13 @@ membrane of its target in the next step at the earliest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import brian2
 import numpy as np
 from brian2 import second, volt
 
-from biosim.diehl_cook.specification import DiehlCook, Population
+from biosim.diehl_cook.specification import DiehlCook, Population, PowerLaw, Triplet
 
 _EXCITATORY = """
 dv/dt = (rest - v + g_e * (E_e - v) + g_i * (E_i - v)) / tau_mem : volt (unless refractory)
@@ -29,8 +29,37 @@ dv/dt = (rest - v + g_e * (E_e - v)) / tau_mem : volt (unless refractory)
 dg_e/dt = -g_e / tau_e : 1
 count : integer
 """
+# An input spike that arrives in the step in which the neuron fires counts as having come before:
+# Brian2 runs ``on_pre`` first. `last_spike` is set after both, so that it is the spike before.
+_TRIPLET = {
+    "model": "w : 1\narrival : second",
+    "on_pre": """
+        g_e_post += w
+        arrival = t
+        w = clip(w - rate_pre * exp((last_spike_post - t) / tau_post), 0, w_max)
+    """,
+    "on_post": """
+        gain = rate_post * exp((arrival - t) / tau_pre + (last_spike_post - t) / tau_post_slow)
+        w = clip(w + gain, 0, w_max)
+    """,
+}
+_POWER = {
+    "model": "w : 1\ntrace : 1\narrival : second",
+    "on_pre": """
+        g_e_post += w
+        trace = 1 + trace * exp((arrival - t) / tau_pre)
+        arrival = t
+    """,
+    "on_post": """
+        room = clip(w_max - w, 0, w_max) ** exponent
+        w = clip(w + rate_post * (trace * exp((arrival - t) / tau_pre) - target) * room, 0, w_max)
+    """,
+}
 _FROZEN = "theta : volt (constant)"
-_ADAPTING = "dtheta/dt = -theta / tau_theta : volt"
+_ADAPTING = """
+dtheta/dt = -theta / tau_theta : volt
+total : 1
+"""
 
 
 @dataclass(frozen=True)
@@ -78,6 +107,43 @@ def layers(spec: DiehlCook, copies: int = 1, *, adapting: bool = False) -> Layer
     else:
         to_exc.active = False
     return Layers(exc, inh, (to_inh, to_exc))
+
+
+def plastic(
+    spec: DiehlCook,
+    inputs: brian2.SpikeSource,
+    exc: brian2.NeuronGroup,
+    weights: np.ndarray,
+    delays_s: np.ndarray,
+) -> brian2.Synapses:
+    """Return learning synapses from inputs to all excitatory neurons.
+
+    Call it inside a `biosim.session`.
+
+    Parameters
+    ----------
+    spec
+        Its rule and bounds.
+    inputs, exc
+        Sources and targets.
+    weights, delays_s
+        ``[n_in, n_exc]``; seconds.
+    """
+    code = _TRIPLET if isinstance(spec.rule, Triplet) else _POWER
+    namespace = {"w_max": spec.max_weight} | _rule_constants(spec.rule)
+    synapses = brian2.Synapses(inputs, exc, **code, namespace=namespace, name="input_exc")
+    synapses.connect()
+    synapses.w = weights.ravel()
+    synapses.arrival = -1e9 * second
+    synapses.pre.delay = delays_s.ravel() * second
+    return synapses
+
+
+def _rule_constants(rule: Triplet | PowerLaw) -> dict[str, brian2.Quantity | float]:
+    return {
+        name.removesuffix("_s"): value * second if name.endswith("_s") else value
+        for name, value in asdict(rule).items()
+    }
 
 
 def _excitatory(spec: DiehlCook, size: int, adapting: bool) -> brian2.NeuronGroup:

@@ -2,7 +2,8 @@
 
 P. U. Diehl, M. Cook: Unsupervised learning of digit recognition using
 spike-timing-dependent plasticity. Front. Comput. Neurosci. 9:99, doi:10.3389/fncom.2015.00099.
-Where paper and published code (github.com/peter-u-diehl/stdp-mnist) differ, the code is followed.
+Where paper and published code (github.com/peter-u-diehl/stdp-mnist) differ, the code is followed;
+the rule of the paper is there to choose.
 
 Deviations from the published code:
 
@@ -16,7 +17,8 @@ Deviations from the published code:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from biosim.stimuli import whole_steps
 
@@ -48,6 +50,66 @@ class Population:
 
 EXCITATORY = Population(100e-3, -65e-3, -65e-3, -52e-3, 0.0, -100e-3, 5e-3)
 INHIBITORY = Population(10e-3, -60e-3, -45e-3, -40e-3, 0.0, -85e-3, 2e-3)
+
+
+@dataclass(frozen=True)
+class Triplet:
+    """The rule of the published code: triplets of spikes, nearest-spike traces.
+
+    A nearest-spike trace is a function of the time since the last spike:
+
+        x = exp(-(t - t_pre) / tau_pre),  y1 = exp(-(t - t_post) / tau_post),
+        y2 = exp(-(t - t_post) / tau_post_slow)
+
+        input spike arrives:  w <- clip(w - rate_pre y1, 0, w_max)
+        neuron fires:         w <- clip(w + rate_post x y2, 0, w_max),  y2 before this spike
+
+    Parameters
+    ----------
+    rate_pre, rate_post
+        Learning rates at input and at own spikes (code: nu_ee_pre, nu_ee_post).
+    tau_pre_s, tau_post_s, tau_post_slow_s
+        Time constants of the three traces, seconds (code: tc_pre_ee, tc_post_1_ee, tc_post_2_ee).
+    """
+
+    rate_pre: float = 1e-4
+    rate_post: float = 1e-2
+    tau_pre_s: float = 20e-3
+    tau_post_s: float = 20e-3
+    tau_post_slow_s: float = 40e-3
+
+    def __post_init__(self) -> None:
+        _check(self, at_least_0=("rate_pre", "rate_post"))
+        _check(self, positive=("tau_pre_s", "tau_post_s", "tau_post_slow_s"))
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """The rule of the paper's headline result (section 2.3).
+
+        neuron fires:  w <- clip(w + rate_post (x - target) max(w_max - w, 0)^exponent, 0, w_max)
+
+    where the trace ``x`` grows by one at each arriving spike and decays with ``tau_pre_s``.
+
+    Parameters
+    ----------
+    rate_post
+        Learning rate (the paper gives none; chosen on validation images of MNIST).
+    target
+        Value of the trace from which on weights grow (code: STDP_offset).
+    exponent
+        How growth and decline depend on the weight (code: exp_ee_post).
+    tau_pre_s
+        Time constant of the trace, seconds (code: tc_pre_ee).
+    """
+
+    rate_post: float = 1e-2
+    target: float = 0.4
+    exponent: float = 0.2
+    tau_pre_s: float = 20e-3
+
+    def __post_init__(self) -> None:
+        _check(self, positive=("tau_pre_s",), at_least_0=("rate_post", "target", "exponent"))
 
 
 @dataclass(frozen=True)
@@ -89,10 +151,8 @@ class DiehlCook:
     lockout_s
         For how long a neuron cannot fire again, besides the refractory period, seconds (code:
         its ``timer`` runs at a tenth of real time up to 5 ms).
-    rate_pre, rate_post
-        Learning rates at input and at own spikes (code: nu_ee_pre, nu_ee_post).
-    tau_pre_s, tau_post_s, tau_post_slow_s
-        Time constants of the three traces, seconds (code: tc_pre_ee, tc_post_1_ee, tc_post_2_ee).
+    rule
+        How input weights learn: `Triplet` or `PowerLaw`.
     start_below_rest_v
         Membranes start training so far below rest, volts (code).
     excitatory, inhibitory
@@ -120,11 +180,7 @@ class DiehlCook:
     theta_plus_v: float = 0.05e-3
     tau_theta_s: float = 1e4
     lockout_s: float = 50e-3
-    rate_pre: float = 1e-4
-    rate_post: float = 1e-2
-    tau_pre_s: float = 20e-3
-    tau_post_s: float = 20e-3
-    tau_post_slow_s: float = 40e-3
+    rule: Triplet | PowerLaw = field(default_factory=Triplet)
     start_below_rest_v: float = 40e-3
     excitatory: Population = EXCITATORY
     inhibitory: Population = INHIBITORY
@@ -133,11 +189,22 @@ class DiehlCook:
         for name in ("n_exc", "max_presentations"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("dt_s", "present_s", "rest_s", "weight_sum", "initial_weight", "max_weight"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        for name in ("lockout_s", "max_delay_s", "rate_pre", "rate_post", "theta_plus_v"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
+        _check(self, positive=("dt_s", "present_s", "rest_s", "weight_sum", "initial_weight"))
+        _check(self, positive=("max_weight", "max_rate_hz", "tau_theta_s"))
+        _check(self, at_least_0=("lockout_s", "max_delay_s", "theta_plus_v", "extra_rate_hz"))
+        _check(self, at_least_0=("weight_exc_inh", "weight_inh_exc"))
         for name in ("present_s", "rest_s"):
             whole_steps(getattr(self, name), self.dt_s)
+        if self.rest_s < self.max_delay_s:
+            raise ValueError("rest_s must be at least max_delay_s: samples must not overlap")
+        if self.inhibitory.threshold_v <= self.inhibitory.rest_v:
+            raise ValueError("inhibitory neurons must be silent at rest: threshold_v above rest_v")
+
+
+def _check(spec: object, positive: Sequence[str] = (), at_least_0: Sequence[str] = ()) -> None:
+    for name in positive:
+        if not getattr(spec, name) > 0:
+            raise ValueError(f"{name} must be positive, not {getattr(spec, name)}")
+    for name in at_least_0:
+        if not getattr(spec, name) >= 0:
+            raise ValueError(f"{name} must not be negative, not {getattr(spec, name)}")

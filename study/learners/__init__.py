@@ -55,8 +55,8 @@ _ANY = ("images", "events", "traces")
 
 LEARNERS: dict[str, LearnerEntry] = {
     "diehl-cook": LearnerEntry(
-        "diehl_cook", "DiehlCookConfig", "DiehlCookLearner", ("images",), 1,
-        "STDP and homeostasis, unsupervised, in Brian2 (Diehl & Cook 2015)",
+        "diehl_cook", "DiehlCookConfig", "DiehlCookLearner", ("images",), 2,
+        "STDP and homeostasis, unsupervised (Diehl & Cook 2015)",
     ),
     "surrogate": LearnerEntry(
         "surrogate", "SurrogateConfig", "SurrogateLearner", _ANY, 1,

@@ -1,0 +1,80 @@
+"""What is shown to which network, and what becomes of it: the same for all engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from biosim.diehl_cook.specification import DiehlCook
+from biosim.diehl_cook.stimulus import Spikes
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Everything that determines what is learned.
+
+    Parameters
+    ----------
+    spec
+        Network, stimulus and rule.
+    images
+        ``[N, n_in]`` intensities in 0..1.
+    order
+        ``[P]`` indices of the images in the order in which they are shown.
+    weights, delays_s
+        ``[n_in, n_exc]`` of the synapses from inputs, at the beginning; seconds.
+    theta_v
+        ``[n_exc]`` adaptive part of the thresholds at the beginning, volts.
+    seed
+        Determines the input spikes.
+    spikes
+        Input spikes of each presentation, repeated ones included, in place of drawn ones;
+        silence where they end.
+    """
+
+    spec: DiehlCook
+    images: np.ndarray
+    order: np.ndarray
+    weights: np.ndarray
+    delays_s: np.ndarray
+    theta_v: np.ndarray
+    seed: int
+    spikes: Sequence[Spikes] | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was learned, and how.
+
+    Parameters
+    ----------
+    weights
+        ``[n_in, n_exc]``; the weights of each neuron sum to ``weight_sum``.
+    theta_v
+        ``[n_exc]`` adaptive part of the thresholds, volts.
+    delays_s
+        ``[n_in, n_exc]`` delays of input spikes, seconds.
+    spikes
+        ``[P]`` excitatory spikes in the last presentation of each sample, in the order shown.
+    presentations
+        ``[P]`` how often each sample was shown.
+    theta_mean_v
+        ``[P]`` mean of theta after each sample, volts.
+    engine
+        What computed it.
+    """
+
+    weights: np.ndarray
+    theta_v: np.ndarray
+    delays_s: np.ndarray
+    spikes: np.ndarray
+    presentations: np.ndarray
+    theta_mean_v: np.ndarray
+    engine: str
+
+
+def normalised(spec: DiehlCook, weights: np.ndarray) -> np.ndarray:
+    """Return weights ``[n_in, n_exc]`` scaled so that those of each neuron sum to a constant."""
+    return weights * (spec.weight_sum / weights.sum(axis=0))
