@@ -1,4 +1,4 @@
-"""Settings from the command line, applied to frozen configuration dataclasses.
+"""Settings from the command line or a file, applied to frozen configuration dataclasses.
 
 A configuration has only the fields that its system uses, so a setting that nothing uses is an
 error and never dropped in silence.
@@ -7,14 +7,16 @@ error and never dropped in silence.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
+import math
 import types
 import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
+from study import design as designs
 from study.errors import UserError, unknown
 
 Config = TypeVar("Config")
@@ -22,7 +24,7 @@ Config = TypeVar("Config")
 
 @dataclass(frozen=True)
 class Setting:
-    """``--set key=value,value`` or ``--set name.key=value``.
+    """``--set key=value,value`` or ``--set name.key=value``, or a line of a grid file.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ class Setting:
     key
         Field of a configuration.
     values
-        Texts; several make a grid.
+        Texts; several make an axis of a grid.
     """
 
     owner: str | None
@@ -70,8 +72,59 @@ def _split_outside_brackets(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts)
 
 
-def configure(config: Config, name: str, settings: Sequence[Setting]) -> list[Config]:
-    """Return ``config`` with the settings of ``name`` applied: one for each combination.
+def read_grid(path: Path) -> tuple[Setting, ...]:
+    """Return the settings of a TOML file.
+
+    ``key = value`` fixes a setting, ``key = [value, value]`` is an axis; below ``[name]`` stand
+    those of one learner or model. A setting that is itself a list needs a list of lists; no value
+    is written ``"none"``.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or has another form.
+    """
+    import tomllib
+
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"cannot read grid file {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"grid file {path} is not TOML: {error}") from None
+    found = []
+    for key, value in content.items():
+        entries = value.items() if isinstance(value, dict) else [(key, value)]
+        owner = key if isinstance(value, dict) else None
+        for own_key, values in entries:
+            texts = tuple(map(_text, values if isinstance(values, list) else [values]))
+            if not texts or None in texts:
+                raise UserError(
+                    f"grid file {path}: {own_key} = {values!r} is no setting.\n"
+                    "Allowed: a number, true, false, a text, or a list of some that is not empty."
+                )
+            found.append(Setting(owner, own_key, tuple(text for text in texts if text)))
+    return tuple(found)
+
+
+def _text(value: object) -> str | None:
+    """Return a TOML value as on the command line; None for tables, dates and empty texts."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool | int | float | list):
+        try:
+            return json.dumps(value)
+        except TypeError:
+            return None
+    return None
+
+
+def configure(
+    config: Config, name: str, settings: Sequence[Setting], design: str = designs.FULL
+) -> list[Config]:
+    """Return ``config`` with the settings of ``name`` applied: one for each point of the design.
+
+    Of several settings of one field the last counts.
 
     Raises
     ------
@@ -79,15 +132,16 @@ def configure(config: Config, name: str, settings: Sequence[Setting]) -> list[Co
         If a value has the wrong type or is refused by the configuration.
     """
     fields = _field_types(type(config))
-    axes = [
-        [(setting.key, _convert(setting, text, fields[setting.key])) for text in setting.values]
+    axes = {
+        setting.key: [_convert(setting, text, fields[setting.key]) for text in setting.values]
         for setting in settings
         if setting.concerns(name) and setting.key in fields
-    ]
+    }
     configs = []
-    for combination in itertools.product(*axes):
+    for point in designs.points([len(levels) for levels in axes.values()], design):
+        values = {key: axes[key][level] for key, level in zip(axes, point, strict=True)}
         try:
-            configs.append(dataclasses.replace(config, **dict(combination)))  # type: ignore[type-var]
+            configs.append(dataclasses.replace(config, **values))  # type: ignore[type-var]
         except ValueError as error:
             raise UserError(f"{name}: {error}") from None
     return configs
@@ -145,7 +199,10 @@ def _parse(text: str, kind: Any) -> Any:
         return tuple(_parse(json.dumps(value), arguments[0]) for value in values)
     if kind is bool:
         return ("false", "true").index(text.lower()) == 1
-    return kind(text)
+    value = kind(text)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError  # no JSON, so no identity of a trial, has it
+    return value
 
 
 def _parse_union(text: str, kinds: tuple[Any, ...]) -> Any:

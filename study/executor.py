@@ -1,89 +1,141 @@
-"""Where trials run: local processes, or a Dask cluster by its address. One interface for both."""
+"""Where trials run: local processes, or a Dask cluster by its address. One interface for both.
+
+Either way a trial runs in a process of its own, watched by `study.watch`.
+"""
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import os
-from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
+from study import measure
+from study.data.reference import DataAccess
 from study.errors import UserError
-from study.worker import initialise
+from study.trial import Outcome, Trial
+from study.watch import Child, Limits, Memory
+from study.worker import Result
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+SHARE = 0.9  # of the memory that the workers of a host may hold together
+CONNECT_SECONDS = 30  # also for a scheduler that comes back
+FIRST_WORKER_SECONDS = 60
+COUNT_SECONDS = 5.0  # between two looks at how many workers a cluster has
 
 
 class Workers(Protocol):
-    """A set of workers.
+    """A set of workers."""
 
-    ``slots`` trials are kept in flight; ``fractions[slot]`` is how far each has come.
-    """
+    @property
+    def fractions(self) -> Sequence[float]:
+        """How far each worker has come, 0..1; as many as trials can run now."""
 
-    slots: int
-    fractions: Any
-
-    def submit(self, function: Any, *args: Any) -> Future[Any]:
-        """Start a call."""
-
-    def restart(self) -> None:
-        """Replace workers after one died."""
+    def submit(
+        self, slot: int, trial: Trial, needs: Sequence[Outcome], data: DataAccess, /
+    ) -> Future[Result]:
+        """Start a trial; the future is cancelled where the worker was lost before its end."""
 
 
-@dataclass
 class LocalWorkers:
-    """Spawned processes on this machine, one thread each."""
+    """Processes on this machine, one thread each."""
 
-    slots: int
-    fractions: Any = field(init=False)
-    _pool: ProcessPoolExecutor = field(init=False)
+    def __init__(self, slots: int, limits: Limits = Limits()) -> None:  # noqa: B008
+        self.fractions = [0.0] * slots
+        self._limits, self._memory = limits, Memory(_all_mb())
+        self._children: dict[int, Child] = {}
+        self._threads = ThreadPoolExecutor(slots)
 
-    def __post_init__(self) -> None:
-        self.restart()
+    def submit(
+        self, slot: int, trial: Trial, needs: Sequence[Outcome], data: DataAccess
+    ) -> Future[Result]:
+        """Start a trial in the process of a slot."""
+        child = self._children.get(slot)
+        if child is None or not child.alive:
+            if child is not None:
+                child.end()
+            child = self._children[slot] = Child(self._memory)
 
-    def submit(self, function: Any, *args: Any) -> Future[Any]:
-        """Start a call in a free process."""
-        return self._pool.submit(function, *args)
+        def advance(fraction: float) -> None:
+            self.fractions[slot] = fraction
 
-    def restart(self) -> None:
-        """Start with fresh processes."""
-        spawn = multiprocessing.get_context("spawn")
-        self.fractions = spawn.RawArray(ctypes.c_double, self.slots)
-        self._pool = ProcessPoolExecutor(
-            self.slots, mp_context=spawn, initializer=initialise, initargs=(self.fractions,)
-        )
+        advance(0.0)
+        return self._threads.submit(child.run, trial, needs, data, self._limits, advance)
 
     def stop(self) -> None:
         """End the processes at once, whatever they are doing."""
-        for process in multiprocessing.active_children():
-            process.terminate()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for child in self._children.values():
+            child.end()
+        self._threads.shutdown(wait=True)
 
 
-@dataclass
 class ClusterWorkers:
-    """A Dask cluster; its own scheduler replaces workers that die."""
+    """A Dask cluster; its own scheduler gives the trials of workers that die to others."""
 
-    executor: Executor
-    slots: int
-    fractions: Any = None
+    def __init__(self, client: Any, address: str, limits: Limits) -> None:
+        self._client, self._address, self._limits = client, address, limits
+        # Pure functions would be looked up in Dask's cache by their arguments.
+        self._executor = client.get_executor(pure=False)
+        self._slots, self._counted = 0, float("-inf")
 
-    def __post_init__(self) -> None:
-        self.fractions = [0.0] * self.slots
+    @property
+    def fractions(self) -> Sequence[float]:
+        """Zeros: a cluster says nothing before a trial ends.
 
-    def submit(self, function: Any, *args: Any) -> Future[Any]:
-        """Start a call on the cluster."""
-        return self.executor.submit(function, *args)
+        Raises
+        ------
+        UserError
+            If the scheduler went away and did not come back in time.
+        """
+        self._require_scheduler()
+        if time.monotonic() - self._counted > COUNT_SECONDS:
+            self._counted = time.monotonic()
+            # Workers come and go as a batch system starts and ends jobs.
+            with suppress(OSError, TimeoutError):  # the client notices by itself
+                self._slots = sum(self._client.nthreads().values())
+        return [0.0] * self._slots
 
-    def restart(self) -> None:
-        """Leave it to the cluster."""
+    def submit(
+        self, _slot: int, trial: Trial, needs: Sequence[Outcome], data: DataAccess
+    ) -> Future[Result]:
+        """Start a trial on the cluster."""
+        self._require_scheduler()
+        return self._executor.submit(run_in_dask_worker, trial, needs, data, self._limits)
+
+    def _require_scheduler(self) -> None:
+        if self._client.status in ("closed", "closing"):
+            raise UserError(
+                f"the Dask scheduler at {self._address} is gone. What is finished is kept.\n"
+                "Start it and its workers again, and run the same command."
+            )
+
+
+_here = threading.local()
+_lock = threading.Lock()
+_memory: Memory | None = None
+
+
+def run_in_dask_worker(
+    trial: Trial, needs: Sequence[Outcome], data: DataAccess, limits: Limits
+) -> Result:
+    """Run a trial in a process beside the Dask worker, one for each of its threads."""
+    from distributed import get_worker
+
+    global _memory
+    with _lock:
+        if _memory is None:
+            allowed = get_worker().memory_manager.memory_limit
+            _memory = Memory(SHARE * allowed / 2**20 if allowed else None)
+    child = getattr(_here, "child", None)
+    if child is None or not child.alive:
+        child = _here.child = Child(_memory)
+    return child.run(trial, needs, data, limits, lambda _fraction: None)
 
 
 @contextmanager
-def open_workers(jobs: int, scheduler: str | None) -> Iterator[Workers]:
+def open_workers(jobs: int, scheduler: str | None, limits: Limits) -> Iterator[Workers]:
     """Yield local processes, or the cluster at ``scheduler`` (``tcp://host:port``).
 
     Raises
@@ -92,25 +144,18 @@ def open_workers(jobs: int, scheduler: str | None) -> Iterator[Workers]:
         If the cluster cannot be reached or `distributed` is not installed.
     """
     if scheduler:
-        with _cluster(scheduler) as cluster:
+        with _cluster(scheduler, limits) as cluster:
             yield cluster
         return
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    workers = LocalWorkers(jobs)
+    workers = LocalWorkers(jobs, limits)
     try:
         yield workers
     finally:
         workers.stop()
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextmanager
-def _cluster(address: str) -> Iterator[ClusterWorkers]:
+def _cluster(address: str, limits: Limits) -> Iterator[ClusterWorkers]:
     try:
         from distributed import Client
     except ImportError:
@@ -118,18 +163,23 @@ def _cluster(address: str) -> Iterator[ClusterWorkers]:
             "--scheduler needs the package distributed: pip install 'twinspike[cluster]'"
         ) from None
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(
             f"no Dask scheduler answers at {address} ({error}).\n"
             "Start one with `dask scheduler`, workers with `dask worker ADDRESS`."
         ) from None
     with client:
-        threads = sum(client.nthreads().values())
-        if not threads:
+        try:
+            client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
+        except TimeoutError:
             raise UserError(
                 f"the Dask scheduler at {address} has no workers.\n"
                 f"Start some with `dask worker {address} --nthreads 1`."
-            )
-        # Pure functions would be looked up in Dask's cache by their arguments.
-        yield ClusterWorkers(client.get_executor(pure=False), threads)
+            ) from None
+        yield ClusterWorkers(client, address, limits)
+
+
+def _all_mb() -> float | None:
+    total = measure.machine_mb()
+    return None if total is None else SHARE * total

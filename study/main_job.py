@@ -5,25 +5,32 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from study import data, experiments, sweep
-from study.config import Setting, check_used, parse_setting
+from study import data, design, experiments, running, sweep
+from study.config import Setting, check_used, parse_setting, read_grid
+from study.data import shared
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError, unknown
 from study.executor import open_workers
 from study.learners import LEARNERS
+from study.pace import Pace, duration, kind
 from study.progress import SweepProgress
 from study.request import Request
-from study.store import Store, told_when_unwritable, write_atomic
+from study.store import Store, own_prefix, told_when_unwritable, write_atomic
 from study.trial import Record, Trial
+from study.watch import Limits
 
 REQUEST_FILE = "request.json"
+LISTED = 10  # trials named at most, of an experiment and of failures
 
 Plan = dict[str, list[Trial]]
 """Trials by the name of the experiment that asks for them."""
@@ -41,35 +48,65 @@ def run(options: argparse.Namespace) -> int:
         return _dry_run(plan)
     out = options.out or Path("reports") / request.profile
     store = _open_store(out, request, list(plan))
-    remaining = sweep.missing((trial for members in plan.values() for trial in members), store)
-    _check_data(remaining, access)
+    everything = _all_trials(plan)
+    remaining = sweep.missing(everything, store)
     if remaining:
+        limits = Limits(options.time_limit, options.memory_limit)
+        pace = Pace(store.records(everything).values())
         with (
-            open_workers(min(options.jobs, len(remaining)), options.scheduler) as workers,
-            SweepProgress(len(remaining)) as progress,
+            _checked_data(remaining, access, None if options.scheduler else store) as ready,
+            open_workers(min(options.jobs, len(remaining)), options.scheduler, limits) as workers,
+            running.RunningFile(store.folder) as heart,
+            SweepProgress(remaining, pace) as progress,
         ):
-            sweep.sweep(remaining, store, workers, access, progress)
+            sweep.sweep(remaining, store, workers, ready, [progress, heart])
     else:
         _say("every trial is done; rendering only")
     return report(out)
 
 
 def status(out: Path) -> int:
-    """Print what is done, failed and missing."""
+    """Print what is done, failed, running and missing, and how long the rest will take."""
     request, names, _ = _load(out)
-    store = Store(out / "trials")
-    counts = dict.fromkeys(("done", "failed", "missing"), 0)
-    console = Console()
-    for name, trials in _plan(request, names).items():
-        states = [_state(store.get(trial)) for trial in trials]
-        for state in states:
-            counts[state] += 1
-        told = ", ".join(f"{states.count(state)} {state}" for state in counts)
-        console.print(f"{name:<14} {told}", highlight=False)
-        for trial, state in zip(trials, states, strict=True):
-            if state != "done":
-                console.print(f"  {state}: {trial.label} ({trial.id})", markup=False)
-    return 1 if counts["failed"] else 0
+    plan = _plan(request, names)
+    store, everything = Store(out / "trials"), _all_trials(plan)
+    records, runs = store.records(everything), running.running(store.folder)
+
+    def state(trial: Trial) -> str:
+        record = records.get(trial.id)
+        if record is not None and record.done:
+            return "done"
+        return "running" if trial.id in runs else record.status if record else "missing"
+
+    for name, trials in plan.items():
+        by_state: dict[str, list[Trial]] = {"done": [], "failed": [], "running": [], "missing": []}
+        for trial in trials:
+            by_state[state(trial)].append(trial)
+        told = ", ".join(f"{len(members)} {state}" for state, members in by_state.items())
+        print(f"{name:<14} {told}")  # noqa: T201
+        for told_state in ("failed", "running", "missing"):
+            _name_some(by_state[told_state], told_state, records, runs)
+    rest = Counter(kind(trial) for trial in everything if state(trial) != "done")
+    elapsed = sum(runs.get(trial.id, 0.0) for trial in everything)
+    workers = running.last_workers(store.folder)
+    if left := Pace(records.values()).told(rest, elapsed, workers):
+        print(f"{left} with {workers} worker{'s' * (workers > 1)}")  # noqa: T201
+    return 1 if any(state(trial) == "failed" for trial in everything) else 0
+
+
+def _name_some(
+    trials: Sequence[Trial],
+    state: str,
+    records: Mapping[str, Record],
+    runs: Mapping[str, float],
+) -> None:
+    for trial in trials[:LISTED]:
+        error = records[trial.id].error if state == "failed" else None
+        detail = f": {error['type']}" if error else ""
+        detail += f" for {duration(runs[trial.id])}" if state == "running" else ""
+        print(f"  {state}: {trial.label} ({trial.id}){detail}")  # noqa: T201
+    if len(trials) > LISTED:
+        print(f"  {state}: {len(trials) - LISTED} more")  # noqa: T201
 
 
 def report(out: Path) -> int:
@@ -90,12 +127,14 @@ def _request(options: argparse.Namespace) -> Request:
     for name in options.learner:
         if name not in LEARNERS:
             raise unknown("learner", name, LEARNERS)
+    from_file = read_grid(options.grid) if options.grid else ()
     return Request(
         profile=options.profile,
         n_seeds=options.seeds,
         datasets=tuple(data.parse(name) for name in options.dataset),
         learners=tuple(options.learner),
-        settings=tuple(parse_setting(text) for text in options.settings),
+        settings=(*from_file, *(parse_setting(text) for text in options.settings)),
+        design=design.check(options.design),
     )
 
 
@@ -105,18 +144,39 @@ def _plan(request: Request, names: Sequence[str] | None) -> Plan:
     return {name: trials for name, trials in planned.items() if trials}
 
 
+def _all_trials(plan: Plan) -> list[Trial]:
+    """Return the trials of all experiments and what they need, each once."""
+    return sweep.with_needs(trial for members in plan.values() for trial in members)
+
+
 def _check(request: Request, plan: Plan, asked: str) -> None:
-    trials = sweep.with_needs(trial for members in plan.values() for trial in members)
+    trials = _all_trials(plan)
     if not trials:
         reasons = " ".join(request.unfit()) or "the options leave out all of its learners"
         raise UserError(f"{asked} has nothing to run: {reasons}")
     check_used(request.settings, [(trial.learner, trial.config) for trial in trials])
 
 
-def _check_data(trials: Sequence[Trial], access: DataAccess) -> None:
-    """Find out before the first trial that a data set is missing or damaged."""
-    for ref in dict.fromkeys(trial.dataset for trial in trials if trial.dataset is not None):
-        data.load(ref, access)
+@contextmanager
+def _checked_data(
+    trials: Sequence[Trial], access: DataAccess, store: Store | None
+) -> Iterator[DataAccess]:
+    """Find out before the first trial that a data set is missing or damaged.
+
+    Data sets that several trials use are shared in the store's folder meanwhile, if one is given.
+    """
+    uses = Counter(trial.dataset for trial in trials if trial.dataset is not None)
+    folder = store.folder / f"{own_prefix('tmp')}data" if store else None
+    try:
+        for ref, n_trials in uses.items():
+            dataset = data.load(ref, access)
+            if folder and n_trials > 1:
+                with told_when_unwritable(folder):
+                    shared.share(ref, dataset, folder)
+        yield replace(access, shared=folder)
+    finally:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _dry_run(plan: Plan) -> int:
@@ -161,21 +221,19 @@ def _load(out: Path) -> tuple[Request, list[str], str]:
             Setting(entry["owner"], entry["key"], tuple(entry["values"]))
             for entry in fields["settings"]
         ),
+        design=fields.get("design", design.FULL),
     )
     return request, saved["experiments"], saved["command"]
-
-
-def _state(record: Record | None) -> str:
-    return "missing" if record is None else record.status
 
 
 def _records(request: Request, names: Sequence[str], store: Store) -> dict[str, list[Record]]:
     """Return the records of what was asked for, and of whatever else is complete."""
     found: dict[str, list[Record]] = {}
-    for name, trials in _plan(request, None).items():
-        records = [store.get(trial) for trial in trials]
-        present = [record for record in records if record is not None]
-        if name in names or len(present) == len(records):
+    plan = _plan(request, None)
+    records = store.records(_all_trials(plan))
+    for name, trials in plan.items():
+        present = [records[trial.id] for trial in trials if trial.id in records]
+        if name in names or len(present) == len(trials):
             found[name] = present
     return found
 
@@ -188,9 +246,11 @@ def _tell_failures(records: Mapping[str, Sequence[Record]]) -> int:
         for record in members
         if not record.done
     }
-    for record in failed.values():
+    for record in list(failed.values())[:LISTED]:
         error = record.error or {}
         _say(f"failed: {record.trial.label}: {error.get('type')}: {error.get('message')}")
+    if len(failed) > LISTED:
+        _say(f"failed: {len(failed) - LISTED} more; `status` counts them")
     return 1 if failed else 0
 
 

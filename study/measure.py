@@ -1,9 +1,10 @@
-"""Seconds and peak memory of a piece of work."""
+"""Seconds and peak memory of a piece of work; memory of a process and of the machine."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,8 +57,52 @@ def _reset_peak_kb() -> int | None:
         return None
 
 
-def _status_kb(field: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
+def held_mb(pid: int) -> float | None:
+    """Return the resident memory of a process in MB without mapped files, which can be dropped.
+
+    None where the system does not say (it is not Linux, or the process is gone).
+    """
+    try:
+        return (_status_kb("RssAnon", pid) + _status_kb("RssShmem", pid)) / 1024
+    except (OSError, ValueError):
+        return None
+
+
+def machine_mb() -> float | None:
+    """Return the memory of this machine in MB, or of its control group if that allows less."""
+    try:
+        sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, ValueError):
+        return None
+    for path in _control_group_limits():
+        try:
+            sizes.append(int(path.read_text()))
+        except (OSError, ValueError):  # absent, or "max"
+            continue
+    return min(sizes) / 2**20
+
+
+def _control_group_limits() -> Iterator[Path]:
+    """Yield the files that may limit memory: version 2 and 1, of this group and those above."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if not controllers:
+            root, name = Path("/sys/fs/cgroup"), "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
+        else:
+            continue
+        here = Path(group.lstrip("/"))
+        for folder in (here, *here.parents):
+            yield root / folder / name
+
+
+def _status_kb(field: str, pid: int | str = "self") -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1])
-    raise ValueError(f"/proc/self/status has no {field}")
+    raise ValueError(f"/proc/{pid}/status has no {field}")

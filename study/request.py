@@ -37,6 +37,8 @@ class Request:
         Only these; empty means all.
     settings
         Overrides of configuration fields.
+    design
+        Which points of the grid of settings are run; see `study.design.points`.
     """
 
     profile: str = "quick"
@@ -44,6 +46,7 @@ class Request:
     datasets: tuple[DatasetRef, ...] = ()
     learners: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
+    design: str = "full"
 
     @property
     def seeds(self) -> range:
@@ -52,7 +55,7 @@ class Request:
 
     def configure(self, config: Config, name: str) -> list[Config]:
         """Return ``config`` with the user's settings for ``name``; several values make a grid."""
-        return configure(config, name, self.settings)
+        return configure(config, name, self.settings, self.design)
 
     def learning_trials(self, names: Sequence[str], own_datasets: Sequence[str]) -> list[Trial]:
         """Return the trials of learners on data sets: every combination that fits.

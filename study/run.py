@@ -21,7 +21,7 @@ examples:
   python -m study.run compare --seeds 5            one experiment, five seeds
   python -m study.run surrogate --set slope=5,25   a setting with two values
   python -m study.run compare --dataset mine.npz   your own data
-  python -m study.run status                       what is done, failed, missing
+  python -m study.run status                       what is done, running, failed, missing
 
 Running the same command again resumes: what is done is skipped.
 """
@@ -66,8 +66,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         command.set_defaults(run=_run, experiment=name)
     _add_list(commands)
     _add_data(commands)
+    _add_bench(commands)
     for name, run, help_text in (
-        ("status", _status, "what is done, failed and missing"),
+        ("status", _status, "what is done, failed, running and missing, and the time left"),
         ("report", _report, "render the report again from the store"),
     ):
         command = commands.add_parser(name, help=help_text)
@@ -128,6 +129,32 @@ def _trial_options() -> _Parser:
         metavar="KEY=VALUE",
         help="override a setting: [LEARNER.]KEY=VALUE; several values, a,b, make a grid",
     )
+    add(
+        "--grid",
+        type=Path,
+        metavar="FILE.toml",
+        help="settings from a file, lists are axes, [LEARNER] tables; --set overrides it",
+    )
+    add(
+        "--design",
+        default="full",
+        metavar="full|fraction|random:N",
+        help="which points of a grid to run: all, a regular fraction (one in as many as the "
+        "shortest axis has values), or N drawn with a fixed seed (default: full)",
+    )
+    add(
+        "--time-limit",
+        type=_positive_number,
+        metavar="SECONDS",
+        help="end a trial that takes longer, and record it as failed (default: none)",
+    )
+    add(
+        "--memory-limit",
+        type=_positive_number,
+        metavar="MB",
+        help="end a trial that holds more, and record it as failed (default: the largest, when "
+        "all together hold nine tenths of the memory)",
+    )
     return options  # fmt: skip
 
 
@@ -135,6 +162,16 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
     return int(text)
+
+
+def _positive_number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+    return value
 
 
 def _add_list(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -157,6 +194,26 @@ def _add_data(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.set_defaults(run=_data)
 
 
+def _add_bench(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("bench", help="speed against peers, on this machine")
+    command.add_argument("system", choices=("gradsim",))
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of bench.csv (default: reports/bench)"
+    )
+    command.add_argument(
+        "--peers",
+        nargs="+",
+        metavar="NAME",
+        help="only these peers (default: all that are installed: pip install 'twinspike[bench]')",
+    )
+    command.add_argument(
+        "--quick",
+        action="store_true",
+        help="one round at one size: minutes in place of most of an hour",
+    )
+    command.set_defaults(run=_bench)
+
+
 def _run(options: argparse.Namespace) -> int:
     from study import main_job
 
@@ -173,6 +230,12 @@ def _report(options: argparse.Namespace) -> int:
     from study import main_job
 
     return main_job.report(options.out)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from study.bench import gradsim
+
+    return gradsim.run(options)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
 """The store: one JSON a trial, arrays and files beside it, existing means done.
 
 Everything is written to a temporary name and renamed, arrays before the JSON, so that a record is
-either whole or absent. There are no locks; a network file system is fine.
+either whole or absent. There are no locks; a network file system is fine. Names that begin with a
+dot belong to a run, of which they name host and process: what it is writing, and `study.running`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,8 @@ class Store:
     def get(self, trial: Trial) -> Record | None:
         """Return the record of a trial, or None where there is none that can be read."""
         try:
-            entry = json.loads((self.folder / f"{trial.id}.json").read_text())
+            with open(f"{self.folder}/{trial.id}.json", "rb") as stream:
+                entry = json.loads(stream.read())
             return Record(
                 trial=trial,
                 status=entry["status"],
@@ -46,18 +49,46 @@ class Store:
                 provenance=entry["provenance"],
                 folder=self.folder,
             )
-        except (FileNotFoundError, json.JSONDecodeError, KeyError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
+    def records(self, trials: Iterable[Trial]) -> dict[str, Record]:
+        """Return the records that there are, by the identity of their trials.
+
+        The folder is listed once and only files that exist are opened.
+        """
+        present = set(os.listdir(self.folder)) if self.folder.is_dir() else set()
+        return {
+            trial.id: record
+            for trial in trials
+            if f"{trial.id}.json" in present and (record := self.get(trial)) is not None
+        }
+
     def put_done(self, trial: Trial, outcome: Outcome, provenance: Mapping[str, Any]) -> Record:
-        """Keep what a trial computed."""
-        for suffix, content in outcome.files.items():
-            write_atomic(self.folder / f"{trial.id}.{suffix}", content)
+        """Keep what a trial computed; nothing of it stays where not all of it can be kept.
+
+        Provenance also names the ``files``, and metrics that have no JSON number (NaN, infinity)
+        and become null as ``not_finite``.
+        """
+        contents = {f"{trial.id}.{suffix}": content for suffix, content in outcome.files.items()}
         if outcome.arrays:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, **outcome.arrays)  # type: ignore[arg-type]
-            write_atomic(self.folder / f"{trial.id}.npz", buffer.getvalue())
-        return self._put(Record(trial, "done", outcome.metrics, None, provenance, self.folder))
+            contents[f"{trial.id}.npz"] = buffer.getvalue()
+        lost = [name for name, value in outcome.metrics.items() if not _is_finite(value)]
+        provenance = {
+            **provenance,
+            "files": sorted(outcome.files),
+            **({"not_finite": lost} if lost else {}),
+        }
+        try:
+            for name, content in contents.items():
+                write_atomic(self.folder / name, content)
+            return self._put(Record(trial, "done", outcome.metrics, None, provenance, self.folder))
+        except BaseException:
+            for name in contents:
+                (self.folder / name).unlink(missing_ok=True)
+            raise
 
     def put_failed(
         self, trial: Trial, error: Mapping[str, str], provenance: Mapping[str, Any]
@@ -88,9 +119,16 @@ def _finite(value: Any) -> Any:
         return [_finite(item) for item in value]
     if isinstance(value, np.generic):
         return _finite(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+    return value if _is_finite(value) else None
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether every number in ``value`` is one that JSON has."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float | np.floating) or bool(np.isfinite(value))
 
 
 @contextmanager
@@ -114,7 +152,7 @@ def told_when_unwritable(folder: Path) -> Iterator[None]:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a whole file or none: temporary name, flush to disk, rename."""
-    temporary = path.with_name(f".tmp-{socket.gethostname()}-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{own_prefix('tmp')}{path.name}")
     try:
         with temporary.open("wb") as stream:
             stream.write(content)
@@ -126,12 +164,26 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise
 
 
+def own_prefix(kind: str) -> str:
+    """Return how names begin that belong to this process; see `owner_lives`."""
+    return f".{kind}-{socket.gethostname()}-{os.getpid()}-"
+
+
+def owner_lives(path: Path) -> bool | None:
+    """Whether the process that a name belongs to lives; None where another host would know."""
+    host_and_pid = path.name.split("-", 1)[1].removeprefix(f"{socket.gethostname()}-")
+    pid = host_and_pid.split("-", 1)[0]
+    return _alive(int(pid)) if pid.isdigit() else None
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of processes of this host that no longer live."""
-    for path in folder.glob(f".tmp-{socket.gethostname()}-*"):
-        pid = path.name.removeprefix(f".tmp-{socket.gethostname()}-").split("-", 1)[0]
-        if not (pid.isdigit() and _alive(int(pid))):
-            path.unlink(missing_ok=True)
+    """Remove what processes of this host that no longer live left behind."""
+    for path in folder.glob(".*-*-*"):
+        if owner_lives(path) is False:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+import heapq
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Protocol
 
 from study.data.reference import DataAccess
 from study.executor import Workers
 from study.store import Store, told_when_unwritable
-from study.trial import Record, Trial
-from study.worker import Result, describe, execute
+from study.trial import Outcome, Record, Trial
+from study.watch import DIED
+from study.worker import Result, describe
 
 POLL_SECONDS = 0.2
-DEATHS_ALLOWED = 1  # the second worker that dies of a trial alone makes the trial failed
 
 
 class Reporter(Protocol):
-    """Draws progress; knows nothing of how trials run."""
+    """Tells people how a sweep goes; knows nothing of how trials run."""
 
-    def started(self, trial: Trial, slot: int) -> None:
+    def started(self, trial: Trial, slot: int, /) -> None:
         """Note that a trial was handed to a worker."""
 
-    def advanced(self, fractions: Any) -> None:
-        """Note how far the workers have come."""
+    def advanced(self, fractions: Sequence[float]) -> None:
+        """Note how far the workers have come, one entry a worker."""
 
-    def finished(self, record: Record, slot: int | None) -> None:
+    def finished(self, record: Record, slot: int | None, /) -> None:
         """Note that a trial has its record."""
 
 
@@ -47,10 +49,10 @@ def with_needs(trials: Iterable[Trial]) -> list[Trial]:
 
 def missing(trials: Iterable[Trial], store: Store) -> list[Trial]:
     """Return the trials (needs included) without a record of success."""
+    wanted = with_needs(trials)
+    records = store.records(wanted)
     return [
-        trial
-        for trial in with_needs(trials)
-        if (record := store.get(trial)) is None or not record.done
+        trial for trial in wanted if (record := records.get(trial.id)) is None or not record.done
     ]
 
 
@@ -59,7 +61,7 @@ def sweep(
     store: Store,
     workers: Workers,
     data: DataAccess,
-    reporter: Reporter,
+    reporters: Sequence[Reporter],
 ) -> None:
     """Run trials and keep their records, done or failed.
 
@@ -73,125 +75,128 @@ def sweep(
         Where trials run.
     data
         Where data sets may lie.
-    reporter
-        Is told how far it is.
+    reporters
+        Are told how far it is.
 
     Raises
     ------
     UserError
-        If the store cannot be written any more.
+        If the store cannot be written any more, or the workers are gone.
     """
-    _Sweep(list(waiting), store, workers, data, reporter).run()
+    _Sweep(waiting, store, workers, data, reporters).run()
 
 
 class _Sweep:
-    """State of one sweep: what waits, what is in flight, who was near when workers died."""
+    """State of one sweep: what is ready, in flight, or waits for others.
+
+    A trial is known by its place in ``waiting``, so that the first of the list runs first.
+    """
 
     def __init__(
         self,
-        waiting: list[Trial],
+        waiting: Sequence[Trial],
         store: Store,
         workers: Workers,
         data: DataAccess,
-        reporter: Reporter,
+        reporters: Sequence[Reporter],
     ) -> None:
-        self.waiting = waiting
-        self.store, self.workers, self.data, self.reporter = store, workers, data, reporter
-        self.in_flight: dict[Future[Result], tuple[Trial, int]] = {}
-        self.suspects: set[str] = set()
-        self.deaths: Counter[str] = Counter()
+        self.trials = waiting
+        self.store, self.workers, self.data, self.reporters = store, workers, data, reporters
+        self.in_flight: dict[Future[Result], tuple[int, int]] = {}
+        self.died: set[int] = set()
+        self.unmet: dict[int, int] = {}
+        self.dependents: dict[int, list[int]] = defaultdict(list)
+        places = {trial.id: place for place, trial in enumerate(waiting)}
+        for place, trial in enumerate(waiting):
+            needs = {places[needed.id] for needed in trial.needs if needed.id in places}
+            self.unmet[place] = len(needs)
+            for needed in needs:
+                self.dependents[needed].append(place)
+        self.ready = [place for place, n_needs in self.unmet.items() if not n_needs]
 
     def run(self) -> None:
         """Keep workers busy until nothing waits."""
-        while self.waiting or self.in_flight:
-            self._submit_ready()
-            finished, _ = wait(self.in_flight, POLL_SECONDS, return_when=FIRST_COMPLETED)
-            self.reporter.advanced(self.workers.fractions)
-            lost: list[Trial] = []
-            for future in finished:
-                trial, slot = self.in_flight.pop(future)
-                problem = future.exception()
-                if problem is None:
-                    self._keep(trial, future.result(), slot)
-                elif isinstance(problem, BrokenExecutor):
-                    lost.append(trial)
-                else:  # a cluster's own failures; a trial's are part of its result
-                    self._fail(trial, describe(problem), slot)
-            if lost:
-                self._recover(lost)
+        while self.ready or self.in_flight:
+            fractions = self.workers.fractions
+            self._submit_ready(len(fractions))
+            for future in self._wait():
+                self._settle(future, *self.in_flight.pop(future))
+            for reporter in self.reporters:
+                reporter.advanced(fractions)
 
-    def _submit_ready(self) -> None:
-        free = set(range(self.workers.slots)) - {slot for _, slot in self.in_flight.values()}
-        for trial in list(self.waiting):
-            if not free or self._must_wait(trial):
-                return
-            needs = [self.store.get(needed) for needed in trial.needs]
-            failed = [record for record in needs if record is not None and not record.done]
-            if failed and not self._pending(trial.needs):
-                self.waiting.remove(trial)
-                self._fail(trial, _needs_failed(failed[0]), None)
-            elif all(record is not None and record.done for record in needs):
-                self.waiting.remove(trial)
-                slot = min(free)
-                free.discard(slot)
-                outcomes = [record.outcome() for record in needs if record is not None]
-                try:
-                    future = self.workers.submit(execute, trial, outcomes, self.data, slot)
-                except BrokenExecutor:  # a worker died while it was idle
-                    self._recover([trial])
-                    return
-                self.in_flight[future] = (trial, slot)
-                self.reporter.started(trial, slot)
+    def _wait(self) -> set[Future[Result]]:
+        if not self.in_flight:
+            time.sleep(POLL_SECONDS)  # a cluster may have no workers for a while
+        return wait(self.in_flight, POLL_SECONDS, return_when=FIRST_COMPLETED).done
 
-    def _pending(self, needs: tuple[Trial, ...]) -> bool:
-        flying = {trial.id for trial, _ in self.in_flight.values()}
-        waiting = {trial.id for trial in self.waiting}
-        return any(needed.id in flying | waiting for needed in needs)
+    def _submit_ready(self, n_slots: int) -> None:
+        free = sorted(set(range(n_slots)) - {slot for _, slot in self.in_flight.values()})
+        while free and self.ready:
+            place = heapq.heappop(self.ready)
+            trial = self.trials[place]
+            try:
+                needs = [self._outcome(needed) for needed in trial.needs]
+            except Exception as problem:  # whatever a damaged file may raise
+                self._fail(place, describe(problem), None)
+                continue
+            slot = free.pop(0)
+            self.in_flight[self.workers.submit(slot, trial, needs, self.data)] = (place, slot)
+            for reporter in self.reporters:
+                reporter.started(trial, slot)
 
-    def _must_wait(self, trial: Trial) -> bool:
-        """Whether something is in flight that must not share its time with this trial."""
-        flying = {other.id for other, _ in self.in_flight.values()}
-        return bool(flying) and not self.suspects.isdisjoint(flying | {trial.id})
+    def _outcome(self, needed: Trial) -> Outcome:
+        record = self.store.get(needed)
+        if record is None:
+            raise FileNotFoundError(f"the record {needed.id} is gone from {self.store.folder}")
+        return record.outcome()
 
-    def _recover(self, lost: list[Trial]) -> None:
-        lost += [trial for trial, _ in self.in_flight.values()]
-        self.in_flight.clear()
-        self.workers.restart()
-        # Of several in flight nobody can tell which one killed the worker: each runs alone next.
-        self.suspects |= {trial.id for trial in lost}
-        for trial in lost:
-            self.deaths[trial.id] += len(lost) == 1
-            if self.deaths[trial.id] > DEATHS_ALLOWED:
-                self._fail(trial, WORKER_DIED, None)
+    def _settle(self, future: Future[Result], place: int, slot: int) -> None:
+        if future.cancelled():  # a cluster lost it
+            heapq.heappush(self.ready, place)
+        elif problem := future.exception():  # a cluster's own; a trial's is part of its result
+            self._fail(place, describe(problem), slot)
+        elif (result := future.result()).outcome is not None:
+            self._keep(place, result.outcome, result.provenance, slot)
+        else:
+            error = result.error or {}
+            if error["type"] == DIED and place not in self.died:
+                # It may have died of what its neighbours did.
+                self.died.add(place)
+                heapq.heappush(self.ready, place)
             else:
-                self.waiting.append(trial)
+                self._fail(place, error, slot, result.provenance)
 
-    def _keep(self, trial: Trial, result: Result, slot: int) -> None:
-        if result.outcome is None:
-            assert result.error is not None
-            self._fail(trial, dict(result.error), slot, dict(result.provenance))
+    def _keep(self, place: int, outcome: Outcome, provenance: Mapping[str, Any], slot: int) -> None:
+        try:
+            record = self.store.put_done(self.trials[place], outcome, provenance)
+        except (OSError, TypeError, ValueError) as problem:
+            # No room, or nothing that can be kept; the record of a failure is small and plain.
+            self._fail(place, describe(problem), slot, provenance)
             return
-        with told_when_unwritable(self.store.folder):
-            record = self.store.put_done(trial, result.outcome, result.provenance)
-        self.reporter.finished(record, slot)
+        self._tell(record, slot)
+        for dependent in self.dependents.pop(place, []):
+            self.unmet[dependent] -= 1
+            if not self.unmet[dependent]:
+                heapq.heappush(self.ready, dependent)
 
     def _fail(
         self,
-        trial: Trial,
-        error: dict[str, str],
+        place: int,
+        error: Mapping[str, str],
         slot: int | None,
-        provenance: dict[str, Any] | None = None,
+        provenance: Mapping[str, Any] | None = None,
     ) -> None:
         with told_when_unwritable(self.store.folder):
-            record = self.store.put_failed(trial, error, provenance or {})
-        self.reporter.finished(record, slot)
+            record = self.store.put_failed(self.trials[place], error, provenance or {})
+        self._tell(record, slot)
+        self.unmet[place] = -1
+        for dependent in self.dependents.pop(place, []):
+            if self.unmet[dependent] > 0:
+                self._fail(dependent, _needs_failed(record), None)
 
-
-WORKER_DIED = {
-    "type": "WorkerDied",
-    "message": "its worker process was killed twice with nothing beside it (out of memory?)",
-    "traceback": "",
-}
+    def _tell(self, record: Record, slot: int | None) -> None:
+        for reporter in self.reporters:
+            reporter.finished(record, slot)
 
 
 def _needs_failed(record: Record) -> dict[str, str]:

@@ -170,10 +170,15 @@ class Record:
 
     def outcome(self) -> Outcome:
         """Return the whole outcome, read from disk."""
-        prefix = f"{self.trial.id}."
+        suffixes = self.provenance.get("files")
+        if suffixes is None:  # a record from before files were named
+            suffixes = self._suffixes()
         files = {
-            path.name.removeprefix(prefix): path.read_bytes()
-            for path in self.folder.glob(f"{prefix}*")
-            if path.suffix not in {".json", ".npz"}
+            suffix: (self.folder / f"{self.trial.id}.{suffix}").read_bytes() for suffix in suffixes
         }
         return Outcome(dict(self.metrics), self.arrays, files)
+
+    def _suffixes(self) -> list[str]:
+        prefix = f"{self.trial.id}."
+        found = [path.name.removeprefix(prefix) for path in self.folder.glob(f"{prefix}*")]
+        return [suffix for suffix in found if suffix not in {"json", "npz"}]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
+import pickle
 import signal
-import threading
+import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing.connection import wait
-from typing import Any
+from typing import IO, Any
 
 from study import provenance
 from study.data.reference import DataAccess
 from study.trial import Context, Outcome, Trial
 
-_fractions: ctypes.Array[ctypes.c_double] | None = None
+READY = 0.0  # the first message; later numbers are fractions done, until the `Result`
+REPORT_SECONDS = 0.1  # at least, between two fractions
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -31,23 +32,26 @@ class Result:
     provenance: Mapping[str, Any]
 
 
-def initialise(fractions: ctypes.Array[ctypes.c_double]) -> None:
-    """Prepare a local worker: leave Ctrl-C to the parent, and end when the parent is gone."""
-    global _fractions
-    _fractions = fractions
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def main() -> None:
+    """Run trials that come on standard input until it ends; answer on standard output."""
+    calls, answers = _claim_streams()
+    _end_with_parent()
+    _send(answers, READY)
+    while True:
+        try:
+            trial, needs, data = pickle.load(calls)
+        except EOFError:
+            return
+        result = execute(trial, needs, data, _Reports(answers))
+        try:
+            _send(answers, result)
+        except (pickle.PicklingError, TypeError, AttributeError) as problem:
+            _send(answers, Result(None, describe(problem), result.provenance))
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        # A killed parent leaves its workers waiting for work for ever.
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def execute(trial: Trial, needs: Sequence[Outcome], data: DataAccess, slot: int) -> Result:
+def execute(
+    trial: Trial, needs: Sequence[Outcome], data: DataAccess, report: Callable[[float], None]
+) -> Result:
     """Run a trial and return what it computed, or why it failed.
 
     Parameters
@@ -58,22 +62,25 @@ def execute(trial: Trial, needs: Sequence[Outcome], data: DataAccess, slot: int)
         Outcomes of ``trial.needs``.
     data
         Where data sets may lie.
-    slot
-        Place in the shared array in which a local worker reports the fraction done.
+    report
+        Is told the fraction done.
     """
-    started, clock = datetime.now(UTC), time.perf_counter()
     outcome, error = None, None
-    _report(slot, 0.0)
+    started, clock = datetime.now(UTC), time.monotonic()
     try:
-        context = Context(data, tuple(needs), lambda fraction, _note: _report(slot, fraction))
+        context = Context(data, tuple(needs), lambda fraction, _note: report(fraction))
         outcome = trial.resolve()(trial, context)
     except Exception as problem:
         error = describe(problem)
-    source = provenance.of_trial() | {
+    return Result(outcome, error, source(started, time.monotonic() - clock))
+
+
+def source(started: datetime, seconds: float) -> dict[str, Any]:
+    """Return the provenance of a trial."""
+    return provenance.of_trial() | {
         "started": started.isoformat(timespec="seconds"),
-        "wall_seconds": time.perf_counter() - clock,
+        "wall_seconds": seconds,
     }
-    return Result(outcome, error, source)
 
 
 def describe(problem: BaseException) -> dict[str, str]:
@@ -85,6 +92,37 @@ def describe(problem: BaseException) -> dict[str, str]:
     }
 
 
-def _report(slot: int, fraction: float) -> None:
-    if _fractions is not None:
-        _fractions[slot] = fraction
+class _Reports:
+    """Sends fractions, but not more of them than anybody can see."""
+
+    def __init__(self, answers: IO[bytes]) -> None:
+        self.answers, self.last = answers, time.monotonic()
+
+    def __call__(self, fraction: float) -> None:
+        if time.monotonic() - self.last >= REPORT_SECONDS:
+            self.last = time.monotonic()
+            _send(self.answers, float(fraction))
+
+
+def _claim_streams() -> tuple[IO[bytes], IO[bytes]]:
+    """Return standard input and output for this module alone; what others print goes to errors."""
+    calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return calls, answers
+
+
+def _end_with_parent() -> None:
+    """Let Linux end this process with the one that watches it, however busy it is.
+
+    Elsewhere it ends after its trial, when nobody takes the result.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _send(answers: IO[bytes], message: Any) -> None:
+    answers.write(pickle.dumps(message))
+    answers.flush()

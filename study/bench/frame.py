@@ -25,8 +25,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from study import provenance
-from study.executor import THREAD_VARIABLES
 from study.store import told_when_unwritable, write_atomic
+from study.watch import THREAD_VARIABLES
 
 COLUMNS = ("work", "implementation", "median_ms", "memory_mb", "ratio_to_fastest_peer")
 

@@ -155,6 +155,11 @@ def load(ref: DatasetRef, access: DataAccess) -> Dataset:
     UserError
         If its files are missing or damaged.
     """
+    if access.shared is not None:
+        from study.data import shared
+
+        if (found := shared.find(ref, access.shared)) is not None:
+            return found
     if ref.path is None:
         return DATASETS[ref.name].load(access)
     from study.data import npz

@@ -22,10 +22,14 @@ class DatasetRef:
 
 @dataclass(frozen=True)
 class DataAccess:
-    """Folders that are searched for data sets, and whether the network may be used."""
+    """Folders that are searched for data sets, and whether the network may be used.
+
+    ``shared`` is the folder of `study.data.shared`, which comes first.
+    """
 
     data_dir: Path | None = None
     offline: bool = False
+    shared: Path | None = None
 
     def folders(self) -> list[Path]:
         """Return the read-only folders in the order in which they are searched."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.config import Setting, check_used, configure, parse_setting
+from study.config import Setting, check_used, configure, parse_setting, read_grid
 from study.errors import UserError
 
 
@@ -48,6 +49,70 @@ def test_several_values_make_a_grid() -> None:
     ]
 
 
+def test_of_several_settings_of_a_field_the_last_counts() -> None:
+    assert configured("size=1,2", "rate=1", "example.size=5") == [Example(5, 1.0)]
+
+
+def test_a_design_takes_its_points_of_the_grid() -> None:
+    settings = [parse_setting(text) for text in ("size=1,2,3", "rate=1,2,3", "fast=true")]
+    found = configure(Example(), "example", settings, "fraction")
+    assert [(config.size, config.rate) for config in found] == [(1, 1.0), (2, 3.0), (3, 2.0)]
+    assert all(config.fast for config in found)
+    assert len(configure(Example(), "example", settings, "random:5")) == 5
+    assert configure(Example(), "example", [], "random:5") == [Example()]
+
+
+GRID = """
+rate = [1e-3, 0.5]
+limit = "none"
+
+[example]
+size = 7
+fast = [true, false]
+layers = [[1, 2], [3]]
+
+[other-model]
+kind = "subtract"
+"""
+
+
+def test_a_grid_file_says_what_the_command_line_would(tmp_path: Path) -> None:
+    path = tmp_path / "grid.toml"
+    path.write_text(GRID)
+    texts = ["rate=1e-3,0.5", "limit=none", "example.size=7", "example.fast=true,false",
+             "example.layers=[1,2],[3]", "other-model.kind=subtract"]  # fmt: skip
+    for name in ("example", "other-model"):
+        from_file = configure(Example(), name, read_grid(path))
+        assert from_file == configure(Example(), name, [parse_setting(text) for text in texts])
+    assert len(configure(Example(), "example", read_grid(path))) == 8
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("size = ", "is not TOML"),
+        ("size = []", "size = .* is no setting"),
+        ("size = 1979-05-27", "is no setting"),
+        ("[a.b]\nsize = 1", "is no setting"),
+        ("size = ''", "is no setting"),
+        ("size = [1, '']", "is no setting"),
+    ],
+)
+def test_grid_files_of_another_form_are_refused(tmp_path: Path, content: str, told: str) -> None:
+    path = tmp_path / "grid.toml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=told):
+        read_grid(path)
+
+
+def test_a_grid_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read grid file"):
+        read_grid(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="is not TOML"):
+        read_grid(tmp_path / "binary.toml")
+
+
 def test_owner_decides_whom_a_setting_concerns() -> None:
     assert configured("example.size=9")[0].size == 9
     assert configured("other.size=9")[0].size == 3
@@ -59,6 +124,8 @@ def test_owner_decides_whom_a_setting_concerns() -> None:
         ("size=2.5", "a whole number"),
         ("size=many", "a whole number"),
         ("rate=fast", "a number"),
+        ("rate=inf", "a number"),
+        ("rate=nan", "a number"),
         ("fast=1", "true or false"),
         ("kind=none", "one of zero, subtract"),
         ("layers=3", "a list such as"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,11 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["compare", "--set", "hidden=many"], "a whole number"),
         (["compare", "--set", "hidden"], "KEY=VALUE"),
         (["compare", "--set", "mlp.hidden=0"], "must be at least 1"),
+        (["compare", "--set", "learning_rate=inf"], "a number"),
+        (["compare", "--design", "half"], "full, fraction, random:N"),
+        (["compare", "--grid", "none.toml"], "cannot read grid file none.toml"),
+        (["compare", "--time-limit", "0"], "a number above 0"),
+        (["compare", "--memory-limit", "much"], "a number above 0"),
         (["compare", "--seeds", "0"], "at least 1"),
         (["compare", "--profile", "fast"], "quick"),
         (["compare", "--profil", "quick", "extra"], "extra"),
@@ -87,6 +93,23 @@ def test_a_dry_run_lists_numbered_trials_and_runs_none(capsys, tmp_path: Path) -
     assert not out.exists()
 
 
+def test_a_grid_file_and_a_design_plan_trials_and_the_command_line_wins(capsys, tmp_path) -> None:
+    grid = tmp_path / "grid.toml"
+    grid.write_text("[mlp]\nhidden = [5, 6, 7]\nlearning_rate = [1e-3, 1e-2, 1e-1]\n")
+    arguments = ["compare", "--learner", "mlp", "--seeds", "1", "--grid", str(grid), "--dry-run"]
+
+    def planned(*more: str) -> list[str]:
+        assert main([*arguments, *more]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert len(planned()) == 9
+    assert len(planned("--design", "fraction")) == 3
+    assert len(planned("--design", "random:4")) == 4
+    overridden = planned("--set", "mlp.hidden=8")
+    assert len(overridden) == 3
+    assert all("hidden=8" in line for line in overridden)
+
+
 @pytest.mark.parametrize("what", ["experiments", "datasets", "learners"])
 def test_names_are_listed(capsys, what: str) -> None:
     assert main(["list", what]) == 0
@@ -131,9 +154,11 @@ def test_a_run_leaves_a_report_and_running_again_repeats_nothing(tmp_path: Path)
 
     status = run("status", "--out", str(tmp_path))
     assert status.returncode == 0
-    assert "2 done, 0 failed, 0 missing" in status.stdout
+    assert "2 done, 0 failed, 0 running, 0 missing" in status.stdout
     next((tmp_path / "trials").glob("*.json")).unlink()
-    assert "1 missing" in run("status", "--out", str(tmp_path)).stdout
+    status = run("status", "--out", str(tmp_path))
+    assert "1 missing" in status.stdout
+    assert re.search(r"about \d+ s left with 1 worker$", status.stdout.strip())
 
 
 def test_a_failed_trial_gives_status_one_and_stands_in_the_report(tmp_path: Path) -> None:
@@ -180,3 +205,20 @@ def test_any_file_name_gives_a_report(tmp_path: Path) -> None:
                "hidden=5", "n_steps=20", "--out", str(tmp_path / "out"))  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "report.pdf").stat().st_size > 0
+
+
+def test_status_and_report_know_the_design_and_why_a_trial_failed(tmp_path: Path) -> None:
+    arguments = ["compare", "--learner", "linear", "--seeds", "1", "--out", str(tmp_path)]
+    design = ["--set", "inverse_penalties=[1],[2],[3]", "--design", "random:2"]
+    done = run(*arguments, *design, "--jobs", "2", "--time-limit", "0.01")
+    assert done.returncode == 1, done.stderr
+    assert "took longer than --time-limit 0.01 s" in done.stderr
+    assert set(pd.read_csv(tmp_path / "trials.csv")["error"].str[:9]) == {"TimeLimit"}
+    status = run("status", "--out", str(tmp_path))
+    assert status.returncode == 1
+    assert "0 done, 2 failed, 0 running, 0 missing" in status.stdout
+    assert "): TimeLimit" in status.stdout
+
+    assert run(*arguments, *design).returncode == 0
+    assert "2 done, 0 failed" in run("status", "--out", str(tmp_path)).stdout
+    assert not list((tmp_path / "trials").glob(".*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 from pathlib import Path
@@ -35,7 +36,40 @@ def test_an_outcome_comes_back_whole(store: Store) -> None:
     assert back.metrics == outcome.metrics
     assert back.files == outcome.files
     np.testing.assert_array_equal(back.arrays["curve"], outcome.arrays["curve"])
-    assert record.provenance == {"cpu": "some"}
+    assert record.provenance == {"cpu": "some", "files": ["network.nir"]}
+
+
+def test_a_record_from_before_files_were_named_has_them(store: Store) -> None:
+    outcome = Outcome({}, {"curve": np.arange(3.0)}, {"network.nir": b"graph"})
+    record = store.put_done(TRIAL, outcome, {})
+    old = dataclasses.replace(record, provenance={})
+    assert old.outcome().files == outcome.files
+
+
+def test_records_are_those_that_exist_and_can_be_read(store: Store) -> None:
+    trials = [dataclasses.replace(TRIAL, seed=seed) for seed in range(4)]
+    store.put_done(trials[0], Outcome({"value": 0}), {})
+    store.put_failed(trials[1], {"type": "ValueError", "message": "", "traceback": ""}, {})
+    (store.folder / f"{trials[2].id}.json").write_text("{")
+    found = store.records(trials)
+    assert {one: record.status for one, record in found.items()} == {
+        trials[0].id: "done",
+        trials[1].id: "failed",
+    }
+    assert Store(store.folder / "absent").records(trials) == {}
+
+
+@pytest.mark.parametrize("failing", ["npz", "json"])
+def test_an_outcome_that_does_not_fit_leaves_nothing(store: Store, monkeypatch, failing) -> None:
+    def write(path: Path, content: bytes) -> None:
+        if path.suffix == f".{failing}":
+            raise OSError(28, "No space left on device")
+        write_atomic(path, content)
+
+    monkeypatch.setattr("study.store.write_atomic", write)
+    with pytest.raises(OSError, match="No space"):
+        store.put_done(TRIAL, Outcome({}, {"curve": np.arange(3.0)}, {"network.nir": b"graph"}), {})
+    assert list(store.folder.iterdir()) == []
 
 
 def test_a_failure_is_a_record_too(store: Store) -> None:
@@ -46,17 +80,19 @@ def test_a_failure_is_a_record_too(store: Store) -> None:
     assert record.error == {"type": "ValueError", "message": "no", "traceback": ""}
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"status": "done"}'])
-def test_a_damaged_record_counts_as_missing(store: Store, content: str) -> None:
-    (store.folder / f"{TRIAL.id}.json").write_text(content)
+@pytest.mark.parametrize("content", [b"", b"{", b'{"status": "done"}', b"[]", b"\xff\xfe\x00"])
+def test_a_damaged_record_counts_as_missing(store: Store, content: bytes) -> None:
+    (store.folder / f"{TRIAL.id}.json").write_bytes(content)
     assert store.get(TRIAL) is None
 
 
 def test_numbers_without_a_json_form_become_null(store: Store) -> None:
-    store.put_done(TRIAL, Outcome({"loss": float("nan"), "n": np.int64(3)}), {})
+    metrics = {"loss": float("nan"), "n": np.int64(3), "curve": (1, 2.5), "worst": [-np.inf]}
+    store.put_done(TRIAL, Outcome(metrics), {})
     record = store.get(TRIAL)
     assert record is not None
-    assert record.metrics == {"loss": None, "n": 3}
+    assert record.metrics == {"loss": None, "n": 3, "curve": [1, 2.5], "worst": [None]}
+    assert record.provenance["not_finite"] == ["loss", "worst"]
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:
@@ -71,6 +107,14 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch) -
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_folders_of_dead_processes_go_too(tmp_path: Path) -> None:
+    shared = tmp_path / f".tmp-{socket.gethostname()}-999999999-data"
+    shared.mkdir()
+    (shared / "0.bin").write_bytes(b"data")
+    remove_leftovers(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:

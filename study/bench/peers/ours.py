@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +26,13 @@ class _WithSpikes(nn.Module):
 
 
 class _Trainer(TorchTrainer):
+    def __init__(self, network: SpikingNetwork, densify: Callable[[SpikeEvents], Any]) -> None:
+        super().__init__(_WithSpikes(network), densify)
+        self.network = network
+
     def loss(self, x: Tensor | SpikeEvents, labels: Tensor) -> Tensor:
         """Return the same loss, from the largest values that the recording holds already."""
-        return cross_entropy(self.module.network(x).peak, labels)
+        return cross_entropy(self.network(x).peak, labels)
 
 
 def build(work: Work, weights: Weights, engine: Literal["events", "torch"]) -> TorchTrainer:
@@ -41,4 +46,4 @@ def build(work: Work, weights: Weights, engine: Literal["events", "torch"]) -> T
     ):
         if value is not None:
             parameter.data = torch.from_numpy(value.copy())
-    return _Trainer(_WithSpikes(network), raster if engine == "torch" else lambda events: events)
+    return _Trainer(network, raster if engine == "torch" else lambda events: events)
