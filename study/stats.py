@@ -83,3 +83,31 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
     from scipy import stats
 
     return float(stats.binomtest(only_first, discordant).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number; those that are NaN stay so and do not count.
+
+    References
+    ----------
+    Holm, Scand. J. Stat. 6:65-70 (1979).
+    """
+    values = np.asarray(p_values, dtype=float)
+    order = [index for index in np.argsort(values) if not np.isnan(values[index])]
+    steps = values[order] * np.arange(len(order), 0, -1)
+    corrected = np.full(len(values), np.nan)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return corrected.tolist()
+
+
+def share_interval(share: float, n: int) -> Interval:
+    """Return a share of ``n`` samples with its 95 % Wilson interval.
+
+    References
+    ----------
+    Wilson, J. Am. Stat. Assoc. 22:209-212 (1927), doi:10.1080/01621459.1927.10502953.
+    """
+    from scipy import stats
+
+    found = stats.binomtest(round(share * n), n).proportion_ci(method="wilson")
+    return Interval(share, float(found.low), float(found.high))

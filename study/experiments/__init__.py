@@ -8,6 +8,8 @@ A module here is an experiment; nothing else registers it. It has
     What to run for a `study.request.Request`.
 ``section(records) -> Section``
     What the records of success show; called with at least one.
+``SWEEP``, where true
+    Its configurations are too many for the table on the first page.
 
 It imports neither torch nor brian2 at module level, so that listing experiments stays quick.
 """

@@ -13,7 +13,7 @@ from study.report.basis import basis
 from study.report.replicates import Replicates, cell, interval_of, replicates
 from study.report.section import Figure, Section, Table
 from study.request import Request
-from study.stats import INTERVAL, mcnemar, paired_difference
+from study.stats import INTERVAL, holm, mcnemar, paired_difference
 from study.trial import Record, Trial
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
     ]
     if not compared:
         return None
-    p_values = _holm([_mcnemar(first[0], second[0]) for first, second in compared])
+    p_values = holm([_mcnemar(first[0], second[0]) for first, second in compared])
     rows = []
     for (first, second), p_value in zip(compared, p_values, strict=True):
         a, b = _by_seed(first), _by_seed(second)
@@ -137,15 +137,6 @@ def _mcnemar(first: Record, second: Record) -> float:
 def _right(record: Record) -> np.ndarray:
     arrays = record.arrays
     return arrays["test_predictions"] == arrays["test_labels"]
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values corrected for their number (Holm, Scand. J. Stat. 6:65-70, 1979)."""
-    order = np.argsort(p_values)
-    steps = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
-    return corrected.tolist()
 
 
 def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from study import data
+from study import data, powercap
 from study.data.samples import Samples
 from study.learners import LEARNERS
 from study.learners.contract import Evaluation
@@ -35,6 +35,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     )
     with measured() as preparation:
         learner.prepare(dataset.train)
+    energy_before = powercap.read_microjoules()
     with measured() as cost:
         learner.fit(
             dataset.train,
@@ -42,6 +43,7 @@ def run(trial: Trial, context: Context) -> Outcome:
             fit_rng,
             lambda fraction, note: context.progress(FIT_SHARE * fraction, note),
         )
+    train_joules = powercap.joules_since(energy_before)
     drawn = draw_rng.permutation(len(dataset.train))[: len(dataset.test)]
     parts: dict[str, Samples] = {
         "train": dataset.train.take(drawn),
@@ -60,6 +62,7 @@ def run(trial: Trial, context: Context) -> Outcome:
             **_costs(test),
             "prepare_seconds": preparation.seconds,
             "train_seconds": cost.seconds,
+            "train_joules": train_joules,
             "train_samples_per_second": len(dataset.train) / cost.seconds,
             "peak_memory_mb": cost.peak_memory_mb,
             "n_train": len(dataset.train),

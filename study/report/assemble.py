@@ -61,6 +61,7 @@ def _report(
         done = [record for record in members if record.done]
         if done:
             sections.append(experiments.load(name).section(done))
+    opening = _opening(records)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
     return Report(
         title="Spiking networks in two worlds",
@@ -69,8 +70,8 @@ def _report(
         command=source["command"],
         profile=request.profile,
         created=datetime.now().astimezone().replace(microsecond=0),
-        summary=summary.table(unique),
-        summary_figure=summary.figure(unique),
+        summary=summary.table(opening),
+        summary_figure=summary.figure(opening),
         sections=tuple(sections),
         failures=tuple(_failure(record) for record in unique if not record.done),
         trial_columns=tuple(trials.columns),
@@ -78,6 +79,17 @@ def _report(
         provenance=source,
         notes=tuple(_notes(unique, request)),
     )
+
+
+def _opening(records: Mapping[str, Sequence[Record]]) -> list[Record]:
+    """Return the records for the first page: not the hundreds of configurations of a sweep."""
+    shown = {
+        record.trial.id: record
+        for name, members in records.items()
+        if not getattr(experiments.load(name), "SWEEP", False)
+        for record in members
+    }
+    return list(shown.values())
 
 
 def _failure(record: Record) -> FailedTrial:

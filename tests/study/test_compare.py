@@ -12,6 +12,7 @@ from study.data.reference import DatasetRef
 from study.experiments import compare
 from study.report import summary
 from study.report.replicates import replicates
+from study.stats import holm
 from study.store import Store
 from study.table import LEADING, trials_table
 from study.trial import Outcome, Record, Trial
@@ -75,8 +76,8 @@ def test_differences_are_paired_and_tested(records: list[Record]) -> None:
 
 
 def test_holms_correction_follows_its_definition() -> None:
-    assert compare._holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert compare._holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_the_table_names_all_users_of_a_trial_and_all_settings(records: list[Record]) -> None:

@@ -1,0 +1,309 @@
+"""What each setting of a grid does: level means, differences, and shares of variance.
+
+Every function takes a response ``[N]`` of N runs and the levels of its factors, ``{name: [N]}``,
+and estimates by least squares, so that a grid with gaps and an orthogonal fraction are as welcome
+as a whole grid. Levels are categories; nothing is assumed to be linear in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from study.stats import Interval, holm, mean_interval
+
+Factors = Mapping[str, np.ndarray]
+"""Levels of each factor in the N runs, ``[N]`` each."""
+
+ESTIMABLE = 1e-8  # largest deviation of a contrast from what the runs span
+ROUNDING = 1e-10  # of the largest response: what is smaller is taken for none
+MIN_DF = 4  # of the residual, for interactions to be estimated
+MIN_SEEDS = 3  # below that the other settings of the grid are the replicates
+UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
+
+_Columns = dict[tuple[str, ...], np.ndarray]
+_Rows = dict[str, dict[Any, np.ndarray]]
+
+
+class Difference(NamedTuple):
+    """The difference between two levels of a factor, the others averaged over.
+
+    ``p`` is two-sided and corrected by Holm for all differences of the same call.
+    """
+
+    factor: str
+    high: Any
+    low: Any
+    interval: Interval
+    p: float
+
+
+class Term(NamedTuple):
+    """A main effect (one name) or an interaction (two) in an analysis of variance."""
+
+    names: tuple[str, ...]
+    share: float  # of the total sum of squares
+    df: int
+    p: float  # of the F test, corrected by Holm for all terms
+
+
+@dataclass(frozen=True)
+class Variance:
+    """Where the variance of a response comes from.
+
+    Parameters
+    ----------
+    terms
+        Main effects, then two-way interactions.
+    rest
+        Share of what no term explains: higher interactions and chance.
+    noise
+        Standard deviation of the rest, in units of the response; NaN without degrees of freedom.
+    """
+
+    terms: tuple[Term, ...]
+    rest: float
+    noise: float
+
+    def share(self, *names: str) -> float:
+        """Return the share of a term; NaN where it was not estimated."""
+        return next((t.share for t in self.terms if set(t.names) == set(names)), float("nan"))
+
+
+def level_means(response: np.ndarray, factors: Factors) -> dict[str, dict[Any, Interval]]:
+    """Return the mean at each level with its 95 % interval, the other factors averaged over.
+
+    Of a whole grid these are the plain means. The model has main effects and, where enough runs
+    tell them apart, two-way interactions; what it leaves over, higher interactions and chance,
+    gives the interval. So the interval holds for these levels of the other factors, not for
+    others that might have been chosen.
+    """
+    fit, rows = _fit(response, factors)
+    return {
+        name: {level: fit.interval(row) for level, row in found.items()}
+        for name, found in rows.items()
+    }
+
+
+def level_differences(
+    response: np.ndarray, factors: Factors, seeds: np.ndarray
+) -> list[Difference]:
+    """Return the differences between all pairs of levels of each factor.
+
+    With three seeds or more the seeds are the replicates: the difference is estimated in each and
+    the interval is Student's over seeds. With fewer the other settings replicate each level, and
+    the interval is that of `level_means`.
+
+    Parameters
+    ----------
+    response, factors
+        Of N runs.
+    seeds
+        ``[N]``.
+    """
+    pairs = [
+        (name, high, low)
+        for name, values in factors.items()
+        for low, high in combinations(_levels(values), 2)
+    ]
+    parts = [seeds == seed for seed in np.unique(seeds)]
+    if len(parts) < MIN_SEEDS:
+        parts = [np.full(len(response), True)]
+    estimates = [
+        _contrasts(response[part], {name: v[part] for name, v in factors.items()}, pairs)
+        for part in parts
+    ]
+    found = [_combined(column) for column in zip(*estimates, strict=True)]
+    corrected = holm([p for _, p in found])
+    return [
+        Difference(*pair, interval, p)
+        for pair, (interval, _), p in zip(pairs, found, corrected, strict=True)
+    ]
+
+
+def variance(response: np.ndarray, factors: Factors) -> Variance:
+    """Return the shares of variance of main effects and two-way interactions (type II).
+
+    Of a whole grid this is the functional ANOVA: the terms are orthogonal and the shares add up
+    to one. Interactions are left out where too few runs are left for the error of the F tests,
+    which is what no term explains; so is every term that the runs cannot tell from others.
+
+    References
+    ----------
+    Hutter, Hoos & Leyton-Brown, ICML 2014 (functional ANOVA); Langsrud, Stat. Comput. 13:163-167
+    (2003), doi:10.1023/A:1023260610025 (type II).
+    """
+    from scipy import stats
+
+    columns = _columns(factors, _order(response, factors))
+    total = float(((response - response.mean()) ** 2).sum())
+    error = _residual(response, list(columns.values()))
+    squares, dfs, p_values = [], [], []
+    for names in columns:
+        others = [block for other, block in columns.items() if not set(names) <= set(other)]
+        without, with_it = (
+            _residual(response, kept) for kept in (others, [*others, columns[names]])
+        )
+        squares.append(without.squares - with_it.squares)
+        dfs.append(without.df - with_it.df)
+        defined = error.df > 0 and error.squares > 0 and dfs[-1] > 0
+        ratio = (squares[-1] / dfs[-1]) / (error.squares / error.df) if defined else np.nan
+        p_values.append(float(stats.f.sf(ratio, dfs[-1], error.df)) if defined else np.nan)
+    shares = [value / total if total > 0 else 0.0 for value in squares]
+    terms = map(Term, columns, shares, dfs, holm(p_values))
+    # What the runs cannot tell from other terms has lost degrees of freedom to them.
+    told = tuple(term for term in terms if term.df == columns[term.names].shape[1])
+    return Variance(
+        told,
+        error.squares / total if total > 0 else 0.0,
+        (error.squares / error.df) ** 0.5 if error.df > 0 else float("nan"),
+    )
+
+
+class _Residual(NamedTuple):
+    squares: float
+    df: int
+
+
+class _Fit(NamedTuple):
+    """Least squares: coefficients, the pseudo-inverse of the design, its span, the residual."""
+
+    coefficients: np.ndarray
+    inverse: np.ndarray
+    span: np.ndarray
+    residual: _Residual
+
+    def estimates(self, row: np.ndarray) -> bool:
+        """Whether the runs span ``row``."""
+        return bool(np.abs(row @ self.span - row).max() <= ESTIMABLE)
+
+    def interval(self, row: np.ndarray) -> Interval:
+        """Return the estimate of ``row @ coefficients`` with its 95 % interval."""
+        if not self.estimates(row):
+            return UNKNOWN
+        mean, error = float(row @ self.coefficients), self.error(row)
+        if np.isnan(error):
+            return Interval(mean, float("nan"), float("nan"))
+        from scipy import stats
+
+        half = float(stats.t.ppf(0.975, self.residual.df)) * error
+        return Interval(mean, mean - half, mean + half)
+
+    def error(self, row: np.ndarray) -> float:
+        """Return the standard error of ``row @ coefficients``."""
+        squares, df = self.residual
+        if df < 1:
+            return float("nan")
+        return float((squares / df) ** 0.5 * np.linalg.norm(row @ self.inverse))
+
+
+def _order(response: np.ndarray, factors: Factors) -> int:
+    """Return 2 if the runs tell two-way interactions from main effects and chance, else 1."""
+    fit = _least_squares(response, _columns(factors, order=2))
+    rows = _rows(factors, order=2).values()
+    told = all(fit.estimates(row) for found in rows for row in found.values())
+    return 2 if told and fit.residual.df >= MIN_DF else 1
+
+
+def _fit(response: np.ndarray, factors: Factors) -> tuple[_Fit, _Rows]:
+    """Return the richest fit that tells all levels apart, and the rows of their means."""
+    order = _order(response, factors)
+    return _least_squares(response, _columns(factors, order)), _rows(factors, order)
+
+
+def _least_squares(response: np.ndarray, columns: _Columns) -> _Fit:
+    blocks = list(columns.values())
+    design = np.column_stack([np.ones(len(response)), *blocks])
+    inverse = np.linalg.pinv(design)
+    return _Fit(inverse @ response, inverse, inverse @ design, _residual(response, blocks))
+
+
+def _contrasts(
+    response: np.ndarray, factors: Factors, pairs: list[tuple[str, Any, Any]]
+) -> list[tuple[Interval, float]]:
+    """Return each difference with its interval and p value; unknown where a level is absent."""
+    fit, rows = _fit(response, factors)
+    rounding = ROUNDING * float(np.abs(response).max())
+    found = []
+    for name, high, low in pairs:
+        if high not in rows[name] or low not in rows[name]:
+            found.append((UNKNOWN, float("nan")))
+            continue
+        row = rows[name][high] - rows[name][low]
+        interval = fit.interval(row)
+        mean = 0.0 if abs(interval.mean) <= rounding else interval.mean
+        found.append((interval, _p_value(mean, fit.error(row), fit.residual.df)))
+    return found
+
+
+def _p_value(mean: float, error: float, df: int) -> float:
+    """Return the two-sided p value of a mean under Student's t."""
+    if np.isnan(mean) or np.isnan(error):
+        return float("nan")
+    if error == 0:
+        return float(mean == 0)
+    from scipy import stats
+
+    return float(2 * stats.t.sf(abs(mean) / error, df))
+
+
+def _combined(estimates: tuple[tuple[Interval, float], ...]) -> tuple[Interval, float]:
+    """Return one estimate as it is, and several as replicates."""
+    if len(estimates) == 1:
+        return estimates[0]
+    from scipy import stats
+
+    means = [interval.mean for interval, _ in estimates if not np.isnan(interval.mean)]
+    if len(means) < 2:
+        return UNKNOWN, float("nan")
+    if np.ptp(means) == 0:
+        return mean_interval(means), float(means[0] == 0)
+    return mean_interval(means), float(stats.ttest_1samp(means, 0.0).pvalue)
+
+
+def _levels(values: np.ndarray) -> list[Any]:
+    return np.unique(values).tolist()
+
+
+def _columns(factors: Factors, order: int) -> _Columns:
+    """Return the columns of main effects and, with ``order`` 2, of two-way interactions.
+
+    A main effect has ``[N, levels - 1]`` indicators of its levels but the first, an interaction
+    the products of two of them.
+    """
+    main: _Columns = {
+        (name,): np.stack([values == level for level in _levels(values)[1:]], axis=1).astype(float)
+        for name, values in factors.items()
+        if len(_levels(values)) > 1
+    }
+    pairs: _Columns = {
+        a + b: (main[a][:, :, None] * main[b][:, None, :]).reshape(len(main[a]), -1)
+        for a, b in combinations(main, 2)
+    }
+    return main | pairs if order == 2 else main
+
+
+def _rows(factors: Factors, order: int) -> _Rows:
+    """Return, by level, the row of coefficients of its mean over equal weights of the others."""
+    levels = {name: _levels(values) for name, values in factors.items()}
+    averaged = {name: np.full(len(found) - 1, 1 / len(found)) for name, found in levels.items()}
+    rows: _Rows = {}
+    for name, found in levels.items():
+        rows[name] = {}
+        for level, unit in zip(found, np.eye(len(found))[:, 1:], strict=True):
+            parts = [part for part in {**averaged, name: unit}.values() if part.size]
+            pairs = [np.outer(a, b).ravel() for a, b in combinations(parts, 2)]
+            rows[name][level] = np.concatenate([[1.0], *parts, *(pairs if order == 2 else [])])
+    return rows
+
+
+def _residual(response: np.ndarray, blocks: list[np.ndarray]) -> _Residual:
+    design = np.column_stack([np.ones(len(response)), *blocks])
+    coefficients, _, rank, _ = np.linalg.lstsq(design, response, rcond=None)
+    squares = float(((response - design @ coefficients) ** 2).sum())
+    rounding = ROUNDING**2 * float((response**2).sum())
+    return _Residual(squares if squares > rounding else 0.0, len(response) - int(rank))

@@ -1,0 +1,274 @@
+"""What a spike saves: operations and estimated energy against networks without spikes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from study import powercap
+from study.energy import DRAM, FLOAT, INTEGER, SRAM, Price, nanojoules
+from study.experiments import grid
+from study.figures import COLOURS, label_axes
+from study.learners import LEARNERS
+from study.procedures.learning import PROCEDURE
+from study.report.basis import basis
+from study.report.replicates import Replicates, replicates
+from study.report.section import Figure, Section, Table
+from study.request import Request
+from study.trial import Record, Trial
+
+TITLE = "What a spike saves"
+ORDER = 74
+SWEEP = True  # too many configurations for the opening table
+BASELINE = "mlp"
+SIZES = (2, 4, 8, 16, 32, 64)  # hidden units of the networks without spikes
+CLOSE = 0.01  # of validation accuracy: what a frugal network may give up
+ESTIMATES = (
+    ("arithmetic, 32 bits", FLOAT),
+    ("weights and states in 32 KB SRAM", SRAM),
+    ("weights and states in DRAM", DRAM),
+    ("arithmetic, 8 bits", INTEGER),
+)
+
+
+def trials(request: Request) -> list[Trial]:
+    """Return the grid, which runs once for both experiments, and perceptrons of several sizes."""
+    spiking = grid.trials(request)
+    if request.learners and BASELINE not in request.learners:
+        return []
+    entry = LEARNERS[BASELINE]
+    datasets = dict.fromkeys(trial.dataset for trial in spiking if trial.dataset is not None)
+    own = {setting.key for setting in request.settings if setting.owner == BASELINE}
+    sizes = (None,) if "hidden" in own else SIZES
+    return spiking + [
+        Trial(PROCEDURE, BASELINE, dataset, dataclasses.asdict(config), seed, entry.version)
+        for dataset in datasets
+        for size in sizes
+        for config in _sized(request, dataset.name, size)
+        for seed in range(request.n_seeds or 1)
+    ]
+
+
+def _sized(request: Request, dataset: str, size: int | None) -> list[Any]:
+    config = LEARNERS[BASELINE].preset(request.profile, dataset)
+    # hidden=50,100 means the grid's axis; the sizes here are changed by mlp.hidden alone.
+    meant = tuple(s for s in request.settings if s.owner == BASELINE or s.key != "hidden")
+    sized = dataclasses.replace(config, hidden=size) if size else config
+    return dataclasses.replace(request, settings=meant).configure(sized, BASELINE)
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A spiking network and the cheapest one without spikes that is no worse in validation."""
+
+    why: str
+    spiking: Replicates
+    dense: Replicates | None
+
+
+def section(records: list[Record]) -> Section:
+    """Return operations and estimates, and whether anything was measured."""
+    groups = replicates(records)
+    names = list(dict.fromkeys(group.dataset for group in groups))
+    found = {name: _matches([g for g in groups if g.dataset == name]) for name in names}
+    matches = [match for members in found.values() for match in members]
+    return Section(
+        name="energy",
+        title=TITLE,
+        question="How many operations does a trained spiking network need for one sample, what "
+        "energy would they take, and what would a network without spikes need for the same "
+        "accuracy?",
+        method="Spikes, synaptic operations (a spike times a non-zero outgoing weight) and updates "
+        "of neurons are counted on the test samples. The opponent is the multilayer perceptron "
+        "with the fewest multiply-accumulates that is at least as accurate in validation. Energies "
+        "are estimates for a chip in 45 nm (Horowitz, ISSCC 2014): arithmetic alone at 32 bits; "
+        "with every weight and state fetched, from a small SRAM and from DRAM as lower and upper "
+        "bound; and arithmetic at 8 bits for both networks. An update of a neuron decays two "
+        "states.",
+        figures=(_figure(groups, names, records),) if groups else (),
+        tables=(_operations(matches), _energies(matches)) if matches else (),
+        findings=(*(_finding(match) for match in matches), _measured(records)),
+        caveats=(
+            "An estimate of arithmetic is no measurement: leakage, control and the transport of "
+            "spikes are left out, and a processor that steps through time gains nothing from "
+            "silence.",
+            "Networks were trained at 32 bits; what accuracy 8 bits would cost either of them is "
+            "not known here.",
+            "Neurons are counted as updated in every step. A chip that updates them on events "
+            "alone would save part of that.",
+            "Only inference is counted. Training by backpropagation through time keeps every step "
+            "of every neuron and is dense: the estimates say nothing of it.",
+        ),
+    )
+
+
+def _matches(groups: Sequence[Replicates]) -> list[_Match]:
+    spiking = [g for g in groups if g.learner.split()[0] != BASELINE]
+    dense = [g for g in groups if g.learner.split()[0] == BASELINE]
+    if not spiking:
+        return []
+    best = max(spiking, key=_validated)
+    close = [g for g in spiking if _validated(g) >= _validated(best) - CLOSE]
+    frugal = min(close, key=lambda g: _mean(g, FLOAT))
+    chosen = {"most accurate": best, f"within {100 * CLOSE:g} point, least energy": frugal}
+    if frugal is best:
+        chosen = {"most accurate": best}
+    return [_Match(why, network, _opponent(network, dense)) for why, network in chosen.items()]
+
+
+def _opponent(network: Replicates, dense: Sequence[Replicates]) -> Replicates | None:
+    as_good = [g for g in dense if _validated(g) >= _validated(network)]
+    return min(as_good, key=lambda g: _mean(g, FLOAT), default=None)
+
+
+def _validated(group: Sequence[Record]) -> float:
+    return _metric(group, "validation_accuracy")
+
+
+def _metric(group: Sequence[Record], name: str) -> float:
+    return sum(record.metrics[name] or 0.0 for record in group) / len(group)
+
+
+def _mean(group: Sequence[Record], price: Price) -> float:
+    return sum(nanojoules(record.metrics, price) for record in group) / len(group)
+
+
+def _operations(matches: Sequence[_Match]) -> Table:
+    rows = []
+    for match in matches:
+        for network in filter(None, (match.spiking, match.dense)):
+            counts = (
+                "spikes_per_sample", "synops_per_sample", "macs_per_sample",
+                "neuron_updates_per_sample",
+            )  # fmt: skip
+            accuracies = (_metric(network, f"{part}_accuracy") for part in ("validation", "test"))
+            rows.append(
+                (
+                    network.dataset,
+                    match.why if network is match.spiking else "its opponent",
+                    _name(network),
+                    *(f"{100 * accuracy:.2f}" for accuracy in accuracies),
+                    *(f"{_metric(network, name):,.0f}" for name in counts),
+                )
+            )
+    return Table(
+        "Operations for one sample. The opponent is the perceptron with the fewest operations that "
+        "is at least as accurate in validation.",
+        (
+            "data set", "network", "settings", "validation accuracy / %", "test accuracy / %",
+            "spikes", "SynOps", "MACs", "neuron updates",
+        ),
+        tuple(rows),
+        basis(_all(matches)),
+    )  # fmt: skip
+
+
+def _energies(matches: Sequence[_Match]) -> Table:
+    rows = []
+    for match in matches:
+        for name, price in ESTIMATES:
+            ours = _mean(match.spiking, price)
+            theirs = _mean(match.dense, price) if match.dense else None
+            rows.append(
+                (
+                    match.spiking.dataset,
+                    match.why,
+                    name,
+                    f"{ours:,.3g}",
+                    "–" if theirs is None else f"{theirs:,.3g}",
+                    "–" if theirs is None else f"{ours / theirs:.2g}",
+                )
+            )
+    return Table(
+        "Estimated energy of one inference; a ratio above 1 means that the spiking network would "
+        "take more.",
+        (
+            "data set", "network", "estimate", "spiking / nJ", "opponent / nJ", "ratio",
+        ),
+        tuple(rows),
+        basis(_all(matches)),
+    )  # fmt: skip
+
+
+def _all(matches: Sequence[_Match]) -> list[Record]:
+    networks = [network for match in matches for network in (match.spiking, match.dense)]
+    unique = {record.trial.id: record for network in networks if network for record in network}
+    return list(unique.values())
+
+
+def _name(network: Replicates) -> str:
+    return network.setting or network[0].trial.learner
+
+
+def _finding(match: _Match) -> str:
+    ours = match.spiking
+    what = (
+        f"{ours.dataset}: the spiking network that is {match.why} "
+        f"({100 * _validated(ours):.1f} % in validation)"
+    )
+    if match.dense is None:
+        return f"{what} has no equal among the perceptrons that were run."
+    ratios = [_mean(ours, price) / _mean(match.dense, price) for _, price in ESTIMATES]
+    per_estimate = ", ".join(
+        f"{name} {ratio:.2g}" for (name, _), ratio in zip(ESTIMATES, ratios, strict=True)
+    )
+    verdict = (
+        "more by every estimate" if min(ratios) > 1
+        else "less by every estimate" if max(ratios) < 1
+        else "more or less, depending on the estimate"
+    )  # fmt: skip
+    return (
+        f"{what} would take {verdict}, compared with a perceptron of equal accuracy "
+        f"({100 * _validated(match.dense):.1f} %); ratios: {per_estimate}."
+    )
+
+
+def _measured(records: Sequence[Record]) -> str:
+    """Return what was measured, or that nothing was."""
+    joules = [r.metrics["train_joules"] for r in records if r.metrics.get("train_joules")]
+    if joules:
+        return (
+            f"Training was metered in {len(joules)} of {len(records)} runs: {min(joules):,.0f} to "
+            f"{max(joules):,.0f} J of the whole processor, other processes included."
+        )
+    exposes = "exposes" if powercap.read_microjoules() else "does not expose"
+    return (
+        "No run carries a measured energy. The machine that made this report "
+        f"{exposes} energy counters under {powercap.ROOT}."
+    )
+
+
+def _figure(
+    groups: Sequence[Replicates], names: Sequence[str], records: Sequence[Record]
+) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(figsize=(2.6 + 2.4 * len(names), 3.2), layout="constrained")
+    panels = drawing.subplots(1, len(names), squeeze=False)[0]
+    for ax, name in zip(panels, names, strict=True):
+        for dense, colour, label in ((False, COLOURS[0], "spiking"), (True, COLOURS[1], "MLP")):
+            for group in groups:
+                if group.dataset != name or (group[0].trial.learner == BASELINE) != dense:
+                    continue
+                low, high = _mean(group, SRAM), _mean(group, DRAM)
+                accuracy = 100 * _validated(group)
+                ax.plot((low, high), (accuracy, accuracy), "-", color=colour, lw=0.6, alpha=0.5)
+                ax.plot(_mean(group, FLOAT), accuracy, "o" if dense else ".", color=colour,
+                        ms=5, label=label)  # fmt: skip
+                label = "_"
+        ax.set_xscale("log")
+        label_axes(ax, "energy of an inference / nJ", "validation accuracy / %")
+        ax.set_title(name, fontsize=9, loc="right")
+        ax.grid(alpha=0.3)
+    return Figure(
+        "energy-accuracy",
+        drawing,
+        "Accuracy against estimated energy of an inference, each marker a configuration: dots and "
+        "circles are arithmetic alone at 32 bits, the lines reach from weights and states in a "
+        "small SRAM to DRAM.",
+        "Scatter plots of validation accuracy against estimated energy on a logarithmic axis, one "
+        "panel a data set, spiking networks and perceptrons in two colours.",
+        basis(records),
+    )

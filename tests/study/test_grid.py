@@ -1,0 +1,297 @@
+"""The thesis's grid: its trials, and a section that says what planted records hold."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from itertools import combinations, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.config import parse_setting
+from study.data.reference import DatasetRef
+from study.experiments import grid
+from study.learners.surrogate_config import SurrogateConfig
+from study.report.section import Section
+from study.request import Request
+from study.store import Store
+from study.thesis import tables
+from study.thesis.choice import cost_of_training_choice
+from study.thesis.grids import FASHION, GRIDS, grid_of
+from study.thesis.runs import runs_of
+from study.trial import Outcome, Record
+from tests.study.grid_records import METRICS, grid_trials, planted
+
+
+def cell(section: Section, claim: str) -> tuple[str, str]:
+    """Return evidence and verdict of the one claim with these words."""
+    table = next(t for t in section.tables if t.columns[-1] == "verdict")
+    ((*_, evidence, verdict),) = [row for row in table.rows if claim in row[1]]
+    return evidence, verdict
+
+
+def judged(records: list[Record], claim: str) -> tuple[str, str]:
+    """Return the same without drawing anything."""
+    table = tables.claims(runs_of(records))
+    assert table is not None
+    ((*_, evidence, verdict),) = [row for row in table.rows if claim in row[1]]
+    return evidence, verdict
+
+
+def logistic(config) -> dict[str, float]:
+    """More neurons help, 100 steps are best, 1e-4 silences; the slope does nothing."""
+    if config["l1"] == 1e-4:
+        return dict.fromkeys(("train_accuracy", "validation_accuracy", "test_accuracy"), 0.1)
+    accuracy = 0.8 + 0.0004 * config["hidden"] - 0.02 * (config["n_steps"] != 100)
+    return {
+        "train_accuracy": accuracy + 0.04,
+        "validation_accuracy": accuracy,
+        "test_accuracy": accuracy - 0.01,
+        "train_seconds": config["n_steps"] / 10,
+    }
+
+
+# -- trials ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dataset", ["fashion-mnist", "tbl", "hd-spikes", "shd"])
+def test_the_thesis_grid_has_81_valid_combinations(dataset: str) -> None:
+    trials = grid_trials(dataset)
+    assert len({trial.id for trial in trials}) == 81
+    for trial in trials:
+        SurrogateConfig(**trial.config)
+
+
+def test_fixed_settings_of_images_are_those_of_spytorchs_third_tutorial() -> None:
+    centre = next(
+        t.config
+        for t in grid_trials()
+        if (t.config["hidden"], t.config["n_steps"], t.config["slope"]) == (100, 100, 100.0)
+        and t.config["l1"] == t.config["l2"] == 1e-5
+    )
+    expected = {
+        "optimiser": "adamax", "learning_rate": 2e-4, "weight_scale": 0.2, "batch_size": 256,
+        "epochs": 30, "tau_mem_s": 10e-3, "tau_syn_s": 5e-3, "recurrent": False,
+    }  # fmt: skip
+    assert expected.items() <= centre.items()
+
+
+def test_profiles_have_their_data_sets_and_sizes() -> None:
+    def counts(request: Request) -> dict[str, int]:
+        return dict(Counter(trial.dataset_name for trial in grid.trials(request)))
+
+    assert counts(Request()) == {"digits": 16}
+    assert counts(Request("standard")) == {"fashion-mnist": 27, "tbl": 27}
+    assert counts(Request("thesis")) == {"fashion-mnist": 81, "tbl": 81, "hd-spikes": 81}
+    assert counts(Request("thesis", n_seeds=3)) == dict.fromkeys(
+        ("fashion-mnist", "tbl", "hd-spikes"), 243
+    )
+    assert counts(Request(learners=("mlp",))) == {}
+    assert counts(Request("thesis", datasets=(DatasetRef("randman"),))) == {"randman": 81}
+
+
+@pytest.mark.parametrize("size", [9, 27])
+def test_the_first_runs_are_an_orthogonal_fraction(size: int) -> None:
+    first = FASHION.settings()[:size]
+    for a, b in combinations(("hidden", "n_steps", "slope", "l1"), 2):
+        pairs = Counter((point[a], point[b]) for point in first)
+        assert set(pairs.values()) == {size // 9}
+        assert len(pairs) == 9
+
+
+def test_settings_are_every_combination_once() -> None:
+    for found in (*GRIDS.values(), grid_of("randman")):
+        points = [tuple(point.values()) for point in found.settings()]
+        whole = product(*(axis.levels for axis in found.axes for _ in axis.fields[:1]))
+        assert len(points) == len(set(points)) == len(list(whole))
+
+
+def configs(*settings: str) -> list[dict[str, object]]:
+    request = Request(
+        "thesis", None, (DatasetRef("tbl"),), (), tuple(parse_setting(text) for text in settings)
+    )
+    return [dict(trial.config) for trial in grid.trials(request)]
+
+
+def test_given_values_take_the_place_of_an_axis_and_leave_the_others_whole() -> None:
+    found = configs("slope=1,5")
+    assert Counter(config["slope"] for config in found) == {1.0: 27, 5.0: 27}
+    assert len(configs("n_steps=76")) == 27
+
+
+def test_settings_beside_the_axes_multiply_the_grid() -> None:
+    assert len(configs("learning_rate=1e-3,1e-2")) == 162
+
+
+def test_tied_penalties_stay_tied_unless_both_are_given() -> None:
+    def penalties(*settings: str) -> set[tuple[float, float]]:
+        request = Request(
+            "thesis", None, (DatasetRef("fashion-mnist"),), (),
+            tuple(parse_setting(text) for text in settings),
+        )  # fmt: skip
+        return {(t.config["l1"], t.config["l2"]) for t in grid.trials(request)}
+
+    assert penalties("l2=1e-7,1e-3") == {(1e-7, 1e-7), (1e-3, 1e-3)}
+    assert penalties("l1=0", "l2=1e-7") == {(0.0, 1e-7)}
+
+
+def test_a_setting_for_another_learner_leaves_the_grid_alone() -> None:
+    assert configs("mlp.hidden=7") == configs()
+
+
+# -- section --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def section() -> Section:
+    return grid.section(planted(grid_trials(), logistic))
+
+
+def test_planted_effects_come_back_in_the_verdicts(section: Section) -> None:
+    evidence, verdict = cell(section, "More hidden neurons are more accurate")
+    assert verdict == "stands"
+    assert "150 against 50: +4.0" in evidence  # 100 neurons times 0.04 points
+    assert cell(section, "100 time steps are most accurate")[1] == "stands"
+    assert cell(section, "A smaller slope is more accurate")[1] == "does not"
+    assert cell(section, "More time steps take longer")[1] == "stands"
+    assert cell(section, "A smaller slope takes longer")[1] == "does not"
+    assert cell(section, "does not depend on the penalty")[1] == "does not"  # it stops early
+    assert cell(section, "100 hidden neurons and more train faster")[1] == "does not"
+    assert cell(section, "nothing is learned") == ("0 of 27 runs learned", "stands")
+    assert cell(section, "matter most")[1] == "stands"
+    assert cell(section, "suit better still")[1] == "cannot be told"
+
+
+def test_an_altered_record_changes_the_sentence(section: Section) -> None:
+    records = planted(grid_trials(), logistic)
+    index = next(i for i, r in enumerate(records) if r.trial.config["l1"] == 1e-4)
+    altered = dict(records[index].metrics) | {"validation_accuracy": 0.99, "test_accuracy": 0.5}
+    records[index] = dataclasses.replace(records[index], metrics=altered)
+    other = grid.section(records)
+    assert cell(other, "nothing is learned") == ("1 of 27 runs learned", "does not")
+    (before,) = [f for f in section.findings if ": validation chooses" in f]
+    (after,) = [f for f in other.findings if ": validation chooses" in f]
+    assert "activity penalty 0.0001" in after
+    assert "50.00 [49.02, 50.98] %" in after
+    assert before != after
+
+
+def test_silent_levels_do_not_dilute_the_effects_of_others(section: Section) -> None:
+    (effects,) = [f for f in section.findings if "of the variance" in f]
+    assert "At activity penalty 0.0001 most runs learn nothing." in effects
+    assert "150 against 50: +4.0" in effects
+
+
+def test_input_that_time_steps_do_not_change_is_named(section: Section) -> None:
+    assert any("the same 300.0 spikes a sample at 80, 100, 120" in f for f in section.findings)
+    other = grid.section(
+        planted(grid_trials(), lambda c: {"spikes_input_per_sample": c["n_steps"]})
+    )
+    assert not any("only lengthen the silence" in f for f in other.findings)
+
+
+def test_pure_chance_proves_little() -> None:
+    table = tables.claims(runs_of(planted(grid_trials(), lambda c: {}, spread=0.05)))
+    assert table is not None
+    accuracy = [row for row in table.rows if "accurate" in row[1]]
+    assert "stands" not in {row[-1] for row in accuracy}
+
+
+def test_a_grid_cut_short_says_so_and_judges_less() -> None:
+    section = grid.section(planted(grid_trials()[:9], logistic))
+    assert any("72 of the 81 combinations" in c for c in section.caveats)
+    assert cell(section, "More hidden neurons are more accurate")[1] == "cannot be told"
+    one = grid.section(planted(grid_trials()[:1], logistic))
+    assert one.tables == one.figures == ()
+
+
+def test_overfitting_needs_both_of_its_parts() -> None:
+    def overfit(config):
+        excess = (config["n_steps"] - 80) / 1000
+        return {"train_accuracy": 0.9 + excess, "test_accuracy": 0.7 - excess}
+
+    trials = grid_trials("hd-spikes")
+    assert judged(planted(trials, overfit), "rises, test accuracy")[1] == "stands"
+    helped = planted(trials, lambda c: overfit(c) | {"test_accuracy": 0.7})
+    assert judged(helped, "rises, test accuracy")[1] == "does not"
+
+
+def test_a_jump_needs_levels_that_are_alike_before_it() -> None:
+    def time(seconds: dict[int, float]):
+        return lambda c: {"train_seconds": seconds[c["n_steps"]]}
+
+    trials, claim = grid_trials("hd-spikes"), "jumps at 120"
+    jump = planted(trials, time({80: 50.0, 100: 50.5, 120: 80.0}))
+    assert judged(jump, claim)[1] == "stands"
+    steady = planted(trials, time({80: 40.0, 100: 50.0, 120: 60.0}))
+    assert judged(steady, claim)[1] == "does not"
+
+
+def test_an_effect_of_nothing_is_none_whatever_rounding_leaves() -> None:
+    records = planted(grid_trials("hd-spikes"), lambda c: {})
+    assert "p = 1" in judged(records, "over-fit strongly")[0]
+
+
+def test_data_sets_are_kept_apart_and_the_stand_in_is_named() -> None:
+    records = planted(grid_trials("tbl") + grid_trials("hd-spikes"), lambda c: {})
+    section = grid.section(records)
+    assert {figure.name for figure in section.figures} >= {
+        "grid-means-tbl", "grid-means-hd-spikes", "grid-braille",
+    }  # fmt: skip
+    assert any("hd-spikes stands in for SHD" in d for d in section.deviations)
+    assert all("hd-spikes" not in d for d in grid.section(records[:81]).deviations)
+
+
+def test_other_data_has_effects_but_no_claims() -> None:
+    records = planted(grid.trials(Request()), lambda c: {"n_validation": 282, "n_test": 355})
+    section = grid.section(records)
+    assert all(table.columns[-1] != "verdict" for table in section.tables)
+    assert any("--profile thesis" in caveat for caveat in section.caveats)
+
+
+def test_curves_that_had_not_settled_are_counted() -> None:
+    records = planted(grid_trials(), lambda c: {"best_epoch": 30 if c["hidden"] == 50 else 9})
+    assert any("in 27 of the 81 runs" in c for c in grid.section(records).caveats)
+
+
+# -- choice ---------------------------------------------------------------------------------------
+
+
+def test_what_choosing_by_training_accuracy_costs(tmp_path: Path) -> None:
+    """Two combinations: one learns by heart, the other is right on more test samples."""
+    store, labels = Store(tmp_path), np.zeros(10000, dtype=int)
+    records = []
+    for trial, part in zip(
+        grid_trials()[:2], ((0.99, 0.70, 0.65), (0.90, 0.80, 0.75)), strict=True
+    ):
+        names = ("train_accuracy", "validation_accuracy", "test_accuracy")
+        wrong = (np.arange(10000) >= 10000 * part[2]).astype(int)
+        arrays = {"test_predictions": wrong, "test_labels": labels}
+        metrics = METRICS | dict(zip(names, part, strict=True))
+        records.append(store.put_done(trial, Outcome(metrics, arrays), {}))
+    (runs,) = runs_of(records)
+    cost = cost_of_training_choice(runs)
+    assert cost.points.mean == pytest.approx(10)
+    assert cost.p < 1e-100  # a thousand samples are right with one only
+    section = grid.section(records)
+    assert any("by +10.00 (exact McNemar p = " in finding for finding in section.findings)
+
+
+def test_what_the_search_brought_is_paired_by_seed() -> None:
+    def of(config):
+        return {"validation_accuracy": 0.9 if config["hidden"] == 150 else 0.8,
+                "test_accuracy": 0.85 if config["hidden"] == 150 else 0.8}  # fmt: skip
+
+    section = grid.section(planted(grid_trials(seeds=3), of, spread=0.0))
+    (search,) = [f for f in section.findings if "against the fixed settings" in f]
+    assert "hidden neurons 100, time steps 100, surrogate slope 100" in search
+    assert "brings +5.00 [+5.00, +5.00] points" in search
+
+
+def test_failed_records_are_left_out() -> None:
+    records = planted(grid_trials(), logistic)
+    failed = Record(records[0].trial, "failed", {}, {"type": "E", "message": ""}, {}, Path("/"))
+    (runs,) = runs_of([failed, *records[1:]])
+    assert len(runs.records) == 80

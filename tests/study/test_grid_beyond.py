@@ -1,0 +1,105 @@
+"""Runs beyond the grid: what is asked for, and what the section says of planted records."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from study.config import parse_setting
+from study.data.reference import DatasetRef
+from study.experiments import beyond
+from study.learners.surrogate_config import SurrogateConfig
+from study.report.section import Section
+from study.request import Request
+from study.thesis.groups import groups, random_design
+from tests.study.grid_records import planted
+
+
+def spiking(config) -> dict[str, float]:
+    """Accuracy falls with the slope; each spike more brings less."""
+    spikes = float(config["hidden"])
+    accuracy = 0.9 - 0.0005 * config["slope"]
+    return {
+        **{f"{part}_accuracy": accuracy for part in ("train", "validation", "test")},
+        "spikes_per_sample": 300.0 + spikes,
+        "spikes_hidden_per_sample": spikes,
+    }
+
+
+def trials(dataset: str, n_seeds: int = 3, *settings: str):
+    parsed = tuple(parse_setting(text) for text in settings)
+    return beyond.trials(Request("thesis", n_seeds, (DatasetRef(dataset),), (), parsed))
+
+
+def section(dataset: str = "fashion-mnist", *settings: str, spread: float = 1e-3) -> Section:
+    return beyond.section(planted(trials(dataset, 3, *settings), spiking, spread=spread))
+
+
+@pytest.mark.parametrize("dataset", ["fashion-mnist", "tbl", "hd-spikes", "digits", "own.npz"])
+def test_every_trial_has_a_valid_configuration_and_is_asked_for_once(dataset: str) -> None:
+    asked = trials(dataset)
+    assert len({trial.id for trial in asked}) == len(asked)
+    for trial in asked:
+        SurrogateConfig(**trial.config)
+
+
+def test_the_random_design_is_the_same_every_time_and_within_its_ranges() -> None:
+    design = random_design("fashion-mnist")
+    assert design == random_design("fashion-mnist")
+    assert len({tuple(point.items()) for point in design.points}) == 30
+    for field, low, high in (("hidden", 25, 300), ("slope", 1, 200), ("upper", 0.01, 3)):
+        values = np.array([point[field] for point in design.points])
+        assert low <= values.min() < (low * high) ** 0.5 < values.max() <= high
+
+
+def test_speech_keeps_its_memory_in_real_time_whatever_the_bins() -> None:
+    bins = next(g for g in groups("hd-spikes") if "real time" in g.name)
+    assert all(p["n_steps"] * p["dt_s"] == pytest.approx(1.4) for p in bins.points)
+    middle = next(point for point in bins.points if point["n_steps"] == 100)
+    # At 100 bins the decay per step is that of SpyTorch's tutorial: 10 and 5 steps.
+    assert middle["tau_mem_s"] / middle["dt_s"] == pytest.approx(10)
+    assert middle["tau_syn_s"] / middle["dt_s"] == pytest.approx(5)
+
+
+def test_seeds_replicate_the_groups_and_the_random_design_has_one() -> None:
+    asked = beyond.trials(Request("thesis", None, (DatasetRef("fashion-mnist"),)))
+    seeds = Counter(trial.seed for trial in asked)
+    assert seeds[0] - seeds[1] == 30
+    assert seeds[1] == seeds[2]
+    assert {trial.seed for trial in beyond.trials(Request())} == {0}
+
+
+def test_a_planted_effect_is_found_and_a_missing_one_is_not() -> None:
+    found = section().findings
+    (slope,) = [f for f in found if "surrogate slope over two decades" in f]
+    assert "Best in validation is 1, worst 200" in slope
+    assert "differ by 9.9" in slope or "differ by 10.0" in slope
+    p_value = float(slope.split("corrected p = ")[1].split(")")[0])
+    assert p_value < 0.05
+    (steps,) = [f for f in found if "with the code scaled" in f]
+    assert float(steps.split("corrected p = ")[1].split(")")[0]) > 0.05
+
+
+def test_the_front_holds_what_nothing_else_matches() -> None:
+    section_ = section(spread=0.0)
+    (front,) = [f for f in section_.findings if "lie on the front" in f]
+    # Slope 1 with 100 neurons, hence 100 spikes, is best of all that are planted.
+    drawn = random_design("fashion-mnist").points
+    least = min(point["slope"] for point in drawn)
+    best = (100, 1.0) if least > 1 else min((p["hidden"], least) for p in drawn)
+    assert f"{100 * (0.9 - 0.0005 * best[1]):.2f} % with {best[0]:.3g} hidden spikes" in front
+
+
+def test_a_given_setting_that_groups_vary_is_said_to_leave_runs_without_a_place() -> None:
+    assert any("belong to no group" in c for c in section("fashion-mnist", "slope=10").caveats)
+    assert not any("belong to no group" in c for c in section("fashion-mnist", "epochs=3").caveats)
+
+
+def test_parts_of_a_group_are_shown_as_parts() -> None:
+    asked = [t for t in trials("fashion-mnist") if t.config["slope"] != 50.0]
+    partial = beyond.section(planted(asked, spiking))
+    assert any("6 of 7 (fashion-mnist, surrogate slope" in c for c in partial.caveats)
+    one = beyond.section(planted(asked[:1], spiking))
+    assert len(one.tables[0].rows) >= 1
