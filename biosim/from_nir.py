@@ -4,110 +4,271 @@ NIR (Pedersen et al., Nat. Commun. 15:8122 (2024), doi:10.1038/s41467-024-52259-
 
     tau_syn dI/dt = -I + w_in S,    tau_mem dv/dt = (v_leak - v) + r I
 
-What it cannot say is read from ``graph.metadata``: ``dt_s``, ``input_delay_steps`` (from a spike
-to the current it causes) and ``reset_hold_steps`` (for how long a spike keeps the membrane at its
-reset value); both become times, in units of the graph's dt.
+What it cannot say is in `biosim.conventions`: stated by the graph's metadata, or by the caller.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from itertools import pairwise
 
 import nir
 import numpy as np
 
 from biosim.chain import Chain, Layer
+from biosim.conventions import Conventions, stated
+
+WEIGHTS = (nir.Linear, nir.Affine)
+FIRING = (nir.CubaLIF, nir.LIF)
+INTEGRATING = (nir.CubaLI, nir.LI)
+NEURONS = (*FIRING, *INTEGRATING)
+TRANSPARENT = (nir.Input, nir.Output, nir.Flatten)
+SUPPORTED = ", ".join(kind.__name__ for kind in (*WEIGHTS, *NEURONS, nir.Flatten))
 
 
-def read_chain(graph: nir.NIRGraph) -> Chain:
-    """Return the feed-forward network of a graph.
+def read_chain(graph: nir.NIRGraph, conventions: Conventions | None = None) -> Chain:
+    """Return the network of a graph: layers one after another, each perhaps recurrent.
+
+    Parameters
+    ----------
+    graph
+        Of any tool. Graphs within the graph are opened.
+    conventions
+        What NIR does not say; None for what the graph's metadata state.
 
     Raises
     ------
     ValueError
-        If the graph holds what cannot be expressed, naming it: nodes other than Linear, CubaLIF
-        and CubaLI, branches or recurrence, neurons that differ within a layer, a leak or reset
-        other than zero, weights that are not finite, missing conventions.
+        If the graph holds what cannot be expressed, naming it: other nodes, branches, feedback
+        from layer to layer, cycles without delay, a leak or reset other than zero, values that
+        are not finite or have wrong shapes, missing conventions.
     """
-    conventions = _conventions(graph.metadata)
-    order = _path(graph)
-    layers = []
-    for linear, neuron in zip(order[0::2], order[1::2], strict=True):
-        layers.append(_layer(linear, graph.nodes[linear], neuron, graph.nodes[neuron]))
-    if layers[-1].threshold is not None or any(layer.threshold is None for layer in layers[:-1]):
-        raise ValueError("expected CubaLIF layers followed by one CubaLI readout")
-    return Chain(tuple(layers), **conventions)
-
-
-def _conventions(metadata: dict[str, Any]) -> dict[str, float]:
-    wanted = {"time_unit": "s", "reset": "zero", "threshold_strict": True}
-    for name in ("dt_s", "input_delay_steps", "reset_hold_steps", *wanted):
-        if name not in metadata:
-            raise ValueError(f"the graph's metadata lack {name!r}; NIR itself has no units")
-    for name, value in wanted.items():
-        if metadata[name] != value:
-            raise ValueError(f"convention {name} = {metadata[name]!r} must be {value!r}")
-    dt_s = float(metadata["dt_s"])
-    if not 0 < dt_s < np.inf:
-        raise ValueError(f"dt_s must be positive, not {dt_s}")
-    return {
-        "dt_s": dt_s,
-        "delay_s": dt_s * int(metadata["input_delay_steps"]),
-        "hold_s": dt_s * int(metadata["reset_hold_steps"]),
-    }
-
-
-def _path(graph: nir.NIRGraph) -> list[str]:
-    """Return the names between input and output, refusing anything but one path."""
-    after: dict[str, str] = {}
-    for source, target in graph.edges:
-        if source in after:
-            raise ValueError(
-                f"node {source!r} feeds several nodes; recurrence and branches are not supported"
-            )
-        after[source] = target
-    starts = [name for name, node in graph.nodes.items() if isinstance(node, nir.Input)]
-    if len(starts) != 1:
-        raise ValueError(f"expected one Input node, found {len(starts)}")
-    path, name = [], after.get(starts[0])
-    while name is not None and not isinstance(graph.nodes[name], nir.Output):
-        if name in path:
-            raise ValueError(f"node {name!r} lies on a cycle")
-        path.append(name)
-        name = after.get(name)
-    if name is None or not path or len(path) % 2:
-        raise ValueError("expected Input, then pairs of Linear and CubaLIF or CubaLI, then Output")
-    return path  # fmt: skip
-
-
-def _layer(linear: str, weights: nir.NIRNode, name: str, neuron: nir.NIRNode) -> Layer:
-    if not isinstance(weights, nir.Linear):
-        raise ValueError(f"node {linear!r} is {type(weights).__name__}; supported: Linear")
-    if not isinstance(neuron, nir.CubaLIF | nir.CubaLI):
-        raise ValueError(f"node {name!r} is {type(neuron).__name__}; supported: CubaLIF, CubaLI")
-    weight = np.asarray(weights.weight, dtype=float)
-    if weight.ndim != 2 or weight.shape[0] != len(neuron.tau_mem):
+    conventions = conventions or stated(graph.metadata)
+    nodes, edges = _flat(graph)
+    for name, node in nodes.items():
+        if not isinstance(node, (*WEIGHTS, *NEURONS, *TRANSPARENT)):
+            raise ValueError(f"node {name!r} is {type(node).__name__}; supported: {SUPPORTED}")
+    nodes, edges = _without_transparent(nodes, edges)
+    _refuse_cycles_of_weights(nodes, edges)
+    layers = tuple(_layer(nodes, part, conventions) for part in _parts(nodes, edges))
+    for before, after in pairwise(layers):
+        if before.threshold is None:
+            raise ValueError("a layer that does not fire (CubaLI, LI) must be the last one")
+        if after.weight.shape[1] != before.size:
+            raise ValueError(f"weights {after.weight.shape} do not fit {before.size} neurons")
+    recurrent = any(layer.recurrent is not None for layer in layers)
+    if recurrent and conventions.recurrent_delay_steps < 1:
         raise ValueError(
-            f"weights of {linear!r} are {weight.shape} for {len(neuron.tau_mem)} neurons"
+            "the graph has a cycle without delay: recurrent_delay_steps must be at least 1, not "
+            f"{conventions.recurrent_delay_steps}"
         )
-    if not np.isfinite(weight).all():
-        raise ValueError(f"weights of {linear!r} are not all finite")
-    tau_syn_s = _shared(name, neuron, "tau_syn")
-    for key in ("v_leak", "v_reset"):
-        if hasattr(neuron, key) and _shared(name, neuron, key) != 0:
-            raise ValueError(f"node {name!r}: {key} other than 0 is not supported")
-    return Layer(
-        # A Dirac pulse lets I jump by w_in / tau_syn.
-        weight * (_shared(name, neuron, "w_in") / tau_syn_s),
-        _shared(name, neuron, "tau_mem"),
-        tau_syn_s,
-        _shared(name, neuron, "r"),
-        _shared(name, neuron, "v_threshold") if isinstance(neuron, nir.CubaLIF) else None,
+    late = int(conventions.order == "integrate_first")
+    return Chain(
+        layers,
+        dt_s=conventions.dt_s,
+        delay_s=conventions.dt_s * conventions.delay_steps,
+        hold_s=conventions.dt_s * conventions.hold_steps,
+        recurrent_delay_s=conventions.dt_s * (conventions.recurrent_delay_steps - late),
+        order=conventions.order,
+        reset=conventions.reset,
+        strict=conventions.strict,
     )
 
 
-def _shared(name: str, neuron: nir.NIRNode, key: str) -> float:
-    values = np.unique(getattr(neuron, key))
-    if len(values) != 1 or not np.isfinite(values[0]):
-        raise ValueError(f"node {name!r}: {key} must be one finite value for the whole layer")
-    return float(values[0])
+Nodes = dict[str, nir.NIRNode]
+Edges = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Names of the nodes that make a layer."""
+
+    weights: str
+    neurons: str
+    recurrent: str | None
+
+
+def _flat(graph: nir.NIRGraph, prefix: str = "") -> tuple[Nodes, Edges]:
+    """Return nodes and edges with graphs within the graph opened."""
+    nodes: Nodes = {}
+    inner = {name for name, node in graph.nodes.items() if isinstance(node, nir.NIRGraph)}
+    edges: Edges = []
+    for name, node in graph.nodes.items():
+        if name not in inner:
+            nodes[prefix + name] = node
+            continue
+        own_nodes, own_edges = _flat(node, f"{prefix}{name}.")
+        nodes |= own_nodes
+        edges += own_edges
+    for source, target in graph.edges:
+        edges.append(
+            (
+                _gate(graph, source, prefix, nir.Output) if source in inner else prefix + source,
+                _gate(graph, target, prefix, nir.Input) if target in inner else prefix + target,
+            )
+        )
+    return nodes, list(dict.fromkeys(edges))
+
+
+def _gate(graph: nir.NIRGraph, name: str, prefix: str, kind: type) -> str:
+    """Return the one Input or Output of a graph within the graph."""
+    gates = [key for key, node in graph.nodes[name].nodes.items() if isinstance(node, kind)]
+    if len(gates) != 1:
+        raise ValueError(f"graph {name!r} has {len(gates)} {kind.__name__} nodes; expected one")
+    return f"{prefix}{name}.{gates[0]}"
+
+
+def _without_transparent(nodes: Nodes, edges: Edges) -> tuple[Nodes, Edges]:
+    """Drop nodes that only pass on, other than the ends of the whole graph."""
+    for name, node in list(nodes.items()):
+        before = [source for source, target in edges if target == name]
+        after = [target for source, target in edges if source == name]
+        if isinstance(node, TRANSPARENT) and before and after:
+            edges = [edge for edge in edges if name not in edge]
+            edges += [(source, target) for source in before for target in after]
+            nodes = {key: value for key, value in nodes.items() if key != name}
+    return nodes, edges
+
+
+def _refuse_cycles_of_weights(nodes: Nodes, edges: Edges) -> None:
+    after = {
+        name: [t for s, t in edges if s == name and isinstance(nodes[t], WEIGHTS)]
+        for name, node in nodes.items()
+        if isinstance(node, WEIGHTS)
+    }
+    for start in after:
+        path, reached = [start], after[start]
+        while reached:
+            if start in reached:
+                names = ", ".join(map(repr, path))
+                raise ValueError(f"nodes {names} form a cycle without delay: no neuron is on it")
+            fresh = [name for name in reached if name not in path]
+            path += fresh
+            reached = [target for name in fresh for target in after[name]]
+
+
+def _parts(nodes: Nodes, edges: Edges) -> list[_Part]:
+    """Return the layers in order, refusing anything but a chain."""
+    starts = [name for name, node in nodes.items() if isinstance(node, nir.Input)]
+    if len(starts) != 1:
+        raise ValueError(f"expected one Input node, found {len(starts)}")
+    parts: list[_Part] = []
+    at, seen = starts[0], set(starts)
+    while True:
+        targets = [t for s, t in edges if s == at and not isinstance(nodes[t], nir.Output)]
+        for target in targets:
+            if not isinstance(nodes[target], WEIGHTS):
+                raise ValueError(f"edge {at!r} -> {target!r} has no weights; expected Linear")
+            sources = [s for s, t in edges if t == target]
+            if len(sources) > 1:
+                raise ValueError(f"node {target!r} has several inputs: {sources}; expected one")
+        own = [t for t in targets if parts and (t, at) in edges]
+        onward = [t for t in targets if t not in own]
+        if len(own) > 1 or len(onward) > 1:
+            raise ValueError(
+                f"node {at!r} feeds several nodes: {', '.join(map(repr, targets))}. Supported are "
+                "a chain of layers and one recurrent Linear a layer"
+            )
+        if own:
+            parts[-1] = _Part(parts[-1].weights, at, own[0])
+            seen |= set(own)
+        if not onward:
+            break
+        (weights,) = onward
+        neurons = [t for s, t in edges if s == weights]
+        if len(neurons) != 1 or not isinstance(nodes[neurons[0]], NEURONS):
+            raise ValueError(f"node {weights!r} must feed one population, not {neurons}")
+        if neurons[0] in seen:
+            raise ValueError(f"node {weights!r} feeds back to {neurons[0]!r}, an earlier layer")
+        at = neurons[0]
+        parts.append(_Part(weights, at, None))
+        seen |= {weights, at}
+    lost = [n for n, node in nodes.items() if n not in seen and not isinstance(node, nir.Output)]
+    if lost or not parts:
+        raise ValueError(
+            f"expected Input, pairs of Linear and neurons, Output; not reached: {sorted(lost)}"
+        )
+    return parts
+
+
+def _layer(nodes: Nodes, part: _Part, conventions: Conventions) -> Layer:
+    name, node, affine = part.neurons, nodes[part.neurons], nodes[part.weights]
+    weight = _matrix(part.weights, affine)
+    n = len(weight)
+    for key in ("v_leak", "v_reset"):
+        if hasattr(node, key) and _values(name, node, key, n).any():
+            raise ValueError(f"node {name!r}: {key} other than 0 is not supported")
+    tau_syn, jump, pulse = _synapse(name, node, n, conventions)
+    bias = (
+        _values(part.weights, affine, "bias", n) if isinstance(affine, nir.Affine) else np.zeros(n)
+    )
+    recurrent = None
+    if part.recurrent is not None:
+        recurrent = _matrix(part.recurrent, nodes[part.recurrent])
+        if recurrent.shape != (n, n):
+            raise ValueError(f"weights of {part.recurrent!r} are {recurrent.shape} for {n} neurons")
+        recurrent = recurrent * jump[:, None]
+        if isinstance(nodes[part.recurrent], nir.Affine):
+            bias = bias + _values(part.recurrent, nodes[part.recurrent], "bias", n)
+    tau_mem = "tau_mem" if hasattr(node, "tau_mem") else "tau"
+    return Layer(
+        weight * jump[:, None],
+        _tau_s(name, node, tau_mem, n, conventions),
+        tau_syn,
+        _values(name, node, "r", n),
+        _values(name, node, "v_threshold", n) if isinstance(node, FIRING) else None,
+        recurrent,
+        bias * pulse if bias.any() else None,
+    )
+
+
+def _synapse(
+    name: str, node: nir.NIRNode, n: int, conventions: Conventions
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return tau_syn, by how much a spike of weight 1, and by how much a bias of 1 moves I."""
+    one = np.ones(n)
+    if not hasattr(node, "tau_syn"):
+        dt = conventions.dt_s / conventions.time_unit_s
+        return 0 * one, one / dt if conventions.spike == "dirac" else one, one
+    w_in, tau = _values(name, node, "w_in", n), _tau_s(name, node, "tau_syn", n, conventions)
+    with np.errstate(divide="ignore"):
+        lasting = w_in * (1 - np.exp(-conventions.dt_s / tau))
+    if conventions.spike == "jump":
+        return tau, w_in, w_in
+    raw = _values(name, node, "tau_syn", n)
+    return tau, lasting if conventions.spike == "step" else w_in / raw, lasting
+
+
+def _tau_s(name: str, node: nir.NIRNode, key: str, n: int, conventions: Conventions) -> np.ndarray:
+    """Return the time constants with which ``exp(-dt / tau)`` is the tool's own decay."""
+    tau_s, dt_s = _values(name, node, key, n) * conventions.time_unit_s, conventions.dt_s
+    smallest = dt_s if conventions.decay == "euler" else 0.0
+    if not (tau_s > smallest * (1 - 1e-9)).all() or not (tau_s > 0).all():
+        raise ValueError(
+            f"node {name!r}: {key} must be above {smallest:g} s, not {tau_s.min():g} s; the "
+            f"conventions say that a unit of time is {conventions.time_unit_s:g} s and decays are "
+            f"{conventions.decay}"
+        )
+    if conventions.decay == "exact":
+        return tau_s
+    with np.errstate(divide="ignore"):
+        return -dt_s / np.log(np.maximum(1 - dt_s / tau_s, 0))
+
+
+def _matrix(name: str, node: nir.NIRNode) -> np.ndarray:
+    weight = np.asarray(node.weight, dtype=float)
+    if weight.ndim != 2:
+        raise ValueError(f"weights of {name!r} are {weight.shape}; expected [post, pre]")
+    if not np.isfinite(weight).all():
+        raise ValueError(f"weights of {name!r} are not all finite")
+    return weight
+
+
+def _values(name: str, node: nir.NIRNode, key: str, n: int) -> np.ndarray:
+    """Return a parameter for each of ``n`` neurons."""
+    values = np.asarray(getattr(node, key), dtype=float)
+    if values.size not in (1, n):
+        raise ValueError(f"node {name!r}: {key} has {values.size} values for {n} neurons")
+    if not np.isfinite(values).all():
+        raise ValueError(f"node {name!r}: {key} is not finite everywhere")
+    return np.broadcast_to(values.reshape(-1), n).copy()

@@ -116,11 +116,7 @@ def _sort_by_step(step, unit, offsets, n_steps, chunk_size, units, starts):
 
 @njit(cache=True, nogil=True)
 def _sort_by_unit(step, unit, offsets, n_steps, n_units, group, rows, starts, units, entries):
-    """Order events by group of samples and unit; see `ByUnit`.
-
-    Within a group, units with as many events stand together: a loop that is as long as the one
-    before costs no wrong guess of the processor.
-    """
+    """Order events by group of samples and unit; see `ByUnit`."""
     count, place = np.zeros(n_units, np.int64), np.zeros(n_units, np.int64)
     n_samples, n_entries = len(offsets) - 1, 0
     for g in range(-(-n_samples // group)):
@@ -130,7 +126,7 @@ def _sort_by_unit(step, unit, offsets, n_steps, n_units, group, rows, starts, un
             count[unit[k]] += 1
         entries[g] = n_entries
         total = offsets[begin]
-        for u in np.argsort(count, kind="mergesort"):
+        for u in range(n_units):
             if count[u]:
                 place[u] = total
                 units[n_entries] = u

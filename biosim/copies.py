@@ -1,0 +1,249 @@
+"""One Brian2 network that holds a copy of a `biosim.chain.Chain` for each sample.
+
+Neurons, thresholds, resets and clock are Brian2's. The copies share their weights, which Brian2's
+synapses cannot: such an object would hold every weight once a copy, and building it would take far
+longer than running it. Spikes therefore cross by a matrix product in each step, in the slot in
+which Brian2's synapses act.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from biosim.backend import session
+from biosim.chain import Chain, ChainRecording, InputSpikes, Layer, LayerSpikes, Scheme
+from biosim.substitute import Substitute
+
+STATE = "v : 1\nsyn : 1\nalpha : 1 (constant)\nbeta : 1 (constant)\nkappa : 1 (constant)\n"
+FIRING = "theta : 1 (constant)\nheld : integer"
+DECAY = "syn = alpha * syn"
+RESET = {"zero": "v = 0\nheld = hold_steps", "subtract": "held = 1"}
+ADVANCE = {
+    "zero": f"v = (beta * v + kappa * syn) * int(held == 0)\n{DECAY}\nheld = held - int(held > 0)",
+    "subtract": f"v = beta * v + kappa * syn - theta * held\n{DECAY}\nheld = 0",
+}
+INTEGRATE = f"v = beta * v + kappa * syn\n{DECAY}"
+
+Fired = Callable[[], np.ndarray]
+"""Returns who fires in the present step, in ascending order; neuron n of copy c is c N + n."""
+
+
+def run_copies(
+    chain: Chain,
+    inputs: InputSpikes,
+    n_steps: int,
+    ratio: int,
+    scheme: Scheme,
+    recorded: int,
+    substitute: Substitute | None,
+) -> ChainRecording:
+    """Return what `biosim.chain.run_chain` does, with ``ratio`` of Brian2's steps a step."""
+    import brian2 as b2
+
+    dt_s, copies = chain.dt_s / ratio, inputs.n_samples
+    late = int(chain.order == "integrate_first")
+    n_recorded = n_steps + (chain.order == "fire_first")
+    delay, own_delay = (_whole(s, dt_s) for s in (chain.delay_s, chain.recurrent_delay_s))
+    # The numpy target: for these few, large groups compiling would take longer than running.
+    with session(target="numpy", dt_s=dt_s) as engine:
+        network, monitors, probes = b2.Network(), [], []
+        fired: Fired = _InputEvents(inputs, chain.layers[0].weight.shape[1], dt_s)
+        for k, layer in enumerate(chain.layers):
+            fires, lag = layer.threshold is not None, late * (k + 1)
+            if fires and substitute:
+                group = _substituted(layer, copies, dt_s, substitute)
+            else:
+                group = _population(layer, copies, dt_s, chain, scheme)
+            current = _values(group, "syn", copies)
+            arrivals: list[Callable[[], None]] = [_Weights(fired, layer.weight, current, delay)]
+            fired = _spikes_of(group)
+            if layer.recurrent is not None:
+                arrivals.append(_Weights(fired, layer.recurrent, current, own_delay))
+            if layer.bias is not None:
+                pulses = range(late * k + delay, late * k + delay + n_steps * ratio, ratio)
+                arrivals.append(_Pulses(layer.bias, current, pulses))
+            labels = range(lag, lag + n_recorded * ratio, ratio)
+            probe = _Probe(_values(group, "v", copies)[: recorded if fires else copies], labels)
+            probes.append(probe)
+            network.add(
+                group,
+                b2.NetworkOperation(probe, when="thresholds"),
+                *(b2.NetworkOperation(arrival, when="synapses") for arrival in arrivals),
+            )
+            if fires:
+                monitors.append((b2.SpikeMonitor(group), layer.size, lag))
+                network.add(monitors[-1][0])
+        network.run((labels[-1] + 1) * dt_s * b2.second)
+        readout = None if fires else probes.pop().recorded()
+        return ChainRecording(
+            tuple(_layer_spikes(*each, n_steps * ratio, dt_s) for each in monitors),
+            readout,
+            tuple(probe.recorded()[:n_steps] for probe in probes),
+            engine,
+        )
+
+
+def _whole(duration_s: float, dt_s: float) -> int:
+    return round(duration_s / dt_s)
+
+
+def _values(group: Any, name: str, copies: int) -> np.ndarray:
+    """Return a view on a variable, ``[copies, N]``."""
+    return group.variables[name].get_value().reshape(copies, -1)
+
+
+def _spikes_of(group: Any) -> Fired:
+    return lambda: group.spikes
+
+
+def _population(layer: Layer, copies: int, dt_s: float, chain: Chain, scheme: Scheme) -> Any:
+    import brian2 as b2
+
+    fires = layer.threshold is not None
+    group = b2.NeuronGroup(
+        layer.size * copies,
+        STATE + FIRING if fires else STATE,
+        threshold=f"v {'>' if chain.strict else '>='} theta" if fires else None,
+        reset=RESET[chain.reset] if fires else None,
+        namespace={"hold_steps": _whole(chain.hold_s, dt_s)},
+    )
+    values = _propagator(layer, dt_s, chain.dt_s, scheme)
+    if fires:
+        values["theta"] = np.asarray(layer.threshold)
+    for name, value in values.items():
+        setattr(group, name, np.tile(np.broadcast_to(value, layer.size), copies))
+    group.run_regularly(ADVANCE[chain.reset] if fires else INTEGRATE, when="groups")
+    return group
+
+
+def _substituted(layer: Layer, copies: int, dt_s: float, substitute: Substitute) -> Any:
+    import brian2 as b2
+
+    model = substitute.model
+    name, unit = next(iter(model.inputs.items()))
+    refractory = model.refractory
+    group = b2.NeuronGroup(
+        layer.size * copies,
+        f"{model.equations}\nsyn : 1\nalpha : 1 (constant)\nper_syn : 1 (constant)\n"
+        f"{name} = (offset + gain * clip(per_syn * syn, -largest, largest)) * {unit}"
+        f" : {unit} (constant over dt)",
+        threshold=model.threshold,
+        reset=model.reset,
+        refractory=refractory if isinstance(refractory, str) else refractory * b2.second,
+        method=model.method,
+        namespace={
+            **model.parameters,
+            "offset": substitute.offset,
+            "gain": substitute.gain,
+            "largest": substitute.largest_drive,
+        },
+    )
+    for key, value in model.initial.items():
+        setattr(group, key, value)
+    per_syn = np.asarray(layer.resistance) / np.asarray(layer.threshold)
+    for key, value in (("alpha", _decay(layer.tau_syn_s, dt_s)), ("per_syn", per_syn)):
+        setattr(group, key, np.tile(np.broadcast_to(value, layer.size), copies))
+    group.run_regularly(DECAY, when="groups", order=1)
+    return group
+
+
+def _decay(tau_s: float | np.ndarray, dt_s: float) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.exp(-dt_s / np.asarray(tau_s, dtype=float))
+
+
+def _propagator(layer: Layer, dt_s: float, network_dt_s: float, scheme: Scheme) -> dict[str, Any]:
+    """Return alpha, beta and kappa, each one number or ``[N]``."""
+    tau_syn, tau_mem = (np.asarray(t, dtype=float) for t in (layer.tau_syn_s, layer.tau_mem_s))
+    alpha, beta = _decay(tau_syn, dt_s), _decay(tau_mem, dt_s)
+    held = layer.resistance * (1 - beta)
+    # r = 1 / (1 - beta) was written for a gain of exactly one.
+    kappa = np.where(np.isclose(held, 1.0, rtol=1e-12, atol=0), 1.0, held)
+    if scheme == "exact":
+        equal = np.isclose(tau_syn, tau_mem, rtol=1e-9, atol=0)
+        apart = np.where(equal, 1.0, tau_syn - tau_mem)
+        kappa = layer.resistance * np.where(
+            equal, dt_s / tau_mem * beta, tau_syn / apart * (alpha - beta)
+        )
+    # A current that lasts a step of the network makes the membrane jump, whatever dt.
+    jump = layer.resistance * (1 - _decay(tau_mem, network_dt_s))
+    return {"alpha": alpha, "beta": beta, "kappa": np.where(tau_syn == 0, jump, kappa)}
+
+
+class _InputEvents:
+    """Who fires in the input; called once a step."""
+
+    def __init__(self, inputs: InputSpikes, n_in: int, dt_s: float) -> None:
+        step = np.round(inputs.time_s / dt_s).astype(np.int64)
+        cell = inputs.sample.astype(np.int64) * n_in + inputs.unit
+        order = np.lexsort((cell, step))
+        self._cells = cell[order]
+        self._ends = np.append(0, np.cumsum(np.bincount(step)))
+        self._step = -1
+
+    def __call__(self) -> np.ndarray:
+        self._step += 1
+        first, last = self._ends[np.minimum([self._step, self._step + 1], len(self._ends) - 1)]
+        return self._cells[first:last]
+
+
+class _Weights:
+    """Weights ``[post, pre]`` in every copy: adds to ``current [copies, post]`` what arrives."""
+
+    def __init__(self, fired: Fired, weight: np.ndarray, current: np.ndarray, delay: int) -> None:
+        self._fired, self._current = fired, current
+        self._by_source = np.ascontiguousarray(weight.T, dtype=float)
+        self._copies = np.arange(len(current) + 1)
+        self._waiting = deque([np.empty(0, np.int64)] * delay)
+
+    def __call__(self) -> None:
+        self._waiting.append(np.array(self._fired()))
+        cells = self._waiting.popleft()
+        if not len(cells):
+            return
+        copy, source = np.divmod(cells, len(self._by_source))
+        spikes = csr_matrix(
+            (np.ones(len(cells)), source, np.searchsorted(copy, self._copies)),
+            shape=(len(self._current), len(self._by_source)),
+        )
+        self._current += spikes @ self._by_source
+
+
+class _Pulses:
+    """A bias: the current jumps in the given steps."""
+
+    def __init__(self, bias: np.ndarray, current: np.ndarray, steps: range) -> None:
+        self._bias, self._current, self._steps, self._step = bias, current, steps, -1
+
+    def __call__(self) -> None:
+        self._step += 1
+        if self._step in self._steps:
+            self._current += self._bias
+
+
+class _Probe:
+    """Keeps the values ``[copies, N]`` of the given steps."""
+
+    def __init__(self, values: np.ndarray, steps: range) -> None:
+        self._values, self._steps, self._step = values, steps, -1
+        self._kept: list[np.ndarray] = []
+
+    def __call__(self) -> None:
+        self._step += 1
+        if self._step in self._steps:
+            self._kept.append(self._values.copy())
+
+    def recorded(self) -> np.ndarray:
+        """Return ``[T, copies, N]``."""
+        return np.stack(self._kept)
+
+
+def _layer_spikes(monitor: Any, size: int, lag: int, n_steps: int, dt_s: float) -> LayerSpikes:
+    step, index = np.round(np.array(monitor.t) / dt_s).astype(np.int64) - lag, np.array(monitor.i)
+    within = step < n_steps
+    return LayerSpikes(step[within] * dt_s, index[within] % size, index[within] // size)
