@@ -196,9 +196,14 @@ class SurrogateLearner:
                 f"example_{name}_unit": events.unit,
                 f"example_{name}_offsets": events.offsets,
             }
+        if self.encoder is not None:
+            for name, value in self.encoder.named_parameters():
+                arrays[f"encoder_{name}"] = value.detach().numpy()
+        # NIR has no neuron whose threshold adapts.
+        fits = self.network.config.neuron.adaptation is None
         return Artefacts(
             arrays=arrays,
-            files={"network.nir": to_bytes(self.network)},
+            files={"network.nir": to_bytes(self.network)} if fits else {},
             metrics={
                 "best_epoch": history.best_epoch + 1,
                 "epochs_run": len(history.loss),
