@@ -98,10 +98,9 @@ class LIParameters:
         """Decay of a population that shares its time constants."""
         return Decay(self.alpha, self.beta)
 
-    @property
-    def gain_factor(self) -> float:
-        """What one unit of current adds to the membrane in a step."""
-        return 1.0 if self.gain == "one" else 1.0 - self.beta
+    def gain_factor(self, beta: float | Tensor) -> float | Tensor:
+        """Return what one unit of current adds to a membrane that decays by ``beta`` in a step."""
+        return 1.0 if self.gain == "one" else 1.0 - beta
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ def li_step(
         In place of that of ``parameters``, where time constants differ or are learned.
     """
     alpha, beta = decay or parameters.decay
-    gain = 1.0 if parameters.gain == "one" else 1.0 - beta
+    gain = parameters.gain_factor(beta)
     syn = alpha * state.syn + current
     drive = state.syn if parameters.order == "fire_first" else syn
     mem = beta * state.mem + gain * drive

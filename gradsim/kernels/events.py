@@ -438,7 +438,7 @@ def _neurons(parameters: LIParameters, decay: Decay, n: int, dtype: np.dtype) ->
         return padded
 
     number = dtype.type
-    gain = 1.0 if parameters.gain == "one" else 1.0 - decay.beta
+    gain = parameters.gain_factor(decay.beta)
     threshold, strict, keep, slope = np.inf, True, 1.0, -1.0
     if isinstance(parameters, LIFParameters):
         threshold, strict = parameters.threshold, parameters.strict
