@@ -40,6 +40,11 @@ class Setting:
     key: str
     values: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Return the setting as on the command line."""
+        owner = f"{self.owner}." if self.owner else ""
+        return f"{owner}{self.key}={','.join(self.values)}"
+
     def concerns(self, name: str) -> bool:
         """Whether the setting is meant for a configuration of this owner."""
         return self.owner in (None, name)

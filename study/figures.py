@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.learners import LEARNERS
 from study.stats import mean_interval
 
 if TYPE_CHECKING:
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, told apart without full colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def learner_colour(name: str) -> str:
+    """Return the one colour that a learner has in every figure; others share the last."""
+    known = list(LEARNERS)
+    return COLOURS[min(known.index(name), len(COLOURS) - 1)] if name in known else COLOURS[-1]
 
 
 def label_axes(ax: Axes, x: str, y: str) -> None:

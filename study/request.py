@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -90,6 +91,19 @@ class Request:
             for config in self.configure(entry.preset(self.profile, dataset.name), name)
             for seed in self.seeds
         ]
+
+    def command(self, experiment: str) -> str:
+        """Return the command line that runs an experiment with these options."""
+        words = ["python", "-m", "study.run", experiment, "--profile", self.profile]
+        words += ["--seeds", str(self.n_seeds)] if self.n_seeds else []
+        words += ["--design", self.design] if self.design != "full" else []
+        for option, values in (
+            ("--dataset", [ref.path or ref.name for ref in self.datasets]),
+            ("--learner", self.learners),
+            ("--set", [str(setting) for setting in self.settings]),
+        ):
+            words += [option, *values] if values else []
+        return shlex.join(words)
 
     def unfit(self) -> list[str]:
         """Return a sentence for each learner that cannot use one of the user's data sets."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from study import experiments, provenance
-from study.report import summary
+from study.report import answer, summary
 from study.report.basis import engine_notes
-from study.report.document import FailedTrial, Report
+from study.report.details import details, failure
+from study.report.document import Report
 from study.report.render import render
 from study.request import Request
 from study.store import write_atomic
@@ -60,7 +62,8 @@ def _report(
     for name, members in records.items():
         done = [record for record in members if record.done]
         if done:
-            sections.append(experiments.load(name).section(done))
+            section = experiments.load(name).section(done)
+            sections.append(replace(section, command=request.command(name)))
     opening = _opening(records)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
     return Report(
@@ -70,12 +73,16 @@ def _report(
         command=source["command"],
         profile=request.profile,
         created=datetime.now().astimezone().replace(microsecond=0),
+        question=answer.QUESTION,
+        answer=answer.answer(opening),
+        basis=answer.basis(unique, source),
         summary=summary.table(opening),
         summary_figure=summary.figure(opening),
         sections=tuple(sections),
-        failures=tuple(_failure(record) for record in unique if not record.done),
+        failures=tuple(failure(record) for record in unique if not record.done),
         trial_columns=tuple(trials.columns),
         trial_rows=rows,
+        details=details(records),
         provenance=source,
         notes=tuple(_notes(unique, request)),
     )
@@ -90,17 +97,6 @@ def _opening(records: Mapping[str, Sequence[Record]]) -> list[Record]:
         for record in members
     }
     return list(shown.values())
-
-
-def _failure(record: Record) -> FailedTrial:
-    error = record.error or {}
-    return FailedTrial(
-        record.trial.label,
-        record.trial.id,
-        error.get("type", ""),
-        error.get("message", ""),
-        error.get("traceback", ""),
-    )
 
 
 def _notes(records: Sequence[Record], request: Request) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from study.report.document import Cell, Report
+from study.report import references
+from study.report.document import Cell, Report, TrialDetail
 from study.report.section import Figure, Section, Table
 
 MISSING = "–"
@@ -19,7 +20,16 @@ NUMBER = re.compile(r"[<>≤≥≈~]?\s*[-+−±]?\d[\d.,]*(e[-+]?\d+)?(?!\w)")
 def context(report: Report) -> dict[str, Any]:
     """Return the report as dictionaries, lists and strings, numbered and ready to be set."""
     figures, tables = count(1), count(1)
+    compared = [report.comparison] if report.comparison else []
+    cited = references.cited(
+        [key for section in (*compared, *report.sections) for key in section.references]
+    )
+    numbers = {key: number for number, key in enumerate(cited, start=1)}
     plain = {
+        "language": report.language,
+        "question": report.question,
+        "answer": report.answer,
+        "basis": report.basis,
         "title": report.title,
         "subtitle": report.subtitle,
         "command": report.command,
@@ -30,10 +40,17 @@ def context(report: Report) -> dict[str, Any]:
         "summary_figure": _figure(report.summary_figure, figures)
         if report.summary_figure
         else None,
+        "comparison": _section(0, report.comparison, figures, tables, numbers)
+        if report.comparison
+        else None,
         "sections": [
-            _section(number, section, figures, tables)
+            _section(number, section, figures, tables, numbers)
             for number, section in enumerate(report.sections, start=1)
         ],
+        "references": [
+            {"number": numbers[key], **vars(reference)} for key, reference in cited.items()
+        ],
+        "details": [_detail(detail) for detail in report.details],
         "deviations": [
             {"title": section.title, "items": section.deviations}
             for section in report.sections
@@ -47,7 +64,11 @@ def context(report: Report) -> dict[str, Any]:
 
 
 def _section(
-    number: int, section: Section, figures: Iterator[int], tables: Iterator[int]
+    number: int,
+    section: Section,
+    figures: Iterator[int],
+    tables: Iterator[int],
+    cited: Mapping[str, int],
 ) -> dict[str, Any]:
     slug = re.sub(r"[^a-z0-9]+", "-", section.name.lower()).strip("-")
     return {
@@ -60,7 +81,35 @@ def _section(
         "tables": [_table(table, tables) for table in section.tables],
         "findings": section.findings,
         "caveats": section.caveats,
+        "references": [cited[key] for key in section.references],
+        "widget": {"kind": section.widget.kind, "parameters": _numbers(section.widget.parameters)}
+        if section.widget
+        else None,
+        "command": section.command,
     }
+
+
+def _detail(detail: TrialDetail) -> dict[str, Any]:
+    return {
+        "label": detail.label,
+        "trial_id": detail.trial_id,
+        "config_id": detail.config_id,
+        "experiment": detail.experiment,
+        "status": detail.status,
+        "seed": detail.seed,
+        "config": _leaves_as_text(detail.config),
+        "metrics": _leaves_as_text(detail.metrics),
+        "provenance": _leaves_as_text(detail.provenance),
+        "curves": {name: _numbers(values) for name, values in detail.curves.items()},
+        "error": vars(detail.error) if detail.error else None,
+    }
+
+
+def _numbers(values: Any) -> Any:
+    """Return numbers as text that scripts read back; those that are no number become empty."""
+    if isinstance(values, Mapping):
+        return {key: f"{value:.6g}" for key, value in values.items()}
+    return [f"{value:.4g}" if value == value else "" for value in values]
 
 
 def _figure(figure: Figure, numbers: Iterator[int]) -> dict[str, Any]:

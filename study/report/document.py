@@ -24,6 +24,35 @@ class FailedTrial:
 
 
 @dataclass(frozen=True)
+class TrialDetail:
+    """All that is known of one trial.
+
+    Parameters
+    ----------
+    label, trial_id, config_id, experiment, status, seed
+        As in the table of trials.
+    config, metrics, provenance
+        As in its record.
+    curves
+        What was followed while it learned, one value an epoch, by name.
+    error
+        Where it failed.
+    """
+
+    label: str
+    trial_id: str
+    config_id: str
+    experiment: str
+    status: str
+    seed: int
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    error: FailedTrial | None = None
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that is rendered.
 
@@ -52,6 +81,16 @@ class Report:
         Versions, processor, data checksums, code version: nested mappings of plain values.
     notes
         What a reader should know first, such as a fallback that made the run slower.
+    question, answer
+        What the report is about, and what the data say to it, in sentences.
+    basis
+        What the answer rests on, in sentences: data, machine, how many trials failed.
+    details
+        The trials one by one.
+    comparison
+        What differs from another run, if one was given.
+    language
+        ``en`` or ``ko``; see `study.report.language`.
 
     Raises
     ------
@@ -70,8 +109,14 @@ class Report:
     failures: tuple[FailedTrial, ...] = ()
     trial_columns: tuple[str, ...] = ()
     trial_rows: Sequence[Sequence[Cell]] = ()
+    details: Sequence[TrialDetail] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    question: str = ""
+    answer: tuple[str, ...] = ()
+    basis: tuple[str, ...] = ()
+    comparison: Section | None = None
+    language: str = "en"
 
     def __post_init__(self) -> None:
         if self.created.tzinfo is None:
@@ -81,4 +126,6 @@ class Report:
     def figures(self) -> tuple[Figure, ...]:
         """All figures in reading order."""
         first = (self.summary_figure,) if self.summary_figure else ()
-        return first + tuple(figure for section in self.sections for figure in section.figures)
+        compared = (self.comparison,) if self.comparison else ()
+        sections = compared + self.sections
+        return first + tuple(figure for section in sections for figure in section.figures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,12 +62,30 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Widget:
+    """An interactive picture of the page; on paper and without scripts it is left out.
+
+    Parameters
+    ----------
+    kind
+        Which: ``"lif"``, a neuron whose current can be turned up, or ``"stdp"``, a window whose
+        time constants can be moved.
+    parameters
+        Where it starts, in SI units, from the model that the section is about.
+    """
+
+    kind: str
+    parameters: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Section:
     """One experiment in the report.
 
     ``equations`` are Typst math strings. ``findings`` say what the data show, ``caveats`` what
     they do not, ``deviations`` where the model departs from its source; their numbers are taken
-    from the records, never typed.
+    from the records, never typed. ``references`` are keys of `study.report.references`, ``widget``
+    names an interactive picture for the page, and ``command`` makes the section again.
     """
 
     name: str
@@ -79,3 +98,6 @@ class Section:
     findings: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    widget: Widget | None = None
+    command: str = ""

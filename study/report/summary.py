@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from study.figures import learner_colour
 from study.report.basis import basis
 from study.report.replicates import Replicates, cell, interval_of, replicates
 from study.report.section import Figure, Table
@@ -75,15 +77,26 @@ def figure(records: Sequence[Record]) -> Figure | None:
     return Figure(
         "accuracy-against-spikes",
         drawing,
-        "Accuracy against spikes. Each marker is the mean over seeds with its 95 % interval; "
-        "dashed lines are the baselines that do not spike.",
-        "Scatter plot of test accuracy against spikes per sample, one panel a data set, one "
-        "marker a spiking learner, dashed horizontal lines for the baselines.",
+        "Accuracy against spikes. Each mark is the mean over seeds with its 95 % interval; its "
+        "area grows with the logarithm of the training time that stands beside it; dashed lines "
+        "are the baselines that do not spike.",
+        _told(groups, data_sets),
         basis(
             [record for group in groups if group.dataset in data_sets for record in group],
             interval=INTERVAL,
         ),
     )
+
+
+def _told(groups: Sequence[Replicates], data_sets: Sequence[str]) -> str:
+    """Return what the figure shows, for those who cannot see it."""
+    marks = [
+        f"{group.learner} on {group.dataset} {cell(interval_of(group, 'test_accuracy'), 100)} % at "
+        f"{cell(interval_of(group, 'spikes_per_sample'))} spikes"
+        for group in groups
+        if group.dataset in data_sets
+    ]
+    return f"Test accuracy against spikes per sample: {'; '.join(marks)}."
 
 
 def _compared(groups: Sequence[Replicates], spiking: Sequence[Replicates]) -> list[str]:
@@ -94,27 +107,38 @@ def _compared(groups: Sequence[Replicates], spiking: Sequence[Replicates]) -> li
 
 
 def _panel(ax: Axes, name: str, groups: Sequence[Replicates]) -> None:
-    import seaborn as sns
-
-    palette = sns.color_palette("colorblind", len(groups))
     means = []
-    for colour, group in zip(palette, groups, strict=True):
+    for group in groups:
         accuracy = interval_of(group, "test_accuracy")
         spikes = interval_of(group, "spikes_per_sample")
-        learner = group.learner
+        colour = learner_colour(group[0].trial.learner)
         assert accuracy is not None
         if spikes is None:
-            ax.axhline(100 * accuracy.mean, ls="--", color=colour, label=learner)
+            ax.axhline(100 * accuracy.mean, ls="--", lw=1, color=colour)
+            ax.annotate(
+                group.learner, (1, 100 * accuracy.mean), xycoords=("axes fraction", "data"),
+                xytext=(-3, 2), textcoords="offset points", ha="right", fontsize=8, color=colour,
+            )  # fmt: skip
             continue
         means.append(spikes.mean)
         reach = [[100 * (accuracy.mean - accuracy.low)], [100 * (accuracy.high - accuracy.mean)]]
         width = [[spikes.mean - spikes.low], [spikes.high - spikes.mean]]
-        ax.errorbar(
-            spikes.mean, 100 * accuracy.mean, reach, width, "o", color=colour, label=learner,
-            capsize=3,
+        centre = (spikes.mean, 100 * accuracy.mean)
+        ax.errorbar(*centre, reach, width, color=colour, capsize=3)
+        ax.scatter(*centre, _area(group), color=colour, alpha=0.75, edgecolor="white", zorder=3)
+        ax.annotate(
+            f"{group.learner}, {cell(interval_of(group, 'train_seconds'))} s", centre,
+            xytext=(9, 5), textcoords="offset points", fontsize=8, color=colour,
         )  # fmt: skip
     if max(means) > LOG_FROM_RATIO * min(means) > 0:
         ax.set_xscale("log")
+    ax.margins(x=0.35, y=0.2)
+    ax.set_ylim(top=min(ax.get_ylim()[1], 101))
     ax.set(title=name, xlabel="spikes per sample")
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=8)
+
+
+def _area(group: Replicates) -> float:
+    """Return the area of a mark in points squared: in proportion to the log of training time."""
+    seconds = interval_of(group, "train_seconds")
+    return 30.0 + 40.0 * max(0.0, math.log10(max(seconds.mean, 1.0))) if seconds else 30.0

@@ -1,0 +1,91 @@
+"""The first page in words: the question, what the data say to it, and what that rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.stats import paired_difference
+from study.trial import Record
+
+QUESTION = (
+    "On the same data and with the same measures, what does each kind of learning buy in accuracy, "
+    "and what does it cost in spikes and runtime?"
+)
+NOTHING = "No trial of this run ended with a test accuracy, so there is no answer yet."
+
+
+def answer(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return what the trials say, a few sentences a data set; or that they say nothing."""
+    groups = replicates(records)
+    names = list(dict.fromkeys(group.dataset for group in groups))
+    sentences = [
+        sentence
+        for name in names
+        for sentence in _of_dataset(name, [group for group in groups if group.dataset == name])
+    ]
+    return tuple(sentences) or (NOTHING,)
+
+
+def _of_dataset(name: str, groups: Sequence[Replicates]) -> list[str]:
+    best_first = sorted(groups, key=_accuracy, reverse=True)
+    reached = ", ".join(
+        f"{group.learner} {cell(interval_of(group, 'test_accuracy'), 100)} %"
+        for group in best_first
+    )
+    n_seeds = max(len(group) for group in groups)
+    seeds = "one seed, so without intervals" if n_seeds == 1 else f"up to {n_seeds} seeds"
+    return [
+        f"Test accuracy on {name}, best first: {reached} ({seeds}).",
+        *_price([group for group in best_first if interval_of(group, "spikes_per_sample")]),
+    ]
+
+
+def _price(spiking: Sequence[Replicates]) -> list[str]:
+    """Return what the best spiking learner costs against the next of another kind."""
+    rivals = [group for group in spiking if group[0].trial.learner != spiking[0][0].trial.learner]
+    if not rivals:
+        return []
+    first, second = spiking[0], rivals[0]
+    a, b = _by_seed(first), _by_seed(second)
+    seeds = sorted(a.keys() & b.keys())
+    if not seeds:
+        return []
+    difference = paired_difference([a[seed] for seed in seeds], [b[seed] for seed in seeds])
+    return [
+        f"{first.learner} is {cell(difference, 100)} percentage points above {second.learner}, "
+        f"with {_times(first, second, 'spikes_per_sample')} as many spikes a sample and "
+        f"{_times(first, second, 'train_seconds')} its training time."
+    ]
+
+
+def _times(first: Replicates, second: Replicates, metric: str) -> str:
+    one, other = interval_of(first, metric), interval_of(second, metric)
+    if one is None or other is None or not other.mean:
+        return "an unknown multiple of"
+    return f"{one.mean / other.mean:.2g} times"
+
+
+def _accuracy(group: Replicates) -> float:
+    interval = interval_of(group, "test_accuracy")
+    return interval.mean if interval else 0.0
+
+
+def _by_seed(group: Replicates) -> dict[int, float]:
+    return {record.trial.seed: record.metrics["test_accuracy"] for record in group}
+
+
+def basis(records: Sequence[Record], provenance: Mapping[str, object]) -> tuple[str, ...]:
+    """Return what the answer rests on: trials and failures, data, machine."""
+    n_failed = sum(not record.done for record in records)
+    failed = "none failed" if not n_failed else f"{n_failed} failed"
+    sources = {
+        record.trial.dataset.name: str(record.metrics["data_source"])
+        for record in records
+        if record.trial.dataset is not None and record.metrics.get("data_source")
+    }
+    return (
+        f"{len(records)} trials, of which {failed}.",
+        *(f"{name}: {source}." for name, source in sources.items()),
+        f"Machine: {provenance['cpu']}.",
+    )

@@ -1,0 +1,66 @@
+"""The trials one by one: configuration, measures, what was followed while they learned, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from study.report.document import FailedTrial, TrialDetail
+from study.trial import Record
+
+FOLLOWED = ("train_accuracy", "validation_accuracy")
+WITH_CURVES = 1000  # trials at most whose arrays are read: a file each
+
+
+def failure(record: Record) -> FailedTrial:
+    """Return a failed trial as the report names it."""
+    error = record.error or {}
+    return FailedTrial(
+        record.trial.label,
+        record.trial.id,
+        error.get("type", ""),
+        error.get("message", ""),
+        error.get("traceback", ""),
+    )
+
+
+def details(records: Mapping[str, Sequence[Record]]) -> list[TrialDetail]:
+    """Return each trial once, with the names of all experiments that use it."""
+    users: dict[str, list[str]] = {}
+    unique: dict[str, Record] = {}
+    for name, members in records.items():
+        for record in members:
+            users.setdefault(record.trial.id, []).append(name)
+            unique[record.trial.id] = record
+    drawn = len(unique) <= WITH_CURVES
+    return [_detail(record, ", ".join(users[key]), drawn) for key, record in unique.items()]
+
+
+def _detail(record: Record, experiment: str, drawn: bool) -> TrialDetail:
+    trial = record.trial
+    return TrialDetail(
+        label=trial.label,
+        trial_id=trial.id,
+        config_id=trial.config_id,
+        experiment=experiment,
+        status=record.status,
+        seed=trial.seed,
+        config=trial.config,
+        metrics=record.metrics,
+        provenance=record.provenance,
+        curves=_curves(record) if drawn and record.done else {},
+        error=None if record.done else failure(record),
+    )
+
+
+def _curves(record: Record) -> dict[str, tuple[float, ...]]:
+    path = record.folder / f"{record.trial.id}.npz"
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as archive:
+        return {
+            name: tuple(np.asarray(archive[name], dtype=float).tolist())
+            for name in FOLLOWED
+            if name in archive.files
+        }
