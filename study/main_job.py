@@ -24,6 +24,7 @@ from study.executor import open_workers
 from study.learners import LEARNERS
 from study.pace import Pace, duration, kind
 from study.progress import SweepProgress
+from study.report.section import Section
 from study.request import Request
 from study.store import Store, own_prefix, told_when_unwritable, write_atomic
 from study.trial import Record, Trial
@@ -109,18 +110,35 @@ def _name_some(
         print(f"  {state}: {len(trials) - LISTED} more")  # noqa: T201
 
 
-def report(out: Path) -> int:
-    """Render what the store holds for the last request in this folder."""
+def report(out: Path, other: Path | None = None) -> int:
+    """Render what the store holds for the last request in this folder.
+
+    With ``other``, the report says what differs from the run in that folder.
+    """
     from study.report import assemble
 
     request, names, command = _load(out)
     records = _records(request, names, Store(out / "trials"))
     with told_when_unwritable(out):
-        notes = assemble.write(records, request, command, out)
+        comparison = _comparison(records, other) if other else None
+        notes = assemble.write(records, request, command, out, comparison)
     for note in notes:
         _say(f"note: {note}")
     _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")
     return _tell_failures(records)
+
+
+def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section:
+    from study.report import against
+
+    before = Store(other / "trials").everything()
+    if not before:
+        raise UserError(
+            f"no trial is kept in {other}. Allowed: the --out folder of an earlier run, as in "
+            f"--against {Path('reports') / 'quick'}"
+        )
+    after = {record.trial.id: record for members in records.values() for record in members}
+    return against.section(before, list(after.values()), str(other))
 
 
 def _request(options: argparse.Namespace) -> Request:

@@ -74,6 +74,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         command = commands.add_parser(name, help=help_text)
         command.add_argument("--out", type=Path, default=Path("reports/quick"), metavar="DIR")
         command.set_defaults(run=run)
+    commands.choices["report"].add_argument(
+        "--against", type=Path, metavar="DIR", help="show what changed since the run in DIR"
+    )
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in commands.choices:
         raise unknown("command or experiment", first, commands.choices)
@@ -229,7 +232,7 @@ def _status(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from study import main_job
 
-    return main_job.report(options.out)
+    return main_job.report(options.out, options.against)
 
 
 def _bench(options: argparse.Namespace) -> int:

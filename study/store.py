@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from study.data.reference import DatasetRef
 from study.errors import UserError
 from study.trial import Outcome, Record, Trial
 
@@ -40,15 +41,7 @@ class Store:
         """Return the record of a trial, or None where there is none that can be read."""
         try:
             with open(f"{self.folder}/{trial.id}.json", "rb") as stream:
-                entry = json.loads(stream.read())
-            return Record(
-                trial=trial,
-                status=entry["status"],
-                metrics=entry["metrics"],
-                error=entry["error"],
-                provenance=entry["provenance"],
-                folder=self.folder,
-            )
+                return _record(trial, json.loads(stream.read()), self.folder)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
@@ -63,6 +56,30 @@ class Store:
             for trial in trials
             if f"{trial.id}.json" in present and (record := self.get(trial)) is not None
         }
+
+    def everything(self) -> list[Record]:
+        """Return every record that can be read, whoever asked for its trial.
+
+        What a trial needed is not kept with it, so the trials come without their ``needs``.
+        """
+        names = sorted(path.stem for path in self.folder.glob("[!.]*.json"))
+        return [record for name in names if (record := self._read(name)) is not None]
+
+    def _read(self, name: str) -> Record | None:
+        try:
+            entry = json.loads((self.folder / f"{name}.json").read_bytes())
+            reference = entry["dataset"]
+            trial = Trial(
+                entry["procedure"],
+                entry["learner"],
+                DatasetRef(reference["name"], None, reference.get("sha256")) if reference else None,
+                entry["config"],
+                entry["seed"],
+                entry["version"],
+            )
+            return _record(trial, entry, self.folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def put_done(self, trial: Trial, outcome: Outcome, provenance: Mapping[str, Any]) -> Record:
         """Keep what a trial computed; nothing of it stays where not all of it can be kept.
@@ -109,6 +126,17 @@ class Store:
         text = json.dumps(_finite(entry), indent=1, allow_nan=False)
         write_atomic(self.folder / f"{trial.id}.json", text.encode())
         return record
+
+
+def _record(trial: Trial, entry: Mapping[str, Any], folder: Path) -> Record:
+    return Record(
+        trial=trial,
+        status=entry["status"],
+        metrics=entry["metrics"],
+        error=entry["error"],
+        provenance=entry["provenance"],
+        folder=folder,
+    )
 
 
 def _finite(value: Any) -> Any:

@@ -17,6 +17,7 @@ from study.report.basis import engine_notes
 from study.report.details import details, failure
 from study.report.document import Report
 from study.report.render import render
+from study.report.section import Section
 from study.request import Request
 from study.store import write_atomic
 from study.table import trials_table
@@ -24,7 +25,11 @@ from study.trial import Record
 
 
 def write(
-    records: Mapping[str, Sequence[Record]], request: Request, command: str, out: Path
+    records: Mapping[str, Sequence[Record]],
+    request: Request,
+    command: str,
+    out: Path,
+    comparison: Section | None = None,
 ) -> tuple[str, ...]:
     """Write ``trials.csv``, ``provenance.json``, figures and the report in both formats.
 
@@ -40,6 +45,8 @@ def write(
         The command line, for provenance.
     out
         Folder of the report.
+    comparison
+        What differs from another run; see `study.report.against`.
     """
     trials = trials_table(records)
     write_atomic(out / "trials.csv", trials.to_csv(index=False).encode())
@@ -47,6 +54,7 @@ def write(
     source = _provenance(list(unique.values()), command)
     write_atomic(out / "provenance.json", json.dumps(source, indent=1).encode())
     report = _report(records, list(unique.values()), request, trials, source)
+    report = replace(report, comparison=comparison)
     render(report, out)
     return report.notes
 

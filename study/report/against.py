@@ -1,0 +1,207 @@
+"""What differs between this run and another one: the same configurations, paired by seed."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from study.figures import learner_colour
+from study.report.basis import basis
+from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.section import Figure, Section, Table
+from study.stats import INTERVAL, Interval, paired_difference
+from study.trial import Record, canonical_hash
+
+MEASURES = (
+    ("test_accuracy", "test accuracy / %", 100.0),
+    ("spikes_per_sample", "spikes per sample", 1.0),
+    ("synops_per_sample", "SynOps per sample", 1.0),
+    ("train_seconds", "training / s", 1.0),
+    ("inference_ms_per_sample", "inference / ms", 1.0),
+)
+DRAWN = 15  # configurations in the figure at most
+LINE = 48  # characters of a label
+
+
+class Pair(NamedTuple):
+    """Replicates of one configuration in both runs, the other run's first."""
+
+    before: Replicates
+    after: Replicates
+    changed: str  # settings that differ, such as ``slope 10 → 25``; empty where none does
+
+    @property
+    def name(self) -> str:
+        """Learner, its setting where several stand side by side, and data set."""
+        changed = f" ({self.changed})" if self.changed else ""
+        return f"{self.after.learner} · {self.after.dataset}{changed}"
+
+    def difference(self, measure: str) -> Interval | None:
+        """Return after minus before, paired by seed; None where a run lacks the measure."""
+        old, new = _by_seed(self.before, measure), _by_seed(self.after, measure)
+        seeds = sorted(old.keys() & new.keys())
+        if not seeds:
+            return None
+        return paired_difference([new[seed] for seed in seeds], [old[seed] for seed in seeds])
+
+
+def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Section:
+    """Return what changed from the run ``before``, which lies in ``other``, to ``after``.
+
+    Replicates are compared where procedure, learner, data set and every setting are equal; what
+    is left over on both sides is compared where learner and data set name one configuration each.
+    """
+    old, new = replicates(before), replicates(after)
+    pairs = [pair for pair in _pairs(old, new) if pair.difference("test_accuracy")]
+    records = [record for pair in pairs for group in pair[:2] for record in group]
+    return Section(
+        name="against",
+        title="What changed since another run",
+        question=f"How does this run differ from the one in {other}?",
+        method="Configurations that both runs measured are compared seed by seed: the difference "
+        "is this run minus the other, its mean stands with its 95 % interval over seeds. An "
+        "interval that leaves out zero marks a change that seeds alone do not explain.",
+        figures=(_figure(pairs, records),) if pairs else (),
+        tables=(_table(pairs, records),) if pairs else (),
+        findings=tuple(_findings(pairs, old, new)),
+        caveats=tuple(_caveats(before, after)),
+    )
+
+
+def _pairs(old: Sequence[Replicates], new: Sequence[Replicates]) -> list[Pair]:
+    by_key = {_key(group): group for group in old}
+    same = [Pair(by_key[_key(group)], group, "") for group in new if _key(group) in by_key]
+    matched = {_key(pair.after) for pair in same}
+    alone = [group for group in new if _key(group) not in matched]
+    rest = [group for group in old if _key(group) not in matched]
+    moved = [
+        Pair(earlier[0], group, _changed(earlier[0], group))
+        for group in alone
+        if len(_like(group, alone)) == 1 and len(earlier := _like(group, rest)) == 1
+    ]
+    return same + moved
+
+
+def _key(group: Replicates) -> str:
+    canonical = group[0].trial.canonical()
+    return canonical_hash({k: canonical[k] for k in ("procedure", "learner", "dataset", "config")})
+
+
+def _like(group: Replicates, others: Sequence[Replicates]) -> list[Replicates]:
+    return [
+        other
+        for other in others
+        if (other[0].trial.learner, other.dataset) == (group[0].trial.learner, group.dataset)
+    ]
+
+
+def _changed(before: Replicates, after: Replicates) -> str:
+    old, new = before[0].trial.config, after[0].trial.config
+    keys = [key for key in old | new if old.get(key) != new.get(key)]
+    return ", ".join(f"{key} {old.get(key, '–')} → {new.get(key, '–')}" for key in keys)
+
+
+def _by_seed(group: Replicates, measure: str) -> dict[int, float]:
+    return {
+        record.trial.seed: record.metrics[measure]
+        for record in group
+        if record.metrics.get(measure) is not None
+    }
+
+
+def _table(pairs: Sequence[Pair], records: Sequence[Record]) -> Table:
+    rows = [
+        (
+            pair.name,
+            title,
+            cell(interval_of(pair.before, measure), scale),
+            cell(interval_of(pair.after, measure), scale),
+            cell(difference, scale),
+        )
+        for pair in pairs
+        for measure, title, scale in MEASURES
+        if (difference := pair.difference(measure)) is not None
+    ]
+    return Table(
+        "Both runs side by side, and their difference paired by seed.",
+        ("configuration", "measure", "other run", "this run", "difference"),
+        tuple(rows),
+        basis(records, interval=INTERVAL),
+    )
+
+
+def _figure(pairs: Sequence[Pair], records: Sequence[Record]) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    changes = [(pair, pair.difference("test_accuracy")) for pair in pairs]
+    drawn = sorted(
+        ((pair, change) for pair, change in changes if change is not None),
+        key=lambda entry: -abs(entry[1].mean),
+    )[:DRAWN]
+    drawing = Drawing(figsize=(6.4, 0.9 + 0.4 * len(drawn)), layout="constrained")
+    ax = drawing.subplots()
+    ax.axvline(0, color="0.6", lw=1)
+    for row, (pair, change) in enumerate(drawn):
+        mean, low, high = (100 * value for value in change)
+        colour = learner_colour(pair.after[0].trial.learner)
+        ax.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="o", color=colour, capsize=3)
+    ax.set_yticks(range(len(drawn)), [_wrapped(pair.name) for pair, _ in drawn], fontsize=7)
+    ax.set(xlabel="change of test accuracy / percentage points", ylim=(len(drawn) - 0.5, -0.5))
+    ax.grid(axis="x", alpha=0.3)
+    told = "; ".join(f"{pair.name} {cell(change, 100)}" for pair, change in drawn)
+    which = f" The {DRAWN} largest of {len(pairs)}." if len(pairs) > DRAWN else ""
+    return Figure(
+        "against",
+        drawing,
+        "Change of the test accuracy from the other run to this one, with its 95 % interval over "
+        f"seeds. Right of the line this run is better.{which}",
+        f"Change of test accuracy in percentage points: {told}.",
+        basis(records, interval=INTERVAL),
+    )
+
+
+def _wrapped(name: str) -> str:
+    lines = textwrap.wrap(name, LINE)
+    return "\n".join(lines[:2]) + " …" * (len(lines) > 2)
+
+
+def _findings(
+    pairs: Sequence[Pair], old: Sequence[Replicates], new: Sequence[Replicates]
+) -> list[str]:
+    found = [
+        f"{len(pairs)} configurations were measured in both runs, "
+        f"{len(old) - len(pairs)} in the other alone and {len(new) - len(pairs)} in this alone."
+    ]
+    for measure, title, scale in MEASURES:
+        for pair in pairs:
+            difference = pair.difference(measure)
+            if difference is not None and (difference.low > 0 or difference.high < 0):
+                way = "rose" if difference.mean > 0 else "fell"
+                found.append(f"{pair.name}: {title} {way} by {cell(difference, scale)}.")
+    if pairs and len(found) == 1:
+        several = any(len(pair.before) > 1 and len(pair.after) > 1 for pair in pairs)
+        found.append(
+            "No interval leaves out zero: seeds alone may explain what differs."
+            if several
+            else "One seed each gives no interval: whether a difference is more than chance "
+            "cannot be told."
+        )
+    return found
+
+
+def _caveats(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
+    told = []
+    for key, noun in (("code_version", "versions of the code"), ("cpu", "processors")):
+        old, new = _named(before, key), _named(after, key)
+        if old != new:
+            told.append(f"The {noun} differ: {old} in the other run, {new} in this one.")
+    return [
+        *told,
+        "Of many intervals one in twenty leaves out zero by chance; they are not corrected for "
+        "their number. Times depend on what else the machine did.",
+    ]
+
+
+def _named(records: Sequence[Record], key: str) -> str:
+    return ", ".join(sorted({str(record.provenance.get(key)) for record in records})) or "none"
