@@ -136,9 +136,11 @@ class History:
     hidden_rate
         ``[epochs, layers]`` mean spikes per neuron and step of the readout's recording.
     validation_accuracy, validation_loss
-        ``[epochs]`` after the epoch; the loss in nats, without penalties.
+        ``[epochs]`` after the epoch; the loss in nats, without penalties. NaN where nothing was
+        held out.
     best_epoch
-        Whose weights were kept: best validation accuracy, then lowest validation loss.
+        Whose weights were kept: best validation accuracy, then lowest validation loss; the last
+        where nothing was held out.
     stopped
         Why training ended before its last epoch, in words; None if it did not.
     """
@@ -173,7 +175,7 @@ class Prediction(NamedTuple):
 def train(
     model: nn.Module,
     training: Labelled,
-    validation: Labelled,
+    validation: Labelled | None,
     config: TrainingConfig,
     rng: np.random.Generator,
     progress: Progress = lambda _fraction, _note: None,
@@ -188,7 +190,7 @@ def train(
         events, an `EncodedNetwork` for traces. Changed in place; its dtype and device are used.
         Left in evaluation mode.
     training, validation
-        Samples to learn from and to choose the epoch by.
+        Samples to learn from and to choose the epoch by; without the latter the last is kept.
     config
         How to train.
     rng
@@ -221,7 +223,7 @@ def train(
             *_learn(model, training, config, optimiser, rng),
             *_validate(model, validation, config),
         )
-        _require_finite(row, model, config)
+        _require_finite(row, model, config, validation is not None)
         rows.append(row)
         if _best(rows) == len(rows) - 1:
             best_weights = copy.deepcopy(model.state_dict())
@@ -308,8 +310,10 @@ def _learn(
 
 
 def _validate(
-    model: nn.Module, validation: Labelled, config: TrainingConfig
+    model: nn.Module, validation: Labelled | None, config: TrainingConfig
 ) -> tuple[float, float]:
+    if validation is None:
+        return math.nan, math.nan
     model.eval()
     prediction = predict(model, validation.inputs, config.batch_size, config.readout)
     loss = cross_entropy(torch.as_tensor(prediction.logits), torch.as_tensor(validation.labels))
@@ -363,7 +367,9 @@ def _history(rows: list[_Epoch], stopped: str | None) -> History:
 
 
 def _best(rows: list[_Epoch]) -> int:
-    """Return the first of the epochs with the best validation result."""
+    """Return the first of the epochs with the best validation result; without any, the last."""
+    if math.isnan(rows[-1].validation_accuracy):
+        return len(rows) - 1
     return max(
         range(len(rows)), key=lambda k: (rows[k].validation_accuracy, -rows[k].validation_loss)
     )
@@ -386,9 +392,10 @@ def _reason_to_stop(rows: list[_Epoch], config: TrainingConfig) -> str | None:
     return None
 
 
-def _require_finite(row: _Epoch, model: nn.Module, config: TrainingConfig) -> None:
+def _require_finite(row: _Epoch, model: nn.Module, config: TrainingConfig, validated: bool) -> None:
     # The weights too: neurons whose membrane is NaN are silent, and may leave the loss finite.
-    values = {"loss": torch.tensor([row.loss, row.validation_loss])} | model.state_dict()
+    losses = [row.loss, row.validation_loss] if validated else [row.loss]
+    values = {"loss": torch.tensor(losses)} | model.state_dict()
     for name, value in values.items():
         if not value.isfinite().all():
             raise TrainingError(
@@ -400,7 +407,7 @@ def _require_finite(row: _Epoch, model: nn.Module, config: TrainingConfig) -> No
 def _identity(
     model: nn.Module,
     training: Labelled,
-    validation: Labelled,
+    validation: Labelled | None,
     config: TrainingConfig,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
@@ -411,5 +418,7 @@ def _identity(
         "initial weights": checkpoints.digest(*weights),
         "generator": checkpoints.digest(np.array(checkpoints.generator_state(rng))),
         "training labels": checkpoints.digest(training.labels),
-        "validation labels": checkpoints.digest(validation.labels),
+        "validation labels": checkpoints.digest(
+            validation.labels if validation else training.labels[:0]
+        ),
     }

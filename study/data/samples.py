@@ -104,6 +104,31 @@ class Traces:
 Samples: TypeAlias = Images | Events | Traces
 
 
+def joined(first: Samples, second: Samples) -> Samples:
+    """Return the samples of both, in this order.
+
+    Raises
+    ------
+    TypeError
+        If they are of different kinds.
+    """
+    labels = np.concatenate([first.labels, second.labels])
+    if isinstance(first, Images) and isinstance(second, Images):
+        return Images(np.concatenate([first.pixels, second.pixels]), labels)
+    if isinstance(first, Traces) and isinstance(second, Traces):
+        return Traces(np.concatenate([first.values, second.values]), labels, first.dt_s)
+    if isinstance(first, Events) and isinstance(second, Events):
+        return Events(
+            np.concatenate([first.time_s, second.time_s]),
+            np.concatenate([first.unit, second.unit]),
+            np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]]),
+            labels,
+            first.n_units,
+            first.duration_s,
+        )
+    raise TypeError(f"cannot join {type(first).__name__} and {type(second).__name__}")
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A data set split for good: training chooses nothing from ``test``.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from study.figures import draw_shares
+from study.procedures import refit
 from study.report.basis import basis
 from study.report.replicates import Replicates, cell, interval_of, replicates
 from study.report.section import Figure, Section, Table, figure_name
@@ -17,12 +18,17 @@ from study.trial import Record, Trial
 TITLE = "Learning by surrogate gradients"
 ORDER = 40
 TIMED, CONTROL = "randman", "randman-shuffled"
+SPEAKERS = ("shd", "hd-spikes")
 COLUMNS = 3  # panels side by side
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return the network on ``digits``, on spike-time manifolds and on their shuffled control."""
-    return request.learning_trials(["surrogate"], ["digits", TIMED, CONTROL])
+    """Return the network on ``digits``, on spike-time manifolds and on their shuffled control.
+
+    Where validation takes whole speakers away, each training is followed by one on all of them.
+    """
+    chosen = request.learning_trials(["surrogate"], ["digits", TIMED, CONTROL])
+    return chosen + [refit.trial_after(trial) for trial in chosen if trial.dataset_name in SPEAKERS]
 
 
 def section(records: list[Record]) -> Section:
@@ -57,12 +63,23 @@ def section(records: list[Record]) -> Section:
             "weights of the epoch are final, so early in training it lies below validation.",
             "Each data set is split once; intervals show the spread over seeds of weights and "
             "batches, not over splits.",
+            *_refitted(groups),
         ),
         deviations=(
             "The last, smaller batch of an epoch is trained on and all test samples are counted; "
             "SpyTorch's generators drop what does not fill a batch.",
         ),
     )
+
+
+def _refitted(groups: Sequence[Replicates]) -> list[str]:
+    names = {group.dataset for group in groups if group[0].trial.procedure == refit.PROCEDURE}
+    return [
+        f"{name}: validation takes whole speakers away from training. The rows with nothing held "
+        "out are trained again on all training samples, for as many epochs as validation chose; "
+        "the test set is read once by each."
+        for name in sorted(names)
+    ]
 
 
 def _name(group: Replicates) -> str:

@@ -82,6 +82,19 @@ class SurrogateLearner:
         ValueError
             If ``n_steps`` is no multiple of the length of traces.
         """
+        self._train(train, validation, rng, progress)
+
+    def refit(self, train: Samples, rng: np.random.Generator, progress: Progress) -> None:
+        """Train for all epochs of the configuration, with nothing held out; raises as `fit`."""
+        self._train(train, None, rng, progress)
+
+    def _train(
+        self,
+        train: Samples,
+        validation: Samples | None,
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> None:
         import torch
 
         from gradsim import Labelled
@@ -89,15 +102,16 @@ class SurrogateLearner:
 
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         self.encoder, self.network = self._build(train, int(train.labels.max()) + 1, generator)
-        learned, chosen = (
-            Labelled(encode(samples, self.config), samples.labels)
-            for samples in (train, validation)
+        learned = Labelled(encode(train, self.config), train.labels)
+        chosen = (
+            Labelled(encode(validation, self.config), validation.labels) if validation else None
         )
         self._history = train_model(
             self._model, learned, chosen, self.config.training(), rng, progress
         )
-        self._examples = chosen.inputs.take(np.arange(min(N_EXAMPLES, len(validation))))
-        self._example_labels = validation.labels[:N_EXAMPLES]
+        shown = chosen or learned
+        self._examples = shown.inputs.take(np.arange(min(N_EXAMPLES, len(shown.labels))))
+        self._example_labels = shown.labels[:N_EXAMPLES]
 
     def _build(
         self, train: Samples, n_classes: int, generator: torch.Generator

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
 import numpy as np
 
 from study import data, powercap
-from study.data.samples import Samples
+from study.data.samples import Dataset, Samples
 from study.learners import LEARNERS
-from study.learners.contract import Evaluation
+from study.learners.contract import Evaluation, Learner
 from study.measure import measured
-from study.trial import Context, Outcome, Trial
+from study.trial import Context, Outcome, Progress, Trial
 
 PROCEDURE = "study.procedures.learning:run"
 FIT_SHARE = 0.8  # of the progress bar; evaluation takes the rest
 
 
 def run(trial: Trial, context: Context) -> Outcome:
-    """Train a learner and read the test set once.
-
-    Training accuracy is taken on a random draw of training samples, as many as there are test
-    samples, because a full pass can cost more than training itself. What imports and compilers
-    take, once a process, stands in ``prepare_seconds`` and not in ``train_seconds``.
+    """Train a learner, choosing on the validation part, and read the test set once.
 
     Raises
     ------
@@ -30,30 +29,61 @@ def run(trial: Trial, context: Context) -> Outcome:
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
     learner = LEARNERS[trial.learner].build(trial.config)
+
+    def fit(rng: np.random.Generator, progress: Progress) -> None:
+        learner.fit(dataset.train, dataset.validation, rng, progress)
+
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return taught(learner, fit, parts, dataset, trial.seed, context.progress)
+
+
+Fit: TypeAlias = Callable[[np.random.Generator, Progress], None]
+
+
+def taught(
+    learner: Learner,
+    fit: Fit,
+    parts: Mapping[str, Samples],
+    dataset: Dataset,
+    seed: int,
+    progress: Progress,
+) -> Outcome:
+    """Fit a learner, evaluate it on ``parts`` of a data set, and return that and its costs.
+
+    Training accuracy is taken on a random draw of training samples, as many as there are test
+    samples, because a full pass can cost more than training itself. What imports and compilers
+    take, once a process, stands in ``prepare_seconds`` and not in ``train_seconds``.
+
+    Parameters
+    ----------
+    learner
+        Untrained.
+    fit
+        Trains it.
+    parts
+        Samples by name; ``train`` and ``test`` among them.
+    dataset
+        Where they come from.
+    seed
+        Of all random numbers.
+    progress
+        Called now and then.
+    """
     fit_rng, draw_rng, *evaluation_rngs = (
-        np.random.default_rng(seed) for seed in np.random.SeedSequence(trial.seed).spawn(5)
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
     )
+    train = parts["train"]
     with measured() as preparation:
-        learner.prepare(dataset.train)
+        learner.prepare(train)
     energy_before = powercap.read_microjoules()
     with measured() as cost:
-        learner.fit(
-            dataset.train,
-            dataset.validation,
-            fit_rng,
-            lambda fraction, note: context.progress(FIT_SHARE * fraction, note),
-        )
+        fit(fit_rng, lambda fraction, note: progress(FIT_SHARE * fraction, note))
     train_joules = powercap.joules_since(energy_before)
-    drawn = draw_rng.permutation(len(dataset.train))[: len(dataset.test)]
-    parts: dict[str, Samples] = {
-        "train": dataset.train.take(drawn),
-        "validation": dataset.validation,
-        "test": dataset.test,
-    }
+    drawn = train.take(draw_rng.permutation(len(train))[: len(dataset.test)])
     evaluations = {}
-    for (name, samples), rng in zip(parts.items(), evaluation_rngs, strict=True):
-        context.progress(FIT_SHARE, f"evaluating {name}")
-        evaluations[name] = learner.evaluate(samples, rng)
+    for name, rng in zip(parts, evaluation_rngs, strict=False):
+        progress(FIT_SHARE, f"evaluating {name}")
+        evaluations[name] = learner.evaluate(drawn if name == "train" else parts[name], rng)
     artefacts = learner.artefacts()
     test = evaluations["test"]
     return Outcome(
@@ -63,11 +93,9 @@ def run(trial: Trial, context: Context) -> Outcome:
             "prepare_seconds": preparation.seconds,
             "train_seconds": cost.seconds,
             "train_joules": train_joules,
-            "train_samples_per_second": len(dataset.train) / cost.seconds,
+            "train_samples_per_second": len(train) / cost.seconds,
             "peak_memory_mb": cost.peak_memory_mb,
-            "n_train": len(dataset.train),
-            "n_validation": len(dataset.validation),
-            "n_test": len(dataset.test),
+            **{f"n_{name}": len(samples) for name, samples in parts.items()},
             "n_classes": dataset.n_classes,
             "data_source": dataset.source,
             "data_checksum": dataset.checksum,

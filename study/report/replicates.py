@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from study.procedures.refit import PROCEDURE as REFIT
 from study.stats import Interval, mean_interval
 from study.trial import Record
 
@@ -49,7 +50,8 @@ def _setting(group: Replicates, groups: Sequence[Replicates]) -> str:
         if (other[0].trial.learner, other[0].trial.dataset) == (first.learner, first.dataset)
     ]
     varied = [key for key in first.config if any(c.get(key) != first.config[key] for c in configs)]
-    return ", ".join(f"{key}={first.config[key]}" for key in varied)
+    refitted = ["nothing held out"] if first.procedure == REFIT else []
+    return ", ".join([*(f"{key}={first.config[key]}" for key in varied), *refitted])
 
 
 def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
