@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from study.data.reference import DataAccess, DatasetRef
+from study.errors import UserError
 
 Progress = Callable[[float, str], None]
 """Called with the fraction done (0..1) and a short note; simulators never draw anything."""
@@ -169,7 +170,18 @@ class Record:
             return {name: archive[name] for name in archive.files}
 
     def outcome(self) -> Outcome:
-        """Return the whole outcome, read from disk."""
+        """Return the whole outcome, read from disk.
+
+        Raises
+        ------
+        UserError
+            If its files were left out of a packed store.
+        """
+        if left_out := self.provenance.get("files_left_out"):
+            raise UserError(
+                f"{', '.join(left_out)} of trial {self.trial.id} is not kept in a packed store. "
+                f"Remove {self.folder / self.trial.id}.json to run that trial again."
+            )
         suffixes = self.provenance.get("files")
         if suffixes is None:  # a record from before files were named
             suffixes = self._suffixes()
