@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from gradsim.kernels.orders import ByUnit, Spikes
+    from gradsim.kernels.orders import Spikes, Sums
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class SpikeEvents:
         return len(self.offsets) - 1
 
     @cached_property
-    def by_step(self) -> Spikes:
+    def by_step(self) -> Spikes | Sums:
         """The events ordered by sample and step, for compiled loops; kept once made."""
         from gradsim.kernels import orders
 
         return orders.by_step(self.step, self.unit, self.offsets, self.n_units, self.n_steps)
 
     @cached_property
-    def by_unit(self) -> ByUnit:
+    def by_unit(self) -> Sums:
         """The events ordered by samples and unit, for compiled loops; kept once made."""
         from gradsim.kernels import orders
 

@@ -21,7 +21,7 @@ from torch.nn.functional import linear
 from gradsim.events import SpikeEvents, index_type
 from gradsim.kernels import buffers, loops
 from gradsim.kernels.loops import Inputs, Neurons, Source
-from gradsim.kernels.orders import GROUP, ByUnit, Spikes
+from gradsim.kernels.orders import GROUP, NO_SUMS, Spikes, Sums
 from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters
 from gradsim.surrogate import Surrogate
 
@@ -126,25 +126,29 @@ class _Run(NamedTuple):
     initial: np.ndarray
 
 
+_NO_SPIKES = Spikes(np.empty(0, np.int16), np.empty((0, 0), np.int64))
+
+
 class _Input(NamedTuple):
     """Input of a layer: spikes with their weights ``[out, in]``, or weighted ``[T, B, N]``."""
 
-    spikes: Spikes | None = None
+    spikes: Spikes | Sums | None = None
     weights: Tensor | None = None
     currents: Tensor | None = None
 
     def arrays(self, dtype: np.dtype) -> Inputs:
         none = np.empty(0, dtype)
-        spikes = self.spikes or Spikes(np.empty(0, np.int16), np.empty((0, 0), np.int64))
+        by_step = self.spikes if isinstance(self.spikes, Spikes) else _NO_SPIKES
         return Inputs(
-            *spikes,
+            *by_step,
+            self.spikes if isinstance(self.spikes, Sums) else NO_SUMS,
             none if self.weights is None else _padded(self.weights.t()),
             none if self.currents is None else _sample_major(self.currents),
         )
 
     def is_cheap(self, grid: _Grid) -> bool:
         """Whether running it again costs less than reading from memory what it did."""
-        if self.spikes is None:
+        if not isinstance(self.spikes, Spikes):
             return False
         starts = self.spikes.starts
         return (starts[:, -1] - starts[:, 0]).sum() < CHEAP * grid.size(1)
@@ -264,7 +268,7 @@ def _run(
     dtype = _dtype(recurrent, inputs.weights, inputs.currents)
     width, none = _width(n), np.empty(0, dtype)
     neurons = _neurons(hidden.neuron, hidden.decay, n, dtype)
-    mem, syn = state or (np.zeros(grid.n_samples * width, dtype) for _ in range(2))
+    mem, syn = state or (buffers.zeros(grid.n_samples * width, dtype) for _ in range(2))
     again = recurrent is None and state is None and neurons.slope >= 0 and inputs.is_cheap(grid)
     run = _Run(
         n,
@@ -275,7 +279,7 @@ def _run(
             buffers.empty(grid.size(width), index_type(width)),
             np.empty((grid.n_samples, grid.n_steps + 1), np.int64),
         ),
-        np.zeros(grid.n_samples * width, dtype),
+        buffers.zeros(grid.n_samples * width, dtype),
         buffers.empty(grid.size(width), dtype) if record and not again else none,
         mem.copy(),
     )
@@ -284,7 +288,7 @@ def _run(
 
     def part(first: int, last: int) -> None:
         masks = np.empty(grid.n_steps * width, np.uint64)
-        currents = GROUP * grid.n_steps * width if arrays.n_chunks > 1 else 0
+        currents = GROUP * grid.n_steps * width if len(arrays.sums.entries) else 0
         loops.lif_forward(
             first, last, grid.n_steps, neurons, arrays, own, mem, syn, run.trace, run.fired,
             run.counts, masks, buffers.empty(currents, dtype),
@@ -313,7 +317,7 @@ def _return(
     """
     dtype, width = run.trace.dtype, _width(run.n)
     none = np.empty(0, dtype)
-    gm, gs = state or (np.zeros(grid.n_samples * width, dtype) for _ in range(2))
+    gm, gs = state or (buffers.zeros(grid.n_samples * width, dtype) for _ in range(2))
     derivative = none
     if run.neurons.slope < 0:
         x = torch.from_numpy(run.trace) - float(run.neurons.threshold)
@@ -321,14 +325,14 @@ def _return(
     gi = buffers.empty(grid.size(width) if keep_gi else 0, dtype)
     own = none if recurrent is None else _padded(recurrent)
     inputs = (replay or _Input()).arrays(dtype)
-    by_unit, n_in = (_UNSORTED, 0) if events is None else (events.by_unit, events.n_units)
+    by_unit, n_in = (NO_SUMS, 0) if events is None else (events.by_unit, events.n_units)
 
     def part(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         g_weights = buffers.zeros(n_in * width, dtype)
         g_recurrent = buffers.zeros(len(own), dtype)
         some_gi = gi if keep_gi else buffers.empty(GROUP * grid.n_steps * width, dtype)
-        scratch = np.zeros((2, GROUP * width), dtype)
-        replayed = np.empty(grid.n_steps * min(width, 64), dtype)
+        scratch = buffers.empty(GROUP * width, dtype)
+        replayed = buffers.empty(grid.n_steps * min(width, 64), dtype)
         loops.lif_backward(
             first, last, grid.n_steps, run.n, run.neurons, inputs, run.trace, run.initial,
             derivative, source, own, gm, gs, some_gi, keep_gi, by_unit, g_weights, run.fired,
@@ -339,15 +343,6 @@ def _return(
     parts = zip(*_in_parallel(part, grid.n_samples), strict=True)
     g_weights, g_recurrent = (_weights_gradient(sum(p[1:], p[0]), run.n) for p in parts)
     return gi, g_weights if n_in else None, None if recurrent is None else g_recurrent
-
-
-_UNSORTED = ByUnit(
-    np.empty(0, np.int16),
-    np.empty(0, np.int64),
-    np.empty(0, np.int32),
-    np.empty(0, np.int64),
-    GROUP,
-)
 
 
 class _Readout(NamedTuple):

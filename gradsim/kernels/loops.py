@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from gradsim.kernels.orders import GROUP
+from gradsim.kernels.orders import GROUP, Sums
 from gradsim.kernels.simd import (
     MEDIUM,
     NARROW,
@@ -76,13 +76,12 @@ class Source(NamedTuple):
 class Inputs(NamedTuple):
     """Input of a layer: ``spikes`` through ``weights [in, width]``, or ``currents [B, T, width]``.
 
-    ``n_chunks`` is into how many parts the units of ``spikes`` are divided; see
-    `gradsim.kernels.orders.Spikes`.
+    Spikes come by step, or as ``sums``; see `gradsim.kernels.orders`.
     """
 
     units: Any
     starts: Any
-    n_chunks: int
+    sums: Any
     weights: Any
     currents: Any
 
@@ -131,7 +130,6 @@ class _Backward(NamedTuple):
     gs: Any
     gi: Any
     to_spikes: Any
-    gi_now: Any
     replayed: Any
 
 
@@ -151,13 +149,24 @@ def _pointers(neurons):
 
 
 @njit(forceinline=True)
+def _terms(sums):
+    return Sums(
+        pointer(sums.rows),
+        pointer(sums.starts),
+        pointer(sums.targets),
+        pointer(sums.entries),
+        sums.group,
+    )
+
+
+@njit(forceinline=True)
 def _layer(neurons, inputs, currents, has_currents, first, n_steps):
     return _Layer(
         _pointers(neurons),
         Inputs(
             pointer(inputs.units),
             pointer(inputs.starts),
-            inputs.n_chunks,
+            _terms(inputs.sums),
             pointer(inputs.weights),
             currents,
         ),
@@ -188,7 +197,7 @@ def lif_forward(
 
     ``recurrent`` is ``[from, width]``. Writes ``trace [B, T, width]`` unless it is empty, the
     spikes ``fired`` and their ``counts [B, width]``. ``masks`` is room for ``[T, width]`` bits,
-    ``scratch`` for ``[GROUP, T, width]`` currents where ``inputs`` come in chunks.
+    ``scratch`` for ``[GROUP, T, width]`` currents where ``inputs`` come as sums.
     """
     a = _Forward(
         pointer(recurrent),
@@ -207,7 +216,7 @@ def lif_forward(
     for begin in range(first, last, GROUP):
         end = min(begin + GROUP, last)
         layer = _layer(neurons, inputs, given, has_currents, 0, n_steps)
-        if inputs.n_chunks > 1:
+        if len(inputs.sums.entries) > 0:
             layer = _layer(neurons, inputs, gathered, True, begin, n_steps)
             _gather_currents(begin, end, layer)
         for b in range(begin, end):
@@ -221,33 +230,34 @@ def lif_forward(
 @njit(forceinline=True)
 def _gather_currents(begin, end, layer):
     """Weight the spikes of a group, chunk by chunk: a chunk's rows of weights stay in the cache."""
-    to = layer.inputs.currents
-    wide, narrow = zeros(to, WIDE), zeros(to, NARROW)
+    inputs, width = layer.inputs, layer.width
+    wide, narrow = zeros(inputs.weights, WIDE), zeros(inputs.weights, NARROW)
+    for place in range(0, (end - begin) * layer.n_steps * width, lanes(narrow)):
+        store(inputs.currents, place, narrow)
+    group = begin // GROUP
     column = 0
-    while column + lanes(wide) <= layer.width:
-        for chunk in range(layer.inputs.n_chunks):
-            _gather_chunk(wide, column, chunk, begin, end, layer)
+    while column + lanes(wide) <= width:
+        _add_sums(wide, column, width, inputs.sums, group, inputs.weights, 0, inputs.currents)
         column += lanes(wide)
-    while column < layer.width:
-        for chunk in range(layer.inputs.n_chunks):
-            _gather_chunk(narrow, column, chunk, begin, end, layer)
+    while column < width:
+        _add_sums(narrow, column, width, inputs.sums, group, inputs.weights, 0, inputs.currents)
         column += lanes(narrow)
 
 
 @njit(forceinline=True)
-def _gather_chunk(like, column, chunk, begin, end, layer):
-    inputs, n_steps, width = layer.inputs, layer.n_steps, layer.width
-    for b in range(begin, end):
-        at = b * (inputs.n_chunks * n_steps + 1) + chunk * n_steps
-        row = (b - begin) * n_steps * width + column
-        first = get(inputs.starts, at)
-        for t in range(n_steps):
-            last = get(inputs.starts, at + t + 1)
-            total = load(like, inputs.currents, row) if chunk else like
-            total = _gather(total, inputs.weights, width, column, inputs.units, first, last)
-            store(inputs.currents, row, total)
-            row += width
-            first = last
+def _add_sums(like, column, width, sums, group, terms, shift, to):
+    """Add a group's sums of rows of ``terms``, which begin at ``shift``, to those of ``to``."""
+    for k in range(get(sums.entries, group), get(sums.entries, group + 1)):
+        place = np.int64(get(sums.targets, k)) * width + column
+        begin, end = get(sums.starts, k), get(sums.starts, k + 1)
+        # Two sums at once, since an addition takes longer than a narrow load.
+        even, odd = load(like, to, place), like
+        for j in range(begin, end - 1, 2):
+            even = _gather(even, terms, width, shift + column, sums.rows, j, j + 1)
+            odd = _gather(odd, terms, width, shift + column, sums.rows, j + 1, j + 2)
+        if (end - begin) & 1:
+            even = _gather(even, terms, width, shift + column, sums.rows, end - 1, end)
+        store(to, place, even + odd)
 
 
 @njit(forceinline=True)
@@ -411,7 +421,7 @@ def lif_backward(
     membranes are ``initial``. Without a ``trace``, ``inputs`` are run again from rest.
     ``recurrent`` is ``[out, width]``. ``gi`` receives the gradients of the currents: of all
     samples, ``[B, T, width]``, where ``keep_gi``, else of one group at a time. ``g_weights`` and
-    ``g_recurrent``, ``[in, width]``, grow. ``scratch`` is ``[2, GROUP, width]``, ``replayed`` room
+    ``g_recurrent``, ``[in, width]``, grow. ``scratch`` is ``[GROUP, width]``, ``replayed`` room
     for a wide block of neurons through all steps.
     """
     width = len(neurons.alpha)
@@ -432,8 +442,7 @@ def lif_backward(
         pointer(gm),
         pointer(gs),
         pointer(gi),
-        pointer(scratch[0]),
-        pointer(scratch[1]),
+        pointer(scratch),
         pointer(replayed),
     )
     wide, narrow = zeros(a.gm, WIDE), zeros(a.gm, NARROW)
@@ -443,7 +452,7 @@ def lif_backward(
         for begin in range(first, last, GROUP):
             end = min(begin + GROUP, last)
             base = begin * n_steps * width if keep_gi else 0
-            _return_step_by_step(begin, end, base, n, own, layer, a)
+            _return_group(begin, end, base, n, own, layer, a)
             _scatter_weights(begin, end, n_steps, width, fired, a.gi, base, 1, g_own)
             column = 0
             while column + lanes(wide) <= width:
@@ -508,62 +517,90 @@ def _replay(like, column, b, constants, layer, a):
 
 
 @njit(forceinline=True)
-def _return_step_by_step(begin, end, base, n, recurrent, layer, a):
+def _return_group(begin, end, base, n, recurrent, layer, a):
     """Carry a group back through time where spikes act on the whole layer."""
-    wide, narrow = zeros(a.gm, WIDE), zeros(a.gm, NARROW)
-    n_steps, width = layer.n_steps, layer.width
-    # As a product of matrices, whose loops have no branches; a last, smaller group lacks rows.
-    whole = end - begin == GROUP
-    for t in range(n_steps - 1, -1, -1):
-        for b in range(begin, end):
-            slot, column = (b - begin) * width, 0
-            while column + lanes(wide) <= width:
-                to_spikes = _from_counts(wide, column, b, t, layer, a)
-                if not whole:
-                    to_spikes = _add_next(to_spikes, column, b, t, layer, a)
-                store(a.to_spikes, slot + column, to_spikes)
-                column += lanes(wide)
-            while column < width:
-                to_spikes = _from_counts(narrow, column, b, t, layer, a)
-                if not whole:
-                    to_spikes = _add_next(to_spikes, column, b, t, layer, a)
-                store(a.to_spikes, slot + column, to_spikes)
-                column += lanes(narrow)
-        if whole:
-            at, stride = (begin * n_steps + t) * a.next_width, n_steps * a.next_width
-            _add_product(a.n_next, width, a.next_gi, at, stride, a.next_weights, a.to_spikes)
-        if t < n_steps - 1:
-            _add_product(n, width, a.gi_now, 0, width, recurrent, a.to_spikes)
-        for b in range(begin, end):
-            slot, column = (b - begin) * width, 0
-            row = base + ((b - begin) * n_steps + t) * width
-            while column + lanes(wide) <= width:
-                _step_back(wide, column, b, t, slot, row, layer, a)
-                column += lanes(wide)
-            while column < width:
-                _step_back(narrow, column, b, t, slot, row, layer, a)
-                column += lanes(narrow)
+    medium, narrow = zeros(a.gm, MEDIUM), zeros(a.gm, NARROW)
+    for t in range(layer.n_steps - 1, -1, -1):
+        column = 0
+        while column + lanes(medium) <= layer.width:
+            _return_tile(medium, column, t, begin, end, base, n, recurrent, layer, a)
+            column += lanes(medium)
+        while column < layer.width:
+            _return_tile(narrow, column, t, begin, end, base, n, recurrent, layer, a)
+            column += lanes(narrow)
 
 
 @njit(forceinline=True)
-def _step_back(like, column, b, t, slot, gi_row, layer, a):
-    state, row = b * layer.width + column, (b * layer.n_steps + t) * layer.width + column
-    m = load(like, a.trace, row)
-    previous = load(like, a.trace, row - layer.width) if t else load(like, a.initial, state)
-    to_spikes = load(like, a.to_spikes, slot + column)
-    gm, gs, g_current = _move_back(
-        load(like, a.gm, state),
-        load(like, a.gs, state),
-        _derived(to_spikes, row, m, layer.neurons, a),
-        m,
-        previous,
-        _constants(like, column, layer.neurons),
-        layer.neurons,
+def _return_tile(like, column, t, begin, end, base, n, recurrent, layer, a):
+    """Carry a block of a group's neurons back by a step, while their gradients are at hand."""
+    n_steps, width, neurons = layer.n_steps, layer.width, layer.neurons
+    to_spikes = (like, like, like, like, like, like, like, like)
+    if t < n_steps - 1:
+        rows = _rows_of_group(base + (t + 1) * width, n_steps * width, end - begin)
+        to_spikes = _add_product(to_spikes, n, a.gi, rows, recurrent, width, column)
+    at, stride = (begin * n_steps + t) * a.next_width, n_steps * a.next_width
+    rows = _rows_of_group(at, stride, end - begin)
+    to_spikes = _add_product(to_spikes, a.n_next, a.next_gi, rows, a.next_weights, width, column)
+    slot = 0
+    for value in to_spikes:
+        store(a.to_spikes, slot, value)
+        slot += lanes(like)
+    constants = _constants(like, column, neurons)
+    for b in range(begin, end):
+        state, row = b * width + column, (b * n_steps + t) * width + column
+        m = load(like, a.trace, row)
+        previous = load(like, a.trace, row - width) if t else load(like, a.initial, state)
+        through = load(like, a.to_spikes, (b - begin) * lanes(like))
+        through = through + _from_counts(like, column, b, t, layer, a)
+        gm, gs, g_current = _move_back(
+            load(like, a.gm, state),
+            load(like, a.gs, state),
+            _derived(through, row, m, neurons, a),
+            m,
+            previous,
+            constants,
+            neurons,
+        )
+        store(a.gm, state, gm)
+        store(a.gs, state, gs)
+        store(a.gi, base + ((b - begin) * n_steps + t) * width + column, g_current)
+
+
+@njit(forceinline=True)
+def _rows_of_group(first, stride, n):
+    """Return where the rows of a group begin; those that a last, smaller one lacks are its last."""
+    last = n - 1
+    return (
+        first,
+        first + min(1, last) * stride,
+        first + min(2, last) * stride,
+        first + min(3, last) * stride,
+        first + min(4, last) * stride,
+        first + min(5, last) * stride,
+        first + min(6, last) * stride,
+        first + min(7, last) * stride,
     )
-    store(a.gm, state, gm)
-    store(a.gs, state, gs)
-    store(a.gi, gi_row + column, g_current)
-    store(a.gi_now, slot + column, g_current)
+
+
+@njit(forceinline=True)
+def _add_product(total, n, left, rows, right, width, column):
+    """Add ``left [GROUP, n]``, of these rows, times a block of columns of ``right [n, width]``.
+
+    `GROUP` sums in registers share each load of ``right``.
+    """
+    a, b, c, d, e, f, g, h = total
+    p, q, r, s, t, u, v, w = rows
+    for k in range(n):
+        x = load(a, right, k * width + column)
+        a = fma(splat(x, get(left, p + k)), x, a)
+        b = fma(splat(x, get(left, q + k)), x, b)
+        c = fma(splat(x, get(left, r + k)), x, c)
+        d = fma(splat(x, get(left, s + k)), x, d)
+        e = fma(splat(x, get(left, t + k)), x, e)
+        f = fma(splat(x, get(left, u + k)), x, f)
+        g = fma(splat(x, get(left, v + k)), x, g)
+        h = fma(splat(x, get(left, w + k)), x, h)
+    return a, b, c, d, e, f, g, h
 
 
 @njit(forceinline=True)
@@ -627,68 +664,14 @@ def _before_reset(g, m, fire_above, neurons):
 
 
 @njit(forceinline=True)
-def _add_product(n, width, left, at, stride, right, total):
-    """Add ``left [GROUP, n]`` times ``right [n, width]`` to ``total [GROUP, width]``.
-
-    The rows of ``left`` begin at ``at`` and are ``stride`` apart.
-    """
-    medium, narrow = zeros(total, MEDIUM), zeros(total, NARROW)
-    column = 0
-    while column + lanes(medium) <= width:
-        _add_product_block(medium, column, n, width, left, at, stride, right, total)
-        column += lanes(medium)
-    while column < width:
-        _add_product_block(narrow, column, n, width, left, at, stride, right, total)
-        column += lanes(narrow)
-
-
-@njit(forceinline=True)
-def _add_product_block(like, column, n, width, left, at, stride, right, total):
-    """Do so for a block of columns: `GROUP` sums in registers share each load of ``right``."""
-    a, b, c, d = _four(like, total, 0, width, column)
-    e, f, g, h = _four(like, total, 4, width, column)
-    for k in range(n):
-        w = load(like, right, k * width + column)
-        p = at + k
-        a = fma(splat(like, get(left, p)), w, a)
-        b = fma(splat(like, get(left, p + stride)), w, b)
-        c = fma(splat(like, get(left, p + 2 * stride)), w, c)
-        d = fma(splat(like, get(left, p + 3 * stride)), w, d)
-        e = fma(splat(like, get(left, p + 4 * stride)), w, e)
-        f = fma(splat(like, get(left, p + 5 * stride)), w, f)
-        g = fma(splat(like, get(left, p + 6 * stride)), w, g)
-        h = fma(splat(like, get(left, p + 7 * stride)), w, h)
-    row = column
-    for value in (a, b, c, d, e, f, g, h):
-        store(total, row, value)
-        row += width
-
-
-@njit(forceinline=True)
-def _four(like, where, row, width, column):
-    place = row * width + column
-    return (
-        load(like, where, place),
-        load(like, where, place + width),
-        load(like, where, place + 2 * width),
-        load(like, where, place + 3 * width),
-    )
-
-
-@njit(forceinline=True)
 def _gather_weights(like, column, begin, end, n_steps, width, by_unit, gi, base, g_weights):
     """Add the gradient of some samples to the weights: for each unit the sum over its spikes."""
-    if len(by_unit.rows) == 0:
+    if len(by_unit.entries) == 0:
         return
-    rows, starts, units = pointer(by_unit.rows), pointer(by_unit.starts), pointer(by_unit.units)
-    entries = pointer(by_unit.entries)
-    for b in range(begin, end, by_unit.group):
-        group, row = b // by_unit.group, base + (b - begin) * n_steps * width + column
-        for k in range(get(entries, group), get(entries, group + 1)):
-            place = np.int64(get(units, k)) * width + column
-            total = load(like, g_weights, place)
-            total = _gather(total, gi, width, row, rows, get(starts, k), get(starts, k + 1))
-            store(g_weights, place, total)
+    sums = _terms(by_unit)
+    for b in range(begin, end, sums.group):
+        row = base + (b - begin) * n_steps * width
+        _add_sums(like, column, width, sums, b // sums.group, gi, row, g_weights)
 
 
 @njit(forceinline=True)

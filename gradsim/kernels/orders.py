@@ -14,68 +14,104 @@ GROUP = 8
 """Samples that share a pass over the rows of the weights."""
 
 
-CHUNK = 96
-"""Rows of weights, in blocks of a wide vector, that fit in a processor's nearest cache."""
+CHUNK = 240
+"""Rows of weights, in blocks of a wide vector, that a processor's nearest caches read fast.
+
+Twice a nearest cache of 32 KB. Smaller chunks would make more and shorter sums, whose beginning
+and end cost more than the rest of the rows.
+"""
+
+
+LONGEST = 63
+"""Sums of so many terms or more count as equally long."""
 
 
 class Spikes(NamedTuple):
-    """Spikes by sample and step: those of ``(b, t)`` are ``units[starts[b, t]:starts[b, t+1]]``.
-
-    Units may be divided into ``n_chunks`` ranges; then spikes are sorted by sample, chunk and
-    step, and those of chunk c stand at ``starts[b, c T + t]``.
-    """
+    """Spikes by sample and step: those of ``(b, t)`` are ``units[starts[b, t]:starts[b, t+1]]``."""
 
     units: np.ndarray
     starts: np.ndarray
-    n_chunks: int = 1
 
 
-class ByUnit(NamedTuple):
-    """Spikes by group of samples and unit, for the gradient of the weights.
+class Sums(NamedTuple):
+    """Which rows of one matrix spikes add to which rows of another, by ``group`` of samples.
 
-    Entry ``k`` of group ``g``, ``entries[g] <= k < entries[g + 1]``, says that ``units[k]`` fired
-    at ``rows[starts[k]:starts[k + 1]]``; a row is ``(b - group's first sample) T + t``.
+    Sum ``k`` of group ``g``, ``entries[g] <= k < entries[g + 1]``, adds the rows
+    ``rows[starts[k]:starts[k + 1]]`` to the row ``targets[k]``. One of both is a unit, the other
+    ``(b - group's first sample) T + t``.
+
+    Shorter sums come first. A processor foresees the end of a loop that is as long as the one
+    before; in no order it would be wrong about most of them, at the price of a dozen terms.
     """
 
     rows: np.ndarray
     starts: np.ndarray
-    units: np.ndarray
+    targets: np.ndarray
     entries: np.ndarray
     group: int
 
 
+NO_SUMS = Sums(
+    np.empty(0, np.int16),
+    np.empty(0, np.int64),
+    np.empty(0, np.int32),
+    np.empty(0, np.int64),
+    GROUP,
+)
+
+
 def by_step(
     step: np.ndarray, unit: np.ndarray, offsets: np.ndarray, n_units: int, n_steps: int
-) -> Spikes:
+) -> Spikes | Sums:
     """Return the events of a `gradsim.SpikeEvents` ordered by sample and step.
 
-    Units are divided into chunks where so many fire in a step that the rows of a chunk are used
-    again before they leave the cache.
+    They are sums of units where so many fire in a step that the rows of a chunk of units are used
+    again before they leave the cache; the sums of a group come chunk by chunk then.
     """
     n_samples = len(offsets) - 1
     n_chunks = -(-n_units // CHUNK)
-    if len(unit) < 4 * n_chunks * n_samples * n_steps:
-        n_chunks = 1
-    size = -(-n_units // n_chunks)
+    if n_chunks > 1 and len(unit) >= 4 * n_chunks * n_samples * n_steps:
+        return _sums(step, unit, offsets, n_units, n_steps, GROUP, -(-n_units // n_chunks))
     units = buffers.empty(len(unit), index_type(n_units))
-    starts = np.empty((n_samples, n_chunks * n_steps + 1), np.int64)
-    _sort_by_step(step, unit, offsets, n_steps, size, units, starts)
-    return Spikes(units, starts, n_chunks)
+    starts = np.empty((n_samples, n_steps + 1), np.int64)
+    _sort_by_step(step, unit, offsets, units, starts)
+    return Spikes(units, starts)
 
 
 def by_unit(
     step: np.ndarray, unit: np.ndarray, offsets: np.ndarray, n_units: int, n_steps: int
-) -> ByUnit:
-    """Return the events of a `gradsim.SpikeEvents` ordered by group of samples and unit."""
-    n_events, n_samples = len(unit), len(offsets) - 1
-    # A group's gradients of currents should stay in the cache: groups only where units fire rarely.
-    group = GROUP if n_events < 2 * n_samples * n_units else 1
-    n_groups = -(-n_samples // group)
-    rows = buffers.empty(n_events, index_type(group * n_steps))
-    starts, units = np.empty(n_events + 1, np.int64), buffers.empty(n_events, np.int32)
-    entries = np.empty(n_groups + 1, np.int64)
-    _sort_by_unit(step, unit, offsets, n_steps, n_units, group, rows, starts, units, entries)
-    return ByUnit(rows, starts, units, entries, group)
+) -> Sums:
+    """Return the events of a `gradsim.SpikeEvents` as sums for each unit of a group."""
+    # A group's gradients of currents should stay in the cache: large ones only where units fire
+    # rarely. Two samples halve how often the weights are read and written, as against one.
+    group = GROUP if len(unit) < 2 * (len(offsets) - 1) * n_units else 2
+    return _sums(step, unit, offsets, n_units, n_steps, group, 0)
+
+
+def _sums(
+    step: np.ndarray,
+    unit: np.ndarray,
+    offsets: np.ndarray,
+    n_units: int,
+    n_steps: int,
+    group: int,
+    chunk: int,
+) -> Sums:
+    """Return sums of units, so many a chunk, for each step; for each unit where ``chunk`` is 0."""
+    n_events, n_groups = len(unit), -(-(len(offsets) - 1) // group)
+    n_chunks, n_targets = (-(-n_units // chunk), group * n_steps) if chunk else (1, n_units)
+    most = min(n_events, n_groups * n_chunks * n_targets)
+    sums = Sums(
+        buffers.empty(n_events, index_type(n_units if chunk else group * n_steps)),
+        np.empty(most + 1, np.int64),
+        buffers.empty(most, np.int32),
+        np.empty(n_groups + 1, np.int64),
+        group,
+    )
+    units = np.arange(n_units)
+    first_key = units // chunk * n_targets if chunk else units
+    _sort_sums(step, unit, offsets, n_steps, n_chunks, first_key, bool(chunk), sums)
+    return sums
 
 
 def copy_runs(values: np.ndarray, starts: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -97,45 +133,70 @@ def _copy_runs(values, starts, offsets, copied):
 
 
 @njit(cache=True, nogil=True)
-def _sort_by_step(step, unit, offsets, n_steps, chunk_size, units, starts):
-    n_keys = starts.shape[1] - 1
-    place = np.empty(n_keys, np.int64)
+def _sort_by_step(step, unit, offsets, units, starts):
+    n_steps = starts.shape[1] - 1
+    place = np.empty(n_steps, np.int64)
     for b in range(len(offsets) - 1):
         starts[b, :] = 0
         for k in range(offsets[b], offsets[b + 1]):
-            starts[b, np.int64(unit[k]) // chunk_size * n_steps + step[k] + 1] += 1
+            starts[b, step[k] + 1] += 1
         starts[b, 0] = offsets[b]
-        for key in range(n_keys):
-            starts[b, key + 1] += starts[b, key]
-            place[key] = starts[b, key]
+        for t in range(n_steps):
+            starts[b, t + 1] += starts[b, t]
+            place[t] = starts[b, t]
         for k in range(offsets[b], offsets[b + 1]):
-            key = np.int64(unit[k]) // chunk_size * n_steps + step[k]
-            units[place[key]] = unit[k]
-            place[key] += 1
+            units[place[step[k]]] = unit[k]
+            place[step[k]] += 1
 
 
 @njit(cache=True, nogil=True)
-def _sort_by_unit(step, unit, offsets, n_steps, n_units, group, rows, starts, units, entries):
-    """Order events by group of samples and unit; see `ByUnit`."""
-    count, place = np.zeros(n_units, np.int64), np.zeros(n_units, np.int64)
-    n_samples, n_entries = len(offsets) - 1, 0
-    for g in range(-(-n_samples // group)):
-        begin, end = g * group, min((g + 1) * group, n_samples)
-        count[:] = 0
-        for k in range(offsets[begin], offsets[end]):
-            count[unit[k]] += 1
-        entries[g] = n_entries
-        total = offsets[begin]
-        for u in range(n_units):
-            if count[u]:
-                place[u] = total
-                units[n_entries] = u
-                starts[n_entries] = total
-                n_entries += 1
-                total += count[u]
+def _sort_sums(step, unit, offsets, n_steps, n_chunks, first_key, for_steps, sums):
+    """Sort by group, chunk, length of the sum, and target; see `Sums`.
+
+    The key of a sum is its target's number among those of all chunks: ``first_key`` of the unit,
+    and sums ``for_steps`` add the row of the step.
+    """
+    n_targets = sums.group * n_steps if for_steps else len(first_key)
+    place = np.empty(n_chunks * n_targets, np.int64)
+    n_samples, n_sums = len(offsets) - 1, 0
+    for g in range(len(sums.entries) - 1):
+        begin, end = g * sums.group, min((g + 1) * sums.group, n_samples)
+        place[:] = 0
         for b in range(begin, end):
             for k in range(offsets[b], offsets[b + 1]):
-                rows[place[unit[k]]] = (b - begin) * n_steps + step[k]
-                place[unit[k]] += 1
-        entries[g + 1] = n_entries
-        starts[n_entries] = total
+                row = (b - begin) * n_steps + step[k]
+                place[first_key[unit[k]] + for_steps * row] += 1
+        sums.entries[g] = n_sums
+        total = offsets[begin]
+        for c in range(n_chunks):
+            of_chunk = place[c * n_targets : (c + 1) * n_targets]
+            n_sums, total = _lay_out(of_chunk, n_sums, total, sums)
+        for b in range(begin, end):
+            for k in range(offsets[b], offsets[b + 1]):
+                row = (b - begin) * n_steps + step[k]
+                key = first_key[unit[k]] + for_steps * row
+                sums.rows[place[key]] = unit[k] if for_steps else row
+                place[key] += 1
+    sums.entries[-1] = n_sums
+    sums.starts[n_sums] = len(unit)
+
+
+@njit
+def _lay_out(place, n_sums, total, sums):
+    """Turn the lengths of sums, by target, into where they begin; return what is taken then."""
+    of_length = np.zeros(LONGEST + 2, np.int64)
+    for length in place:
+        of_length[min(length, LONGEST) + 1] += 1
+    of_length[1] = n_sums
+    for length in range(1, LONGEST + 1):
+        of_length[length + 1] += of_length[length]
+    for target in range(len(place)):
+        if place[target]:
+            length = min(place[target], LONGEST)
+            sums.targets[of_length[length]] = target
+            of_length[length] += 1
+    for k in range(n_sums, of_length[LONGEST]):
+        target = sums.targets[k]
+        sums.starts[k] = total
+        place[target], total = total, total + place[target]
+    return of_length[LONGEST], total

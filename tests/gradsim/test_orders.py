@@ -27,48 +27,71 @@ def sample_of(event):
     return event[0]
 
 
+def of_sums(sums, n_steps, targets_are_units):
+    """Return the events of sums as sorted tuples of sample, step and unit."""
+    found = []
+    for g in range(len(sums.entries) - 1):
+        for k in range(sums.entries[g], sums.entries[g + 1]):
+            for term in sums.rows[sums.starts[k] : sums.starts[k + 1]].tolist():
+                ends = int(sums.targets[k]), term
+                unit, row = ends if targets_are_units else ends[::-1]
+                within, step = divmod(row, n_steps)
+                assert within < sums.group
+                found.append((g * sums.group + within, step, unit))
+    return sorted(found)
+
+
+def lengths(sums, g):
+    return np.diff(sums.starts[sums.entries[g] : sums.entries[g + 1] + 1])
+
+
 @given(recordings(), st.sampled_from([1, 2, 4, 96]))
 def test_events_by_step_are_those_of_each_sample_and_step(recording, chunk):
     expected, events = recording
     with mock.patch.object(orders, "CHUNK", chunk):
         spikes = events.by_step
-    n_chunks, size = spikes.n_chunks, -(-events.n_units // spikes.n_chunks)
-    found = []
-    for b in range(len(events)):
-        for c in range(n_chunks):
-            for t in range(events.n_steps):
-                begin, end = spikes.starts[b, c * events.n_steps + t :][:2]
-                units = spikes.units[begin:end].tolist()
-                assert {unit // size for unit in units} <= {c}
-                found += [(b, t, unit) for unit in units]
-    assert sorted(found) == sorted(expected)
     assert events.by_step is spikes
+    if isinstance(spikes, orders.Sums):
+        assert of_sums(spikes, events.n_steps, targets_are_units=False) == sorted(expected)
+        return
+    found = [
+        (b, t, unit)
+        for b in range(len(events))
+        for t in range(events.n_steps)
+        for unit in spikes.units[spikes.starts[b, t] : spikes.starts[b, t + 1]].tolist()
+    ]
+    assert sorted(found) == sorted(expected)
+
+
+def test_units_come_chunk_by_chunk_and_shorter_sums_first_where_many_fire_in_a_step():
+    rng, n_units, n_steps = np.random.default_rng(0), 3 * orders.CHUNK, 5
+    step, unit = (rng.integers(0, n, 300) for n in (n_steps, n_units))
+    sums = SpikeEvents(step, unit, np.array([0, 300]), n_units, n_steps).by_step
+    assert isinstance(sums, orders.Sums)
+    assert (np.diff(sums.rows // orders.CHUNK) >= 0).all()
+    of_chunks = lengths(sums, 0).reshape(3, n_steps)
+    assert (np.diff(of_chunks) >= 0).all()
+    assert of_chunks[0, 0] < of_chunks[0, -1]
 
 
 def test_units_are_divided_into_chunks_only_where_many_fire_in_a_step():
     unit = np.arange(3 * orders.CHUNK)
     step, offsets = np.zeros_like(unit), np.array([0, len(unit)])
     dense, sparse = (SpikeEvents(step, unit, offsets, len(unit), n_steps) for n_steps in (1, 100))
-    assert dense.by_step.n_chunks == 3
-    assert sparse.by_step.n_chunks == 1
+    assert isinstance(dense.by_step, orders.Sums)
+    assert isinstance(sparse.by_step, orders.Spikes)
 
 
 @given(recordings())
 def test_events_by_unit_are_those_of_each_group_of_samples_and_unit(recording):
     expected, events = recording
     by_unit = events.by_unit
-    found = []
+    assert of_sums(by_unit, events.n_steps, targets_are_units=True) == sorted(expected)
     for g in range(len(by_unit.entries) - 1):
-        of_group = range(by_unit.entries[g], by_unit.entries[g + 1])
-        units = by_unit.units[of_group].tolist()
+        units = by_unit.targets[by_unit.entries[g] : by_unit.entries[g + 1]].tolist()
         assert len(set(units)) == len(units)
-        for k in of_group:
-            for row in by_unit.rows[by_unit.starts[k] : by_unit.starts[k + 1]].tolist():
-                within, step = divmod(row, events.n_steps)
-                assert within < by_unit.group
-                found.append((g * by_unit.group + within, step, int(by_unit.units[k])))
-    assert sorted(found) == sorted(expected)
-    assert by_unit.group in (1, orders.GROUP)
+        assert (np.diff(np.minimum(lengths(by_unit, g), orders.LONGEST)) >= 0).all()
+    assert by_unit.group in (2, orders.GROUP)
 
 
 def test_indices_beyond_sixteen_bits_are_kept():
