@@ -16,7 +16,7 @@ from study.procedures.membranes import (
     TraubConfig,
 )
 from study.report.basis import basis
-from study.report.section import Figure, Section, Table
+from study.report.section import Figure, Section, Table, Widget
 from study.request import Request
 from study.trial import Record, Trial
 
@@ -93,6 +93,24 @@ def section(records: list[Record]) -> Section:
             "spike counts differ. The twenty patterns follow their own script, except that a ramp "
             "is read in the middle of each step and pulses begin on the grid of steps.",
         ),
+        references=(
+            "stimberg2019",
+            "hodgkin1952",
+            "brette2007",
+            "izhikevich2003",
+            "izhikevich2004",
+            "brette2005",
+        ),
+        widget=_widget(shown["lif"]) if "lif" in shown else None,
+    )
+
+
+def _widget(record: Record) -> Widget:
+    """Return the LIF neuron of the record for the reader to turn up its current."""
+    from biosim.neurons import LIF
+
+    return Widget(
+        "lif", {**dataclasses.asdict(LIF()), "current_a": record.trial.config["current_a"]}
     )
 
 

@@ -19,7 +19,7 @@ from study.procedures.pairs import (
     PairConfig,
 )
 from study.report.basis import basis
-from study.report.section import Figure, Section, Table
+from study.report.section import Figure, Section, Table, Widget
 from study.request import Request
 from study.stats import Interval, mean_interval
 from study.trial import Record, Trial
@@ -94,7 +94,15 @@ def section(records: list[Record]) -> Section:
             "Song, Miller and Abbott (Nat. Neurosci. 3 (2000)) drive their neuron with "
             "inhibitory inputs too, and start all weights at the upper bound.",
         ),
+        references=("sjostrom2001", "pfister2006", "song2000", "gutig2003"),
+        widget=_widget(kinds[pairs.WINDOW][0]) if pairs.WINDOW in kinds else None,
     )
+
+
+def _widget(record: Record) -> Widget:
+    """Return the window of the record for the reader to move."""
+    names = ("a_plus", "a_minus", "tau_plus_s", "tau_minus_s")
+    return Widget("stdp", {name: record.trial.config[name] for name in names})
 
 
 def _found_window(record: Record) -> list[str]:
