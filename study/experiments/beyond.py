@@ -117,6 +117,7 @@ def section(records: list[Record]) -> Section:
             *(_front_finding(name, [n for n in networks if n.dataset == name]) for name in names),
         ),
         caveats=tuple(_caveats(sweeps, len(records) - len(used))),
+        references=("holm1979", "zenke2021"),
     )
 
 

@@ -167,6 +167,14 @@ def section(records: list[Record]) -> Section:
             "currents only. Their currents are cut where the calibration ends, and the network is "
             "not trained again.",
         ),
+        references=(
+            "pedersen2024",
+            "stimberg2019",
+            "dice1945",
+            "kistler1997",
+            "jolivet2008",
+            "vanrossum2001",
+        ),
     )
 
 

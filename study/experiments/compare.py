@@ -62,6 +62,7 @@ def section(records: list[Record]) -> Section:
             "Few seeds: intervals are wide, and an interval that contains zero is no proof of "
             "equality.",
         ),
+        references=("mcnemar1947", "holm1979"),
     )
 
 

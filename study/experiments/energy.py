@@ -101,6 +101,7 @@ def section(records: list[Record]) -> Section:
             "Only inference is counted. Training by backpropagation through time keeps every step "
             "of every neuron and is dense: the estimates say nothing of it.",
         ),
+        references=("horowitz2014",),
     )
 
 

@@ -104,6 +104,7 @@ def section(records: list[Record]) -> Section:
         findings=tuple(finding for runs in all_runs for finding in findings.of(runs)),
         caveats=tuple(findings.caveats(all_runs)),
         deviations=tuple(findings.deviations(all_runs)),
+        references=("hutter2014", "langsrud2003", "wilson1927", "holm1979"),
     )
 
 

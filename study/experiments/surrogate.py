@@ -69,6 +69,7 @@ def section(records: list[Record]) -> Section:
             "The last, smaller batch of an epoch is trained on and all test samples are counted; "
             "SpyTorch's generators drop what does not fill a batch.",
         ),
+        references=("neftci2019", "zenke2018", "zenke2021"),
     )
 
 

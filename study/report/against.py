@@ -20,7 +20,7 @@ MEASURES = (
     ("train_seconds", "training / s", 1.0),
     ("inference_ms_per_sample", "inference / ms", 1.0),
 )
-DRAWN = 15  # configurations in the figure at most
+SHOWN = 15  # configurations in figure and table at most
 LINE = 48  # characters of a label
 
 
@@ -53,7 +53,7 @@ def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Se
     is left over on both sides is compared where learner and data set name one configuration each.
     """
     old, new = replicates(before), replicates(after)
-    pairs = [pair for pair in _pairs(old, new) if pair.difference("test_accuracy")]
+    pairs = sorted(_pairs(old, new), key=_change, reverse=True)
     records = [record for pair in pairs for group in pair[:2] for record in group]
     return Section(
         name="against",
@@ -80,7 +80,12 @@ def _pairs(old: Sequence[Replicates], new: Sequence[Replicates]) -> list[Pair]:
         for group in alone
         if len(_like(group, alone)) == 1 and len(earlier := _like(group, rest)) == 1
     ]
-    return same + moved
+    return [pair for pair in same + moved if pair.difference("test_accuracy")]
+
+
+def _change(pair: Pair) -> float:
+    difference = pair.difference("test_accuracy")
+    return abs(difference.mean) if difference else 0.0
 
 
 def _key(group: Replicates) -> str:
@@ -98,7 +103,7 @@ def _like(group: Replicates, others: Sequence[Replicates]) -> list[Replicates]:
 
 def _changed(before: Replicates, after: Replicates) -> str:
     old, new = before[0].trial.config, after[0].trial.config
-    keys = [key for key in old | new if old.get(key) != new.get(key)]
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return ", ".join(f"{key} {old.get(key, '–')} → {new.get(key, '–')}" for key in keys)
 
 
@@ -119,12 +124,12 @@ def _table(pairs: Sequence[Pair], records: Sequence[Record]) -> Table:
             cell(interval_of(pair.after, measure), scale),
             cell(difference, scale),
         )
-        for pair in pairs
+        for pair in pairs[:SHOWN]
         for measure, title, scale in MEASURES
         if (difference := pair.difference(measure)) is not None
     ]
     return Table(
-        "Both runs side by side, and their difference paired by seed.",
+        f"Both runs side by side, and their difference paired by seed.{_which(pairs)}",
         ("configuration", "measure", "other run", "this run", "difference"),
         tuple(rows),
         basis(records, interval=INTERVAL),
@@ -134,11 +139,8 @@ def _table(pairs: Sequence[Pair], records: Sequence[Record]) -> Table:
 def _figure(pairs: Sequence[Pair], records: Sequence[Record]) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
-    changes = [(pair, pair.difference("test_accuracy")) for pair in pairs]
-    drawn = sorted(
-        ((pair, change) for pair, change in changes if change is not None),
-        key=lambda entry: -abs(entry[1].mean),
-    )[:DRAWN]
+    changes = [(pair, pair.difference("test_accuracy")) for pair in pairs[:SHOWN]]
+    drawn = [(pair, change) for pair, change in changes if change is not None]
     drawing = Drawing(figsize=(6.4, 0.9 + 0.4 * len(drawn)), layout="constrained")
     ax = drawing.subplots()
     ax.axvline(0, color="0.6", lw=1)
@@ -150,15 +152,18 @@ def _figure(pairs: Sequence[Pair], records: Sequence[Record]) -> Figure:
     ax.set(xlabel="change of test accuracy / percentage points", ylim=(len(drawn) - 0.5, -0.5))
     ax.grid(axis="x", alpha=0.3)
     told = "; ".join(f"{pair.name} {cell(change, 100)}" for pair, change in drawn)
-    which = f" The {DRAWN} largest of {len(pairs)}." if len(pairs) > DRAWN else ""
     return Figure(
         "against",
         drawing,
         "Change of the test accuracy from the other run to this one, with its 95 % interval over "
-        f"seeds. Right of the line this run is better.{which}",
+        f"seeds. Right of the line this run is better.{_which(pairs)}",
         f"Change of test accuracy in percentage points: {told}.",
         basis(records, interval=INTERVAL),
     )
+
+
+def _which(pairs: Sequence[Pair]) -> str:
+    return f" The {SHOWN} largest changes of {len(pairs)}." if len(pairs) > SHOWN else ""
 
 
 def _wrapped(name: str) -> str:

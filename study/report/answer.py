@@ -17,28 +17,40 @@ NOTHING = "No trial of this run ended with a test accuracy, so there is no answe
 
 def answer(records: Sequence[Record]) -> tuple[str, ...]:
     """Return what the trials say, a few sentences a data set; or that they say nothing."""
-    groups = replicates(records)
-    names = list(dict.fromkeys(group.dataset for group in groups))
-    sentences = [
-        sentence
-        for name in names
-        for sentence in _of_dataset(name, [group for group in groups if group.dataset == name])
+    by_dataset: dict[str, list[Replicates]] = {}
+    for group in sorted(replicates(records), key=_accuracy, reverse=True):
+        by_dataset.setdefault(group.dataset, []).append(group)
+    compared = {name: groups for name, groups in by_dataset.items() if _n_learners(groups) > 1}
+    alone = [
+        f"{group.learner} on {name} {_percent(group)}"
+        for name, groups in by_dataset.items()
+        if name not in compared
+        for group in groups
     ]
+    sentences = [
+        sentence for name, groups in compared.items() for sentence in _of_dataset(name, groups)
+    ]
+    if alone:
+        sentences.append(f"Without a rival on the same data: {', '.join(alone)}.")
     return tuple(sentences) or (NOTHING,)
 
 
-def _of_dataset(name: str, groups: Sequence[Replicates]) -> list[str]:
-    best_first = sorted(groups, key=_accuracy, reverse=True)
-    reached = ", ".join(
-        f"{group.learner} {cell(interval_of(group, 'test_accuracy'), 100)} %"
-        for group in best_first
-    )
-    n_seeds = max(len(group) for group in groups)
+def _of_dataset(name: str, best_first: Sequence[Replicates]) -> list[str]:
+    reached = ", ".join(f"{group.learner} {_percent(group)}" for group in best_first)
+    n_seeds = max(len(group) for group in best_first)
     seeds = "one seed, so without intervals" if n_seeds == 1 else f"up to {n_seeds} seeds"
     return [
         f"Test accuracy on {name}, best first: {reached} ({seeds}).",
         *_price([group for group in best_first if interval_of(group, "spikes_per_sample")]),
     ]
+
+
+def _percent(group: Replicates) -> str:
+    return f"{cell(interval_of(group, 'test_accuracy'), 100)} %"
+
+
+def _n_learners(groups: Sequence[Replicates]) -> int:
+    return len({group[0].trial.learner for group in groups})
 
 
 def _price(spiking: Sequence[Replicates]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def write(
     command: str,
     out: Path,
     comparison: Section | None = None,
+    language: str = "en",
 ) -> tuple[str, ...]:
     """Write ``trials.csv``, ``provenance.json``, figures and the report in both formats.
 
@@ -47,16 +48,24 @@ def write(
         Folder of the report.
     comparison
         What differs from another run; see `study.report.against`.
+    language
+        Of the report: one of `study.report.language.CODES`.
     """
-    trials = trials_table(records)
+    trials, report = gather(records, request, command)
     write_atomic(out / "trials.csv", trials.to_csv(index=False).encode())
+    write_atomic(out / "provenance.json", json.dumps(report.provenance, indent=1).encode())
+    report = replace(report, comparison=comparison, language=language)
+    return (*report.notes, *render(report, out))
+
+
+def gather(
+    records: Mapping[str, Sequence[Record]], request: Request, command: str
+) -> tuple[pd.DataFrame, Report]:
+    """Return the table of all trials and the report; nothing is written."""
+    trials = trials_table(records)
     unique = {record.trial.id: record for members in records.values() for record in members}
     source = _provenance(list(unique.values()), command)
-    write_atomic(out / "provenance.json", json.dumps(source, indent=1).encode())
-    report = _report(records, list(unique.values()), request, trials, source)
-    report = replace(report, comparison=comparison)
-    render(report, out)
-    return report.notes
+    return trials, _report(records, list(unique.values()), request, trials, source)
 
 
 def _report(
@@ -80,7 +89,7 @@ def _report(
         "on the same data",
         command=source["command"],
         profile=request.profile,
-        created=datetime.now().astimezone().replace(microsecond=0),
+        created=_ended(unique),
         question=answer.QUESTION,
         answer=answer.answer(opening),
         basis=answer.basis(unique, source),
@@ -94,6 +103,17 @@ def _report(
         provenance=source,
         notes=tuple(_notes(unique, request)),
     )
+
+
+def _ended(records: Sequence[Record]) -> datetime:
+    """Return when the last trial ended, so that the same trials give the same bytes."""
+    ends = [
+        datetime.fromisoformat(record.provenance["started"])
+        + timedelta(seconds=record.provenance.get("wall_seconds", 0.0))
+        for record in records
+        if "started" in record.provenance
+    ]
+    return max(ends, default=datetime.now().astimezone()).replace(microsecond=0)
 
 
 def _opening(records: Mapping[str, Sequence[Record]]) -> list[Record]:

@@ -65,8 +65,8 @@ class Report:
     profile
         Name of the profile.
     created
-        When, with time zone. The only clock that the rendering sees, so that the same report
-        gives the same bytes.
+        When the last trial ended, with time zone. The only clock that the rendering sees, so that
+        the same trials give the same bytes.
     summary
         The answer: learners x data sets; None where nothing was compared.
     summary_figure

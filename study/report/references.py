@@ -17,12 +17,27 @@ class Reference:
 
 
 REFERENCES: dict[str, Reference] = {
-    "neftci2019": Reference(
-        "Neftci E. O., Mostafa H., Zenke F.",
-        2019,
-        "Surrogate gradient learning in spiking neural networks",
-        "IEEE Signal Processing Magazine 36(6):51-63",
-        "10.1109/MSP.2019.2931595",
+    "brette2005": Reference(
+        "Brette R., Gerstner W.",
+        2005,
+        "Adaptive exponential integrate-and-fire model as an effective description of neuronal "
+        "activity",
+        "Journal of Neurophysiology 94(5):3637-3642",
+        "10.1152/jn.00686.2005",
+    ),
+    "brette2007": Reference(
+        "Brette R., Rudolph M., Carnevale T., Hines M., Beeman D., Bower J. M., et al.",
+        2007,
+        "Simulation of networks of spiking neurons: A review of tools and strategies",
+        "Journal of Computational Neuroscience 23(3):349-398",
+        "10.1007/s10827-007-0038-6",
+    ),
+    "dice1945": Reference(
+        "Dice L. R.",
+        1945,
+        "Measures of the amount of ecologic association between species",
+        "Ecology 26(3):297-302",
+        "10.2307/1932409",
     ),
     "diehl2015": Reference(
         "Diehl P. U., Cook M.",
@@ -30,6 +45,157 @@ REFERENCES: dict[str, Reference] = {
         "Unsupervised learning of digit recognition using spike-timing-dependent plasticity",
         "Frontiers in Computational Neuroscience 9:99",
         "10.3389/fncom.2015.00099",
+    ),
+    "gutig2003": Reference(
+        "Gütig R., Aharonov R., Rotter S., Sompolinsky H.",
+        2003,
+        "Learning input correlations through nonlinear temporally asymmetric Hebbian plasticity",
+        "Journal of Neuroscience 23(9):3697-3714",
+        "10.1523/JNEUROSCI.23-09-03697.2003",
+    ),
+    "hodgkin1952": Reference(
+        "Hodgkin A. L., Huxley A. F.",
+        1952,
+        "A quantitative description of membrane current and its application to conduction and "
+        "excitation in nerve",
+        "Journal of Physiology 117(4):500-544",
+        "10.1113/jphysiol.1952.sp004764",
+    ),
+    "holm1979": Reference(
+        "Holm S.",
+        1979,
+        "A simple sequentially rejective multiple test procedure",
+        "Scandinavian Journal of Statistics 6(2):65-70",
+        "https://www.jstor.org/stable/4615733",
+    ),
+    "horowitz2014": Reference(
+        "Horowitz M.",
+        2014,
+        "Computing's energy problem (and what we can do about it)",
+        "IEEE International Solid-State Circuits Conference, 10-14",
+        "10.1109/ISSCC.2014.6757323",
+    ),
+    "hutter2014": Reference(
+        "Hutter F., Hoos H., Leyton-Brown K.",
+        2014,
+        "An efficient approach for assessing hyperparameter importance",
+        "International Conference on Machine Learning, PMLR 32(1):754-762",
+        "https://proceedings.mlr.press/v32/hutter14.html",
+    ),
+    "izhikevich2003": Reference(
+        "Izhikevich E. M.",
+        2003,
+        "Simple model of spiking neurons",
+        "IEEE Transactions on Neural Networks 14(6):1569-1572",
+        "10.1109/TNN.2003.820440",
+    ),
+    "izhikevich2004": Reference(
+        "Izhikevich E. M.",
+        2004,
+        "Which model to use for cortical spiking neurons?",
+        "IEEE Transactions on Neural Networks 15(5):1063-1070",
+        "10.1109/TNN.2004.832719",
+    ),
+    "jolivet2008": Reference(
+        "Jolivet R., Kobayashi R., Rauch A., Naud R., Shinomoto S., Gerstner W.",
+        2008,
+        "A benchmark test for a quantitative assessment of simple neuron models",
+        "Journal of Neuroscience Methods 169(2):417-424",
+        "10.1016/j.jneumeth.2007.11.006",
+    ),
+    "kistler1997": Reference(
+        "Kistler W. M., Gerstner W., van Hemmen J. L.",
+        1997,
+        "Reduction of the Hodgkin-Huxley equations to a single-variable threshold model",
+        "Neural Computation 9(5):1015-1045",
+        "10.1162/neco.1997.9.5.1015",
+    ),
+    "langsrud2003": Reference(
+        "Langsrud Ø.",
+        2003,
+        "ANOVA for unbalanced data: Use Type II instead of Type III sums of squares",
+        "Statistics and Computing 13(2):163-167",
+        "10.1023/A:1023260610025",
+    ),
+    "mcnemar1947": Reference(
+        "McNemar Q.",
+        1947,
+        "Note on the sampling error of the difference between correlated proportions or "
+        "percentages",
+        "Psychometrika 12(2):153-157",
+        "10.1007/BF02295996",
+    ),
+    "neftci2019": Reference(
+        "Neftci E. O., Mostafa H., Zenke F.",
+        2019,
+        "Surrogate gradient learning in spiking neural networks",
+        "IEEE Signal Processing Magazine 36(6):51-63",
+        "10.1109/MSP.2019.2931595",
+    ),
+    "pedersen2024": Reference(
+        "Pedersen J. E., Abreu S., Jobst M., Lenz G., Fra V., Bauer F. C., et al.",
+        2024,
+        "Neuromorphic intermediate representation: A unified instruction set for interoperable "
+        "brain-inspired computing",
+        "Nature Communications 15:8122",
+        "10.1038/s41467-024-52259-9",
+    ),
+    "pfister2006": Reference(
+        "Pfister J.-P., Gerstner W.",
+        2006,
+        "Triplets of spikes in a model of spike timing-dependent plasticity",
+        "Journal of Neuroscience 26(38):9673-9682",
+        "10.1523/JNEUROSCI.1425-06.2006",
+    ),
+    "sjostrom2001": Reference(
+        "Sjöström P. J., Turrigiano G. G., Nelson S. B.",
+        2001,
+        "Rate, timing, and cooperativity jointly determine cortical synaptic plasticity",
+        "Neuron 32(6):1149-1164",
+        "10.1016/S0896-6273(01)00542-6",
+    ),
+    "song2000": Reference(
+        "Song S., Miller K. D., Abbott L. F.",
+        2000,
+        "Competitive Hebbian learning through spike-timing-dependent synaptic plasticity",
+        "Nature Neuroscience 3(9):919-926",
+        "10.1038/78829",
+    ),
+    "stimberg2019": Reference(
+        "Stimberg M., Brette R., Goodman D. F. M.",
+        2019,
+        "Brian 2, an intuitive and efficient neural simulator",
+        "eLife 8:e47314",
+        "10.7554/eLife.47314",
+    ),
+    "vanrossum2001": Reference(
+        "van Rossum M. C. W.",
+        2001,
+        "A novel spike distance",
+        "Neural Computation 13(4):751-763",
+        "10.1162/089976601300014321",
+    ),
+    "wilson1927": Reference(
+        "Wilson E. B.",
+        1927,
+        "Probable inference, the law of succession, and statistical inference",
+        "Journal of the American Statistical Association 22(158):209-212",
+        "10.1080/01621459.1927.10502953",
+    ),
+    "zenke2018": Reference(
+        "Zenke F., Ganguli S.",
+        2018,
+        "SuperSpike: Supervised learning in multilayer spiking neural networks",
+        "Neural Computation 30(6):1514-1541",
+        "10.1162/neco_a_01086",
+    ),
+    "zenke2021": Reference(
+        "Zenke F., Vogels T. P.",
+        2021,
+        "The remarkable robustness of surrogate gradient learning for instilling complex function "
+        "in spiking neural networks",
+        "Neural Computation 33(4):899-925",
+        "10.1162/neco_a_01367",
     ),
 }
 

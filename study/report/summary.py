@@ -127,12 +127,12 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates]) -> None:
         ax.errorbar(*centre, reach, width, color=colour, capsize=3)
         ax.scatter(*centre, _area(group), color=colour, alpha=0.75, edgecolor="white", zorder=3)
         ax.annotate(
-            f"{group.learner}, {cell(interval_of(group, 'train_seconds'))} s", centre,
+            f"{group.learner}\n{cell(interval_of(group, 'train_seconds'))} s", centre,
             xytext=(9, 5), textcoords="offset points", fontsize=8, color=colour,
         )  # fmt: skip
     if max(means) > LOG_FROM_RATIO * min(means) > 0:
         ax.set_xscale("log")
-    ax.margins(x=0.35, y=0.2)
+    ax.margins(x=0.5, y=0.25)
     ax.set_ylim(top=min(ax.get_ylim()[1], 101))
     ax.set(title=name, xlabel="spikes per sample")
     ax.grid(alpha=0.3)

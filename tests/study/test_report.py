@@ -1,7 +1,9 @@
 import dataclasses
 import json
 import re
+from base64 import b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,11 +12,12 @@ import pytest
 from matplotlib.figure import Figure as Drawing
 from pypdf import PdfReader
 
-from study.report import pdf
+from study.report import html, pdf
 from study.report.basis import basis
 from study.report.context import context
-from study.report.document import FailedTrial, Report
+from study.report.document import FailedTrial, Report, TrialDetail
 from study.report.equations import mathml
+from study.report.html import SCRIPTS
 from study.report.render import render
 from study.report.section import Figure, Section, Table
 from study.trial import Record, Trial
@@ -24,6 +27,8 @@ HOSTILE = (
 )
 LONG = "withoutanyspaces" * 20
 CONTROL = "\x1b[31mred\x00\ud800"
+COMMAND = "python -m study.run all --dataset '<x>.npz'"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>'
 VOID = {"meta", "link", "img", "br", "hr", "input", "mspace"}
 
 
@@ -46,11 +51,13 @@ def report() -> Report:
         findings=("It decays.", HOSTILE),
         caveats=("One neuron.",),
         deviations=("Currents instead of conductances.",),
+        references=("neftci2019",),
+        command="python -m study.run dynamics",
     )
     return Report(
         title="What each kind of learning buys",
         subtitle="A test",
-        command="python -m study.run all --dataset '<x>.npz'",
+        command=COMMAND,
         profile="quick",
         created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
         summary=Table(
@@ -61,6 +68,23 @@ def report() -> Report:
         failures=(FailedTrial(HOSTILE, "abc123", "ValueError", HOSTILE + CONTROL, "line\n" * 40),),
         trial_columns=("trial", "dataset", "seed", "test_accuracy", "config.note"),
         trial_rows=[("1f", "digits", 0, 0.5, None), ("2e", HOSTILE, 10, float("nan"), LONG)],
+        details=[
+            TrialDetail(
+                "linear · seed 0",
+                "1f",
+                "c1",
+                "dynamics",
+                "done",
+                0,
+                {"config-slope": 25.0},
+                {},
+                {"cpu": None},
+                {"accuracy": (0.25, 0.5, 0.75)},
+            ),
+            TrialDetail(
+                f"{HOSTILE} · seed 10", "2e", "c2", HOSTILE, "done", 10, {HOSTILE: HOSTILE}, {}, {}
+            ),
+        ],
         provenance={"libraries": {"numpy": "2.3", HOSTILE: [1, 2]}, "cpu": None},
         notes=("No compiler found.", HOSTILE),
     )
@@ -134,14 +158,22 @@ def test_ids_are_unique_and_every_link_has_its_target(page: Page):
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
     links = [attrs["href"] for attrs in page.named("a")]
-    assert links
-    assert all(link is not None and link.startswith("#") and link[1:] in ids for link in links)
+    inner = [link[1:] for link in links if link is not None and link.startswith("#")]
+    assert set(inner) <= set(ids)
+    assert {"figure-membrane", "table-1", "trial-2e", "reference-1"} <= set(inner)
+    outer = [link for link in links if link is None or not link.startswith("#")]
+    assert outer == ["https://doi.org/10.1109/MSP.2019.2931595"]
 
 
 def test_the_page_refers_to_nothing_outside(page: Page):
-    sources = [attrs[key] for _, attrs in page.elements for key in ("src", "href") if key in attrs]
-    assert all(source is not None and source.startswith(("data:", "#")) for source in sources)
-    assert not page.named("link")
+    # Links to papers are followed when a reader asks for it; nothing else leads out.
+    sources = [attrs["src"] for _, attrs in page.elements if "src" in attrs]
+    assert all(source is not None and source.startswith("data:") for source in sources)
+    leading = {tag for tag, attrs in page.elements if {"href", "action", "srcset"} & attrs.keys()}
+    assert leading == {"a"}
+    assert "http" not in "".join(attrs["src"] or "" for attrs in page.named("img")).replace(
+        "http://www.w3.org/2000/svg", ""
+    )
     policy = next(
         attrs["content"] for attrs in page.named("meta") if attrs.get("http-equiv") is not None
     )
@@ -159,11 +191,83 @@ def test_every_picture_has_its_alternative_text(page: Page):
 
 
 def test_text_of_users_is_never_markup_in_html(page: Page):
-    assert len(page.named("script")) == 1
+    assert len(page.named("script")) == len(SCRIPTS)
     assert len(page.named("style")) == 1
     # Command and cells, caption, notes, findings, failure: each as it was given.
     assert page.text.count(HOSTILE) >= 8
     assert "'<x>.npz'" in page.text
+
+
+def test_the_policy_allows_the_scripts_of_the_page_and_no_others(rendered: Path):
+    text = (rendered / "report.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    hashes = [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+    policy = re.search(r"script-src ([^;]*);", text)
+    assert policy is not None
+    assert policy[1].split() == [f"'sha256-{digest}'" for digest in hashes]
+
+
+def test_every_figure_and_table_names_the_command_that_makes_it(page: Page):
+    assert page.text.count(COMMAND) == 2
+    assert page.text.count("python -m study.run dynamics") == 3
+
+
+def test_every_trial_can_be_inspected(page: Page):
+    assert "config-slope25" in page.text
+    assert "0.25 → 0.75" in page.text
+    (line,) = [attrs["points"] for attrs in page.named("polyline")]
+    assert line == "0.0,90.0 150.0,45.0 300.0,0.0"
+    assert "trial-1f" in {attrs.get("id") for attrs in page.named("details")}
+
+
+def many(report: Report, n: int, n_failed: int) -> Report:
+    failed = FailedTrial("l", "t", "ValueError", "no", "trace")
+    return dataclasses.replace(
+        report,
+        sections=(),
+        summary=None,
+        summary_figure=None,
+        trial_rows=[(f"t{i}", "digits", i, 0.5, None) for i in range(n)],
+        details=[
+            TrialDetail(
+                f"l · seed {i}", f"t{i}", "c", "grid", "failed" if i >= n - n_failed else "done", i,
+                {"slope": i}, {}, {}, error=failed if i >= n - n_failed else None,
+            )
+            for i in range(n)
+        ],
+    )  # fmt: skip
+
+
+def test_a_page_of_too_many_trials_says_so_and_keeps_those_that_failed(report: Report):
+    text = html.page(context(many(report, html.LISTED + 500, 3)), {})
+    shown = re.findall(r'<details class="trial" id="trial-t(\d+)">', text)
+    assert len(shown) == html.LISTED
+    assert {str(html.LISTED + 500 - k) for k in (1, 2, 3)} < set(shown)
+    assert f"This page lists {html.LISTED} of {html.LISTED + 500} trials" in text
+
+
+def test_a_page_of_few_trials_lists_them_all_in_their_order(report: Report):
+    text = html.page(context(many(report, 20, 3)), {})
+    assert re.findall(r'id="trial-t(\d+)"', text) == [str(i) for i in range(20)]
+    assert "This page lists" not in text
+
+
+def test_a_comparison_stands_before_the_experiments_and_in_the_contents(report: Report):
+    other = Section("compared", "Against another run", "What changed?", "Pairs.")
+    compared = dataclasses.replace(
+        report, comparison=other, sections=report.sections[1:], summary_figure=None
+    )
+    text = html.page(context(compared), {})
+    assert 0 < text.index('<section id="section-0-compared"') < text.index("Nothing yet</h2>")
+    assert "section-0-compared" in {(a["href"] or "")[1:] for a in Page(text).named("a")}
+
+
+def test_fixed_words_are_translated(report: Report):
+    shouted = {**context(report), "translate": str.upper}
+    page = Page(html.page(shouted, dict.fromkeys(("membrane", "current", "summary"), SVG)))
+    assert "WHAT IT DOES NOT SHOW" in page.text
+    assert "What it does not show" not in page.text
+    assert "It decays." in page.text
 
 
 def test_text_of_users_is_never_markup_in_pdf(rendered: Path):
@@ -188,22 +292,6 @@ def test_the_pdf_has_pages_title_contents_and_all_parts(rendered: Path):
     for part in ("Summary", "Contents", "Dynamics", "Failed trials", "All trials", "Provenance"):
         assert part in text
         assert any(part in entry.title for entry in reader.outline) or part == "Contents"
-
-
-def test_the_pdf_is_tagged_and_its_figures_have_alternative_texts(report: Report, rendered: Path):
-    # PDF/UA refuses a document with a figure without alternative text.
-    import typst
-
-    typst.compile(
-        pdf.TEMPLATE.read_bytes(),
-        root=rendered,
-        format="pdf",
-        ignore_system_fonts=True,
-        sys_inputs={"report": pdf.inputs(context(report))},
-        timestamp=report.created,
-        pdf_standards="ua-1",
-    )
-    assert PdfReader(rendered / "report.pdf").trailer["/Root"]["/MarkInfo"]["/Marked"]
 
 
 def test_words_longer_than_a_line_are_broken(rendered: Path):

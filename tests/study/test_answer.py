@@ -1,0 +1,98 @@
+"""The first page in words follows the trials: other trials, other sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from study.data.reference import DatasetRef
+from study.report import answer
+from study.trial import Record, Trial
+
+
+def records(
+    learner: str, accuracies: list[float], spikes: float | None, dataset: str = "digits"
+) -> list[Record]:
+    return [
+        Record(
+            Trial("x:y", learner, DatasetRef(dataset), {}, seed),
+            "done",
+            {
+                "test_accuracy": accuracy,
+                "spikes_per_sample": spikes,
+                "train_seconds": 4.0,
+                "data_source": "somewhere",
+            },
+            None,
+            {},
+            Path("/nowhere"),
+        )
+        for seed, accuracy in enumerate(accuracies)
+    ]
+
+
+SURROGATE = records("surrogate", [0.95, 0.96, 0.97], 50.0)
+LOCAL = records("diehl-cook", [0.90, 0.91, 0.92], 1000.0)
+LINEAR = records("linear", [0.93, 0.93, 0.93], None)
+
+
+def test_learners_stand_from_best_to_worst_with_intervals_and_price() -> None:
+    told = answer.answer([*LINEAR, *LOCAL, *SURROGATE])
+    assert told == (
+        "Test accuracy on digits, best first: surrogate 96.0 ± 2.5 %, linear 93.0 %, "
+        "diehl-cook 91.0 ± 2.5 % (up to 3 seeds).",
+        "surrogate is 5.00 percentage points above diehl-cook, with 0.05 times as many spikes a "
+        "sample and 1 times its training time.",
+    )
+
+
+def numbers(sentences: tuple[str, ...]) -> list[str]:
+    return re.findall(r"\d[\d.]*", " ".join(sentences))
+
+
+@pytest.mark.parametrize("learner", ["surrogate", "diehl-cook", "linear"])
+def test_an_altered_trial_alters_the_sentences(learner: str) -> None:
+    whole = [*LINEAR, *LOCAL, *SURROGATE]
+    altered = [
+        dataclasses.replace(record, metrics={**record.metrics, "test_accuracy": 0.5})
+        if record.trial.learner == learner and record.trial.seed == 0
+        else record
+        for record in whole
+    ]
+    assert numbers(answer.answer(altered)) != numbers(answer.answer(whole))
+
+
+def test_a_learner_without_a_rival_is_not_compared() -> None:
+    (told,) = answer.answer(SURROGATE)
+    assert told == "Without a rival on the same data: surrogate on digits 96.0 ± 2.5 %."
+
+
+def test_one_seed_has_no_interval_and_says_so() -> None:
+    told = answer.answer([SURROGATE[0], LOCAL[0]])
+    assert "surrogate 95.0 %, diehl-cook 90.0 % (one seed, so without intervals)" in told[0]
+
+
+def test_failures_alone_give_no_answer_but_are_counted() -> None:
+    failed = [
+        dataclasses.replace(record, status="failed", metrics={}, error={"type": "E"})
+        for record in LOCAL
+    ]
+    assert answer.answer(failed) == (answer.NOTHING,)
+    assert answer.basis(failed, {"cpu": "one"})[0] == "3 trials, of which 3 failed."
+
+
+def test_missing_metrics_are_called_unknown() -> None:
+    bare = [dataclasses.replace(r, metrics={**r.metrics, "train_seconds": None}) for r in LOCAL]
+    told = " ".join(answer.answer([*SURROGATE, *bare]))
+    assert "an unknown multiple of its training time" in told
+
+
+def test_the_basis_names_data_and_machine() -> None:
+    assert answer.basis(SURROGATE, {"cpu": "a processor"}) == (
+        "3 trials, of which none failed.",
+        "digits: somewhere.",
+        "Machine: a processor.",
+    )
