@@ -23,7 +23,9 @@ from study.errors import UserError, unknown
 from study.executor import open_workers
 from study.learners import LEARNERS
 from study.pace import Pace, duration, kind
+from study.pack import unpack
 from study.progress import SweepProgress
+from study.report.document import Report
 from study.report.section import Section
 from study.request import Request
 from study.store import Store, own_prefix, told_when_unwritable, write_atomic
@@ -63,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
             sweep.sweep(remaining, store, workers, ready, [progress, heart])
     else:
         _say("every trial is done; rendering only")
-    return report(out)
+    return report(out, language=options.lang)
 
 
 def status(out: Path) -> int:
@@ -110,7 +112,7 @@ def _name_some(
         print(f"  {state}: {len(trials) - LISTED} more")  # noqa: T201
 
 
-def report(out: Path, other: Path | None = None) -> int:
+def report(out: Path, other: Path | None = None, language: str = "en") -> int:
     """Render what the store holds for the last request in this folder.
 
     With ``other``, the report says what differs from the run in that folder.
@@ -121,16 +123,25 @@ def report(out: Path, other: Path | None = None) -> int:
     records = _records(request, names, Store(out / "trials"))
     with told_when_unwritable(out):
         comparison = _comparison(records, other) if other else None
-        notes = assemble.write(records, request, command, out, comparison)
+        notes = assemble.write(records, request, command, out, comparison, language)
     for note in notes:
         _say(f"note: {note}")
     _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")
     return _tell_failures(records)
 
 
+def gathered(out: Path) -> Report:
+    """Return the report of the last request in this folder; nothing is written."""
+    from study.report import assemble
+
+    request, names, command = _load(out)
+    return assemble.gather(_records(request, names, Store(out / "trials")), request, command)[1]
+
+
 def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section:
     from study.report import against
 
+    unpack(other)
     before = Store(other / "trials").everything()
     if not before:
         raise UserError(
@@ -210,6 +221,7 @@ def _dry_run(plan: Plan) -> int:
 def _open_store(out: Path, request: Request, names: Sequence[str]) -> Store:
     store = Store(out / "trials")
     with told_when_unwritable(out):
+        unpack(out)
         store.prepare()
         write_atomic(out / REQUEST_FILE, _dump(request, names).encode())
     return store
@@ -225,6 +237,8 @@ def _load(out: Path) -> tuple[Request, list[str], str]:
     """Return the last request in a folder, its experiments and its command line."""
     try:
         saved = json.loads((out / REQUEST_FILE).read_text())
+        with told_when_unwritable(out):
+            unpack(out)
     except FileNotFoundError:
         raise UserError(
             f"nothing was run in {out}. Start with: python -m study.run all --out {out}"

@@ -77,6 +77,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     commands.choices["report"].add_argument(
         "--against", type=Path, metavar="DIR", help="show what changed since the run in DIR"
     )
+    _add_language(commands.choices["report"])
+    command = commands.add_parser("pack", help="put all records of a run into one small file")
+    command.add_argument("--out", type=Path, default=Path("reports/quick"), metavar="DIR")
+    command.set_defaults(run=_pack)
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in commands.choices:
         raise unknown("command or experiment", first, commands.choices)
@@ -158,7 +162,16 @@ def _trial_options() -> _Parser:
         help="end a trial that holds more, and record it as failed (default: the largest, when "
         "all together hold nine tenths of the memory)",
     )
+    _add_language(options)
     return options  # fmt: skip
+
+
+def _add_language(options: argparse.ArgumentParser) -> None:
+    from study.report.language import CODES, ENGLISH
+
+    options.add_argument(
+        "--lang", default=ENGLISH, choices=CODES, help="language of the report (default: en)"
+    )
 
 
 def _positive(text: str) -> int:
@@ -199,20 +212,32 @@ def _add_data(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _add_bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser("bench", help="speed against peers, on this machine")
-    command.add_argument("system", choices=("gradsim",))
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of bench.csv (default: reports/bench)"
-    )
-    command.add_argument(
-        "--peers",
+    systems = command.add_subparsers(dest="system", metavar="gradsim|biosim", required=True)
+    gradsim = systems.add_parser("gradsim", help="a training step")
+    biosim = systems.add_parser("biosim", help="a presentation to Diehl & Cook's network")
+    for system, quick in (
+        (gradsim, "one round at one size: minutes in place of most of an hour"),
+        (biosim, "one round with 100 neurons: minutes in place of half an hour"),
+    ):
+        system.add_argument(
+            "--out", type=Path, metavar="DIR", help="folder of bench.csv (default: reports/bench)"
+        )
+        system.add_argument(
+            "--peers",
+            nargs="+",
+            metavar="NAME",
+            help="only these peers (default: all that are installed)",
+        )
+        system.add_argument("--quick", action="store_true", help=quick)
+    gradsim.epilog = "What is measured where it is installed: pip install 'twinspike[bench]'"
+    biosim.add_argument(
+        "--python",
         nargs="+",
-        metavar="NAME",
-        help="only these peers (default: all that are installed: pip install 'twinspike[bench]')",
-    )
-    command.add_argument(
-        "--quick",
-        action="store_true",
-        help="one round at one size: minutes in place of most of an hour",
+        action="extend",
+        default=[],
+        metavar="PEER=FILE",
+        help="interpreter of an environment that has a peer, as in bindsnet=env/bin/python; "
+        "peers that pin versions are never installed next to this project",
     )
     command.set_defaults(run=_bench)
 
@@ -232,13 +257,20 @@ def _status(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from study import main_job
 
-    return main_job.report(options.out, options.against)
+    return main_job.report(options.out, options.against, options.lang)
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from study.pack import pack
+
+    print(pack(options.out))  # noqa: T201
+    return 0
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from study.bench import gradsim
+    from study.bench import biosim, gradsim
 
-    return gradsim.run(options)
+    return {"gradsim": gradsim, "biosim": biosim}[options.system].run(options)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -4,7 +4,16 @@ A control neuron does what `runtime` does in Python: it counts spikes, decides a
 presentation whether the sample is shown again, and ends the run. Brian2 writes and runs the
 program in a process of its own, as it keeps the device in global state. The program is kept in
 the user's cache: a lesson of the same specification and size runs it with new data and compiles
-nothing.
+nothing, or nothing but the main file, in which Brian2 may change the order of two lines.
+
+Most of the time goes into arrivals of input spikes at synapses, hundreds of thousands a sample.
+Two changes of form, which change results by rounding alone, halve it:
+
+- traces do not decay, the unit in which they are counted grows: what a spike adds or takes is
+  the same factor for all synapses in a step, and no exponential is computed for each. Each
+  presentation begins with the unit that `network` has, so that nothing overflows;
+- synapses of an input are stored in the order of their delays: those that a spike reaches in
+  the same step lie side by side in memory.
 """
 
 from __future__ import annotations
@@ -12,10 +21,14 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import brian2
 import numpy as np
@@ -25,11 +38,13 @@ from biosim.cache import cache_folder
 from biosim.diehl_cook import network
 from biosim.diehl_cook.lesson import Lesson, Trained, normalised
 from biosim.diehl_cook.runtime import given_spikes
-from biosim.diehl_cook.specification import DiehlCook
-from biosim.diehl_cook.stimulus import Progress
+from biosim.diehl_cook.specification import DiehlCook, PowerLaw, Triplet
+from biosim.diehl_cook.stimulus import Progress, delay_steps
 from biosim.stimuli import whole_steps
 
 SEED = "BIOSIM_SEED"
+PROGRAMS_KEPT = 4
+LONGEST = 600  # exp(600) is a number in double precision, exp(710) is none
 # Brian2's own choice but for -fno-finite-math-only: nothing here is infinite.
 FLAGS = ["-w", "-O3", "-ffast-math", "-march=native", "-std=c++11"]
 
@@ -48,6 +63,49 @@ shown = (shown + over) * (1 - done) + done
 spikes = spikes * (1 - over)
 stopped = stop_if(int(sample >= n_samples))
 """
+_MODEL = """
+w : 1
+since = (timestep(t, dt) % period) * dt : second (shared)  # the presentation began
+"""
+
+
+class _Form(NamedTuple):
+    """A rule of `network` with traces in units that grow; ``between`` presentations they shrink."""
+
+    model: str
+    on_pre: str
+    on_post: str
+    between: str
+
+
+_FORMS = {
+    Triplet: _Form(
+        model="arrival : second\npost : 1",
+        on_pre="""
+        g_e_post += w
+        arrival = t
+        w = clip(w - rate_pre * post * exp(-since / tau_post), 0, w_max)
+        """,
+        on_post="""
+        gain = rate_post * exp((arrival - t) / tau_pre + (last_spike_post - t) / tau_post_slow)
+        w = clip(w + gain, 0, w_max)
+        post = exp(since / tau_post)
+        """,
+        between="post = post * exp(-period * dt / tau_post)",
+    ),
+    PowerLaw: _Form(
+        model="trace : 1",
+        on_pre="""
+        g_e_post += w
+        trace += exp(since / tau_pre)
+        """,
+        on_post="""
+        room = clip(w_max - w, 0, w_max) ** exponent
+        w = clip(w + rate_post * (trace * exp(-since / tau_pre) - target) * room, 0, w_max)
+        """,
+        between="trace = trace * exp(-period * dt / tau_pre)",
+    ),
+}
 _STOP_IF = """
 double stop_if(int over) {
     if (over) Network::_globally_stopped = true;
@@ -61,46 +119,100 @@ def learn(lesson: Lesson, progress: Progress) -> Trained:
 
     Raises
     ------
+    ValueError
+        If presentations are hundreds of times as long as the traces last.
     RuntimeError
         If Brian2 cannot build or run the program.
     """
     with tempfile.TemporaryDirectory(prefix="biosim-") as folder:
-        given, learned = Path(folder, "lesson"), Path(folder, "learned")
-        given.write_bytes(pickle.dumps(lesson))
-        files = map(str, (given, learned, _program_folder(lesson)))
-        command = [sys.executable, "-m", __name__, *files]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"Brian2's standalone program failed:\n{done.stderr[-2000:]}")
+        learned = Path(folder, "learned")
+        _in_a_process(lesson, learned)
         trained: Trained = pickle.loads(learned.read_bytes())
     progress(1.0, f"{len(trained.spikes)} samples")
     return trained
 
 
+def prepare(spec: DiehlCook, n_images: int, n_in: int, n_samples: int) -> None:
+    """Compile what `learn` needs for lessons of this size, so that it need not.
+
+    Parameters
+    ----------
+    spec
+        Network, stimulus and rule.
+    n_images, n_in
+        Shape of the images.
+    n_samples
+        How many are shown in a lesson.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        If Brian2 cannot build the program.
+    """
+    weights, theta_v = np.ones((n_in, spec.n_exc)), np.zeros(spec.n_exc)
+    images, order = np.zeros((n_images, n_in)), np.zeros(n_samples, np.int64)
+    _in_a_process(Lesson(spec, images, order, weights, 0 * weights, theta_v, seed=0))
+
+
+def _in_a_process(lesson: Lesson, *learned: Path) -> None:
+    """Compile the program of a lesson and, if there is a file for what is learned, run it."""
+    _check(lesson.spec)
+    with tempfile.TemporaryDirectory(prefix="biosim-") as folder:
+        given = Path(folder, "lesson")
+        given.write_bytes(pickle.dumps(lesson))
+        files = map(str, (given, _program_folder(lesson), *learned))
+        command = [sys.executable, "-m", __name__, *files]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"Brian2's standalone program failed:\n{done.stderr[-2000:]}")
+
+
+def _check(spec: DiehlCook) -> None:
+    """Raise ValueError where the units of traces would outgrow double precision."""
+    period_s = spec.present_s + spec.rest_s
+    shortest_s = min(v for k, v in asdict(spec.rule).items() if k.startswith("tau_"))
+    if period_s > LONGEST * shortest_s:
+        raise ValueError(
+            f"engine 'standalone' computes presentations of at most {LONGEST} time constants of "
+            f"the traces ({LONGEST * shortest_s:g} s), not {period_s:g} s; choose engine 'events'"
+        )
+
+
 def _program_folder(lesson: Lesson) -> Path:
-    """Return a folder for all lessons whose program is the same."""
+    """Return a folder for all lessons whose program is the same; old programs are removed."""
     n_given = None if lesson.spikes is None else sum(len(step) for step, _ in lesson.spikes)
     code = b"".join(Path(str(module)).read_bytes() for module in (__file__, network.__file__))
     shape = lesson.images.shape, len(lesson.order), n_given
     key = hashlib.sha256(repr((lesson.spec, shape)).encode() + code).hexdigest()[:16]
-    return cache_folder(brian2.__version__) / f"diehl-cook-{key}"
+    folder = cache_folder(brian2.__version__) / f"diehl-cook-{key}"
+    folder.mkdir(exist_ok=True)
+    os.utime(folder)
+    programs = sorted(folder.parent.glob("diehl-cook-*"), key=lambda path: path.stat().st_mtime)
+    for old in programs[:-PROGRAMS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
 
 
-def _learn_here(lesson: Lesson, folder: Path) -> Trained:
-    """Write, compile and run the program; this changes Brian2's global state for good."""
+def compiled(lesson: Lesson, folder: Path) -> Callable[[], Trained]:
+    """Write and compile the program of a lesson, and return what runs it.
+
+    This changes Brian2's global state for good: call it in a process that does nothing else.
+    """
     spec = lesson.spec
     brian2.set_device("cpp_standalone", build_on_run=False)
     brian2.prefs["codegen.cpp.extra_compile_args_gcc"] = FLAGS
     brian2.defaultclock.dt = spec.dt_s * second
     present, rest = (whole_steps(time_s, spec.dt_s) for time_s in (spec.present_s, spec.rest_s))
     control = _control(spec, lesson, period=present + rest)
-    inputs = _inputs(lesson, control, present, present + rest)
+    beginning = brian2.Clock((present + rest) * spec.dt_s * second, name="beginning")
+    inputs = _inputs(lesson, control, present, present + rest, beginning)
     net = network.layers(spec, adapting=True)
     net.exc.theta = lesson.theta_v * volt
     net.exc.v -= spec.start_below_rest_v * volt
     net.inh.v -= spec.start_below_rest_v * volt
-    synapses = network.plastic(spec, inputs, net.exc, lesson.weights, lesson.delays_s)
-    _normalise(spec, net.exc, synapses, (present + rest) * spec.dt_s)
+    synapses = _plastic(lesson, inputs, net.exc, present + rest)
+    _normalise(spec, net.exc, synapses, beginning)
+    synapses.run_regularly(_FORMS[type(spec.rule)].between, clock=beginning)
     counter = _counter(spec, net.exc, control, present, present + rest)
     ends = brian2.SpikeMonitor(control, ["sample", "shown", "spikes", "theta_mean"], name="ends")
     everything = brian2.Network(control, inputs, synapses, counter, ends, *net.objects())
@@ -112,18 +224,55 @@ def _learn_here(lesson: Lesson, folder: Path) -> Trained:
         "after_start",
         f'brian::_random_generators[0].seed(std::strtoul(std::getenv("{SEED}"), nullptr, 10));',
     )
-    os.environ[SEED] = str(lesson.seed)
-    device.build(directory=str(folder), with_output=False)
-    last = np.flatnonzero(np.diff(np.array(ends.sample), append=len(lesson.order)))
-    return Trained(
-        weights=normalised(spec, np.array(synapses.w_[:]).reshape(lesson.weights.shape)),
-        theta_v=np.array(net.exc.theta_[:]),
-        delays_s=lesson.delays_s,
-        spikes=np.array(ends.spikes, dtype=np.int64)[last],
-        presentations=np.array(ends.shown, dtype=np.int64)[last],
-        theta_mean_v=np.array(ends.theta_mean_)[last],
-        engine="brian2 cpp_standalone",
+    device.build(directory=str(folder), with_output=False, run=False)
+
+    def run() -> Trained:
+        os.environ[SEED] = str(lesson.seed)
+        theta_mean = float(np.mean(lesson.theta_v)) * volt
+        device.run(with_output=False, run_args={control.theta_mean: theta_mean})
+        last = np.flatnonzero(np.diff(np.array(ends.sample), append=len(lesson.order)))
+        weights = np.empty_like(lesson.weights)
+        weights[synapses.i[:], synapses.j[:]] = synapses.w_[:]
+        return Trained(
+            weights=normalised(spec, weights),
+            theta_v=np.array(net.exc.theta_[:]),
+            delays_s=lesson.delays_s,
+            spikes=np.array(ends.spikes, dtype=np.int64)[last],
+            presentations=np.array(ends.shown, dtype=np.int64)[last],
+            theta_mean_v=np.array(ends.theta_mean_)[last],
+            engine="brian2 cpp_standalone",
+        )
+
+    return run
+
+
+def _plastic(
+    lesson: Lesson, inputs: brian2.SpikeSource, exc: brian2.NeuronGroup, period: int
+) -> brian2.Synapses:
+    """Return the learning synapses, as `network.plastic` does but for the two changes of form."""
+    spec, rule = lesson.spec, lesson.spec.rule
+    form = _FORMS[type(rule)]
+    times = {
+        name.removesuffix("_s"): value * second if name.endswith("_s") else value
+        for name, value in asdict(rule).items()
+    }
+    synapses = brian2.Synapses(
+        inputs,
+        exc,
+        _MODEL + form.model,
+        on_pre=form.on_pre,
+        on_post=form.on_post,
+        namespace={"w_max": spec.max_weight, "period": period} | times,
+        name="input_exc",
     )
+    source, target = np.indices(lesson.weights.shape).reshape(2, -1)
+    order = np.lexsort((target, delay_steps(spec, lesson.delays_s).ravel(), source))
+    synapses.connect(i=source[order], j=target[order])
+    synapses.w = lesson.weights.ravel()[order]
+    synapses.pre.delay = lesson.delays_s.ravel()[order] * second
+    if "arrival" in synapses.variables:
+        synapses.arrival = -1e9 * second
+    return synapses
 
 
 def _control(spec: DiehlCook, lesson: Lesson, period: int) -> brian2.NeuronGroup:
@@ -150,13 +299,12 @@ def _control(spec: DiehlCook, lesson: Lesson, period: int) -> brian2.NeuronGroup
     # Before anything else happens in the step after a presentation.
     control.thresholder["spike"].when = "start"
     control.run_regularly(_AFTER_A_STEP, when="end")
-    control.theta_mean = float(np.mean(lesson.theta_v)) * volt
     control.shown = 1
     return control
 
 
 def _inputs(
-    lesson: Lesson, control: brian2.NeuronGroup, present: int, period: int
+    lesson: Lesson, control: brian2.NeuronGroup, present: int, period: int, beginning: brian2.Clock
 ) -> brian2.SpikeSource:
     if lesson.spikes is not None:
         return given_spikes(lesson)
@@ -185,20 +333,19 @@ def _inputs(
         now = (image((sample + 0.5) * second) + 0.5) * second
         frequency = (max_rate + (shown - 1) * extra_rate) * pixel(now, i)
         """,
-        dt=period * spec.dt_s * second,
+        clock=beginning,
     )
     return inputs
 
 
 def _normalise(
-    spec: DiehlCook, exc: brian2.NeuronGroup, synapses: brian2.Synapses, period_s: float
+    spec: DiehlCook, exc: brian2.NeuronGroup, synapses: brian2.Synapses, beginning: brian2.Clock
 ) -> None:
-    """Have the input weights of each neuron scaled before each presentation."""
+    """Have the input weights of each neuron scaled at the beginning of each presentation."""
     synapses.namespace["weight_sum"] = spec.weight_sum
-    dt = period_s * second
-    exc.run_regularly("total = 0", dt=dt, order=0)
-    synapses.run_regularly("total_post += w", dt=dt, order=1)
-    synapses.run_regularly("w = w * weight_sum / total_post", dt=dt, order=2)
+    exc.run_regularly("total = 0", clock=beginning, order=0)
+    synapses.run_regularly("total_post += w", clock=beginning, order=1)
+    synapses.run_regularly("w = w * weight_sum / total_post", clock=beginning, order=2)
 
 
 def _counter(
@@ -229,5 +376,7 @@ def _counter(
 
 
 if __name__ == "__main__":
-    given, learned, folder = map(Path, sys.argv[1:])
-    learned.write_bytes(pickle.dumps(_learn_here(pickle.loads(given.read_bytes()), folder)))
+    given, folder, *learned = map(Path, sys.argv[1:])
+    run = compiled(pickle.loads(given.read_bytes()), folder)
+    for file in learned:
+        file.write_bytes(pickle.dumps(run()))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typst
 
-from study.report import html, pdf
+from study.report import html, language, pdf
 from study.report.context import context
 from study.report.document import Report
 from study.report.section import Figure
@@ -19,10 +19,10 @@ PNG_DPI = 144
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def render(report: Report, out: Path) -> None:
+def render(report: Report, out: Path) -> list[str]:
     """Write ``figures/NAME.svg``, ``figures/NAME.png``, ``report.html`` and ``report.pdf``.
 
-    Each file is written whole or not at all.
+    Each file is written whole or not at all. Returns the notes that came up on the way.
 
     Raises
     ------
@@ -34,9 +34,13 @@ def render(report: Report, out: Path) -> None:
     _check_names(report.figures)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
+    told = language.of(report)
+    for figure in report.figures:
+        told.draw(figure.drawing)
     drawings = {figure.name: _write_figure(figure, folder) for figure in report.figures}
-    plain = context(report)
-    write_atomic(out / "report.html", html.page(plain, drawings).encode())
+    plain = told.context(context(report))
+    page = html.page({**plain, "translate": told.translate}, drawings)
+    write_atomic(out / "report.html", page.encode())
     try:
         write_atomic(out / "report.pdf", pdf.document(plain, out, report.created))
     except typst.TypstError as error:
@@ -45,6 +49,7 @@ def render(report: Report, out: Path) -> None:
         raise RuntimeError(
             f"report.pdf could not be made, report.html is complete: {error.diagnostic}"
         ) from error
+    return told.notes()
 
 
 def _check_names(figures: Sequence[Figure]) -> None:

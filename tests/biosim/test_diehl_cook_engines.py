@@ -1,6 +1,7 @@
 """The engines against each other: exactly with given spikes, statistically with drawn ones."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from biosim.backend import brian2, has_compiler, session
-from biosim.diehl_cook import DiehlCook, PowerLaw, Triplet, respond, train
+from biosim.diehl_cook import DiehlCook, PowerLaw, Triplet, respond, standalone, train
 from biosim.diehl_cook.engines import resolve_engine
 from biosim.diehl_cook.events import EventNetwork
 from biosim.diehl_cook.kernel import poisson
+from biosim.diehl_cook.lesson import Lesson
 from biosim.diehl_cook.network import layers, plastic
 from biosim.diehl_cook.stimulus import poisson_spikes
 
@@ -176,28 +178,72 @@ def test_drawn_spikes_teach_alike(interpreted):
     assert stats.ttest_ind(other[2], reference[2], equal_var=False).pvalue < 1e-4
 
 
+def compiled_parts(folder):
+    """Return when each was compiled, but for the main file, whose lines may change order."""
+    parts = (file for file in folder.rglob("*.o") if file.name != "main.o")
+    return {file: file.stat().st_mtime_ns for file in parts}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not has_compiler(), reason="needs a C++ compiler")
 @pytest.mark.parametrize("case", ["triplet", "power"])
-def test_the_standalone_program_learns_the_same_and_runs_again_with_new_data(case):
+def test_the_standalone_program_learns_the_same_and_runs_again_with_new_data(
+    case, monkeypatch, tmp_path
+):
     """Slow: a C++ program is written and compiled."""
+    monkeypatch.setattr(standalone, "cache_folder", lambda _version: tmp_path)
     spec = dataclasses.replace(CASES[case], min_spikes=12)
     images, order = bars(), np.arange(3)
     rng = np.random.default_rng(4)
     spikes = [poisson_spikes(spec, 150.0 * images[k % 3], rng) for k in range(12)]
     before = dict(brian2.prefs)
+    start, compiled = None, []
     for seed in (1, 2):
         reference, found = (
-            train(spec, images, order, seed, engine, spikes=spikes)
+            train(spec, images, order, seed, engine, start=start, spikes=spikes)
             for engine in ("events", "standalone")
         )
         same(found, reference)
+        # The second time with other weights and thresholds, which cost no compiling.
+        start = reference
+        compiled.append(compiled_parts(tmp_path))
+    assert len(compiled[0]) > 10
+    assert compiled[0] == compiled[1]
     assert dict(brian2.prefs) == before
+    standalone.prepare(spec, *images.shape, len(order))
+    prepared = compiled_parts(tmp_path)
     one, again, other = (
         train(spec, images, order, seed, "standalone").spikes for seed in (1, 1, 2)
     )
+    assert compiled_parts(tmp_path) == prepared
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
+
+
+def test_of_the_standalone_programs_the_last_used_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(standalone, "cache_folder", lambda _version: tmp_path)
+    (tmp_path / "another").mkdir()
+    lessons = [
+        Lesson(SMALL, bars(), np.arange(n), *start(SMALL), np.zeros(N_EXC), seed=0)
+        for n in range(standalone.PROGRAMS_KEPT + 2)
+    ]
+    first = standalone._program_folder(lessons[0])
+    (first / "main").touch()
+    for age, lesson in enumerate(lessons[1:]):
+        folder = standalone._program_folder(lesson)
+        os.utime(folder, (1000 + age, 1000 + age))
+        assert standalone._program_folder(lessons[0]) == first
+    assert (first / "main").exists()
+    assert folder.exists()
+    assert len(list(tmp_path.glob("diehl-cook-*"))) == standalone.PROGRAMS_KEPT
+    assert (tmp_path / "another").exists()
+
+
+def test_standalone_refuses_presentations_in_which_traces_would_overflow(monkeypatch):
+    monkeypatch.setattr("biosim.diehl_cook.engines.has_compiler", lambda: True)
+    spec = dataclasses.replace(SMALL, present_s=12.0)
+    with pytest.raises(ValueError, match=r"\(12 s\), not 12.03 s; choose engine 'events'"):
+        train(spec, bars(), [0], seed=0, engine="standalone")
 
 
 def test_without_a_compiler_standalone_says_what_to_do(monkeypatch):

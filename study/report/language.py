@@ -1,0 +1,270 @@
+"""The finished report in another language: every text goes through one catalogue.
+
+Experiments write English sentences with numbers in them and know nothing of this. A text is
+looked up as a template: each value in it is replaced by ``{}``, and the catalogue
+``languages/CODE.json`` gives the sentence with ``{0} {1} ...`` where the values go. Nothing is
+guessed: what is not in the catalogue stays English, is collected, and the report says so.
+
+Look-ups are tried in this order, with values as in `study.report.values`:
+
+1. the whole text, without names;
+2. the same with names of data sets as values, then of learners and cells too, then whatever else
+   the trials name;
+3. the same with lists of what the catalogue has under ``items`` (such as ``hidden neurons {}``)
+   as one value, which is translated item by item;
+4. its lines, then what stands between `` · ``, then its sentences, then what stands between
+   ``; ``, each from 1 on.
+
+``python -m study.report.language DIR`` lists what the report in a folder still lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from string import printable
+from typing import TYPE_CHECKING, Any
+
+from study.report.values import PLACE, cumulated, item, lists, values
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure as Drawing
+    from matplotlib.text import Text
+
+    from study.report.document import Report, TrialDetail
+
+ENGLISH = "en"
+CODES = (ENGLISH, "ko")
+FOLDER = Path(__file__).parent / "languages"
+TEMPLATES = Path(__file__).parent / "templates"
+ITEMS = "items"  # group of the catalogue with what sentences list
+WORDS = "words"  # group with what the templates say themselves
+
+WORD = re.compile(r"[^\W\d_]{2,}")
+NUMBERED = re.compile(r"\{(\d+)\}")  # place of a value in a translation
+SENTENCE = r"(?<=[.?!]) (?=[A-Z–(-])"
+PARTS = (("\n", "\n"), (" · ", " · "), (SENTENCE, " "), ("; ", "; "))
+"""Where a text that is not known whole is parted, in this order, and what joins the parts."""
+FIXED_WORD = re.compile(
+    r"""\bword\("(?P<typst>[^"]+)"|(?P<quote>["'])(?P<html>[^"']+)(?P=quote) \| tr\b"""
+)
+TRANSLATED = (
+    "title", "subtitle", "question", "answer", "basis", "notes", "summary", "summary_figure",
+    "comparison", "sections", "deviations",
+)  # fmt: skip
+"""Keys of the context that are prose; trials, details, errors and provenance are data."""
+KEPT = {"id", "name", "number", "command", "equations", "references", "widget"}
+"""Keys inside them that are none."""
+FACE = """
+@font-face { font-family: Report; font-weight: %d;
+  src: url(data:font/woff;base64,%s) format("woff"); }"""
+# Slanted syllables are hard to read, and lines end between words.
+RULES = """
+:root { --sans: Report, sans-serif; --serif: Report, sans-serif; }
+body { word-break: keep-all; }
+.question, em { font-style: normal; }
+"""
+NOTE = "Sentences that have no version in this language yet and stand in English: {}."
+
+
+class Language:
+    """A catalogue at work on one report.
+
+    Parameters
+    ----------
+    code
+        ``en``, which leaves every text as it is, or ``ko``.
+    names
+        Names that are data and stand for themselves in every language, in groups.
+    """
+
+    def __init__(self, code: str, names: Sequence[Iterable[str]] = ()) -> None:
+        self.code = code
+        self.missing: dict[str, str] = {}
+        """Texts that stand in English, by their template."""
+        groups = catalogue(code)
+        self._items = groups.pop(ITEMS, {})
+        self._words = groups.get(WORDS, {})
+        self._texts = {key: text for group in groups.values() for key, text in group.items()}
+        known = cumulated(names)
+        self._values = [values(some) for some in dict.fromkeys(map(frozenset, known))]
+        self._one = item(self._items, known[-1])
+        self._lists = lists(self._items, known[-1])
+        self._known: dict[str, str] = {}
+
+    def translate(self, text: str) -> str:
+        """Return ``text`` in this language, or as it is where the catalogue lacks it."""
+        if self.code == ENGLISH:
+            return text
+        if text not in self._known:
+            self._known[text] = self._translated(text)
+        return self._known[text]
+
+    def context(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the context of `study.report.context.context` with its prose translated.
+
+        A note counts what stands in English. ``words`` is added: the fixed words of the templates
+        by the English ones, each of them known before anything is set.
+        """
+        done = {key: self._tree(plain[key]) if key in TRANSLATED else plain[key] for key in plain}
+        made = (word for word in self._words if PLACE not in word)
+        words = {word: self.translate(word) for word in (*fixed_words(), *made)}
+        notes = [*done["notes"], *map(self.translate, self.notes())]
+        return {**done, "notes": notes, "words": words}
+
+    def notes(self) -> list[str]:
+        """Return a note, in English, on what stands in English; none where nothing does."""
+        return [NOTE.format(len(self.missing))] if self.missing else []
+
+    def draw(self, drawing: Drawing) -> None:
+        """Translate every text of a figure, and give it a font that has the letters."""
+        if self.code == ENGLISH:
+            return
+        from matplotlib.text import Text
+
+        from study.report.fonts import figure_font
+
+        families = ["DejaVu Sans", figure_font()]  # the first that has a letter sets it
+        axes = [axis for ax in drawing.get_axes() for axis in (ax.xaxis, ax.yaxis)]
+        ticks = {label for axis in axes for label in self._named_ticks(axis)}
+        for artist in drawing.findobj(Text):
+            assert isinstance(artist, Text)
+            if artist not in ticks:
+                artist.set_text(self.translate(artist.get_text()))
+            artist.set_fontfamily(families)
+
+    def _named_ticks(self, axis: Axis) -> list[Text]:
+        """Translate the names of ticks; matplotlib would overwrite what is set on their labels."""
+        named = [tick.get_text() for tick in axis.get_ticklabels()]
+        told = [self.translate(name) for name in named]
+        if told != named:
+            axis.set_ticks(axis.get_ticklocs(), told)
+        ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+        return [label for tick in ticks for label in (tick.label1, tick.label2)]
+
+    def _tree(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.translate(value)
+        if isinstance(value, list):
+            return [self._tree(item) for item in value]
+        if isinstance(value, dict):
+            own = "numeric" in value  # a column of a table: its name is a heading
+            return {
+                key: item if key in KEPT and not (own and key == "name") else self._tree(item)
+                for key, item in value.items()
+            }
+        return value
+
+    def _translated(self, text: str) -> str:
+        for pattern in self._values:
+            key, found = self._template(text, pattern)
+            if key in self._texts:
+                return _filled(self._texts[key], found)
+        if not WORD.search(key):  # values and symbols: nothing is left to say
+            return text
+        listed, found = self._template(text, self._lists)
+        if listed in self._texts:
+            return _filled(self._texts[listed], found)
+        for separator, join in PARTS:
+            parts = re.split(separator, text)
+            if len(parts) > 1:
+                return join.join(map(self.translate, parts))
+        self.missing[key] = text
+        return text
+
+    def _template(self, text: str, pattern: re.Pattern[str]) -> tuple[str, list[str]]:
+        """Return ``text`` with ``{}`` for values, and the values, lists translated."""
+        found = [self._one.sub(self._item, value) for value in pattern.findall(text)]
+        return pattern.sub(PLACE, text), found
+
+    def _item(self, found: re.Match[str]) -> str:
+        for pattern in self._values:
+            key = pattern.sub(PLACE, found[0])
+            if key in self._items:
+                return _filled(self._items[key], pattern.findall(found[0]))
+        return found[0]
+
+
+def of(report: Report) -> Language:
+    """Return the language of a report, with the names that its trials bring."""
+    return Language(report.language, () if report.language == ENGLISH else names(report))
+
+
+def names(report: Report) -> tuple[set[str], set[str], set[str]]:
+    """Return the names of data sets, of learners and cells, and what else has a name of its own."""
+    labels = [detail.label.split(" · ")[:-1] for detail in report.details]
+    data_sets = {name for label in labels for name in label[1:]}
+    learners = {label[0] for label in labels}
+    cells = {str(detail.config["cell"]) for detail in report.details if "cell" in detail.config}
+    return data_sets, learners | cells, {name for d in report.details for name in _others(d)}
+
+
+def _others(detail: TrialDetail) -> Iterator[str]:
+    for value in (*detail.config.values(), *detail.metrics.values()):
+        if isinstance(value, list | tuple):
+            yield from (item for item in value if isinstance(item, str) and item)
+    if cpu := detail.provenance.get("cpu"):
+        yield str(cpu)
+
+
+def catalogue(code: str) -> dict[str, dict[str, str]]:
+    """Return the groups of a catalogue: texts by template; nothing for English."""
+    if code == ENGLISH:
+        return {}
+    return json.loads((FOLDER / f"{code}.json").read_text(encoding="utf-8"))
+
+
+def fixed_words() -> list[str]:
+    """Return the words that the templates have translated: ``"..." | tr`` and ``word("...")``."""
+    sources = [path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir())]
+    found = [word for source in sources for word in FIXED_WORD.finditer(source)]
+    return list(dict.fromkeys(word["html"] or word["typst"] for word in found))
+
+
+def _filled(translation: str, found: Sequence[str]) -> str:
+    return NUMBERED.sub(lambda place: found[int(place[1])], translation)
+
+
+def face(context: Mapping[str, Any]) -> str:
+    """Return style rules for the page: a font with the letters of the context, within the page.
+
+    Empty for English, which every system has letters for.
+    """
+    if context["language"] == ENGLISH:
+        return ""
+    from study.report.fonts import webfont
+
+    letters = "".join(sorted(set(json.dumps(context, ensure_ascii=False, default=str))))
+    fonts = {
+        weight: b64encode(webfont(letters + printable, name)).decode()
+        for weight, name in ((400, "Regular"), (650, "Bold"))
+    }
+    return "".join(FACE % (weight, font) for weight, font in fonts.items()) + RULES
+
+
+def lacking(report: Report, code: str) -> dict[str, str]:
+    """Return what a report has no version of in a language: texts by template."""
+    from study.report.context import context
+
+    found = Language(code, names(report))
+    for figure in report.figures:
+        found.draw(figure.drawing)
+    found.context(context(report))
+    return found.missing
+
+
+def _main(arguments: list[str]) -> None:
+    from study import main_job
+
+    for code in CODES[1:]:
+        for template, text in lacking(main_job.gathered(Path(arguments[0])), code).items():
+            print(f"{code}: {template}\n    {text}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])
