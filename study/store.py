@@ -77,6 +77,8 @@ class Store:
                 entry["seed"],
                 entry["version"],
             )
+            # Without its needs its hash would be another one than that of its files.
+            trial.__dict__["id"] = name
             return _record(trial, entry, self.folder)
         except (OSError, ValueError, KeyError, TypeError):
             return None
