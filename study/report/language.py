@@ -162,13 +162,14 @@ class Language:
 
     def _translated(self, text: str) -> str:
         for pattern in self._values:
-            key, found = self._template(text, pattern)
+            key = pattern.sub(PLACE, text)
             if key in self._texts:
-                return _filled(self._texts[key], found)
+                return _filled(self._texts[key], pattern.findall(text))
         if not WORD.search(key):  # values and symbols: nothing is left to say
             return text
-        listed, found = self._template(text, self._lists)
+        listed = self._lists.sub(PLACE, text)
         if listed in self._texts:
+            found = [self._one.sub(self._item, value) for value in self._lists.findall(text)]
             return _filled(self._texts[listed], found)
         for separator, join in PARTS:
             parts = re.split(separator, text)
@@ -176,11 +177,6 @@ class Language:
                 return join.join(map(self.translate, parts))
         self.missing[key] = text
         return text
-
-    def _template(self, text: str, pattern: re.Pattern[str]) -> tuple[str, list[str]]:
-        """Return ``text`` with ``{}`` for values, and the values, lists translated."""
-        found = [self._one.sub(self._item, value) for value in pattern.findall(text)]
-        return pattern.sub(PLACE, text), found
 
     def _item(self, found: re.Match[str]) -> str:
         for pattern in self._values:
