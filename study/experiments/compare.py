@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.figures import learner_colour
 from study.learners import LEARNERS
 from study.report.basis import basis
 from study.report.replicates import Replicates, cell, interval_of, replicates
@@ -159,11 +160,11 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
 
 
 def _costs(ax: Axes, groups: Sequence[Replicates], metric: str, label: str) -> None:
-    import seaborn as sns
+    from matplotlib.ticker import NullFormatter
 
-    palette = sns.color_palette("colorblind", len(groups))
     seen: list[float] = []
-    for row, (colour, group) in enumerate(zip(palette, groups, strict=True)):
+    for row, group in enumerate(groups):
+        colour = learner_colour(group[0].trial.learner)
         found = interval_of(group, metric)
         if found is None:
             continue
@@ -178,6 +179,7 @@ def _costs(ax: Axes, groups: Sequence[Replicates], metric: str, label: str) -> N
     if seen:
         # Limits from the data: an interval that reaches zero would stretch a logarithmic axis.
         ax.set_xlim(min(seen) / 2, max(seen) * 2)
+        ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(label)
     ax.grid(axis="x", alpha=0.3)
 

@@ -182,8 +182,11 @@ def _findings(
         for pair in pairs:
             difference = pair.difference(measure)
             if difference is not None and (difference.low > 0 or difference.high < 0):
-                way = "rose" if difference.mean > 0 else "fell"
-                found.append(f"{pair.name}: {title} {way} by {cell(difference, scale)}.")
+                mean, low, high = difference
+                way, size = (
+                    ("rose", difference) if mean > 0 else ("fell", Interval(-mean, -high, -low))
+                )
+                found.append(f"{pair.name}: {title} {way} by {cell(size, scale)}.")
     if pairs and len(found) == 1:
         several = any(len(pair.before) > 1 and len(pair.after) > 1 for pair in pairs)
         found.append(

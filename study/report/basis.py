@@ -30,7 +30,7 @@ def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
     hashes = list(dict.fromkeys(record.trial.config_id[:DIGITS] for record in records))
     parts = [
         f"n = {n}" if n else "",
-        _listed("seed", [str(seed) for seed in seeds], len(seeds)),
+        _seeds(seeds),
         interval,
         _listed("configuration", hashes, SHOWN),
         f"trials {len(records)}",
@@ -42,6 +42,13 @@ def engine_notes(records: Iterable[Record]) -> list[str]:
     """Return, as sentences, what the engines of these records have to say, each once."""
     notes = {record.metrics.get("engine_note") for record in records}
     return [f"{note[0].upper()}{note[1:]}." for note in sorted(filter(None, notes))]
+
+
+def _seeds(seeds: list[int]) -> str:
+    """Return the seeds one by one, or as a range where they are many in a row."""
+    if len(seeds) > SHOWN and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return _listed("seed", [str(seed) for seed in seeds], len(seeds))
 
 
 def _listed(noun: str, items: list[str], shown: int) -> str:
