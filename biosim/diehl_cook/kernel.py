@@ -243,7 +243,8 @@ def _excite_partner(c: Constants, s: State, i: int) -> None:
 def _learn(c: Constants, w: Synapses, s: State, row: int, j: int) -> None:
     """Change the weights of a neuron that fires, and what they do to spikes on the way."""
     longest = len(s.n_sent)
-    _resend(c, w, s, row, j, -s.post[j])
+    if c.rule == TRIPLET:
+        _resend(c, w, s, row, j, -s.post[j])
     slow = c.rate_post * math.exp(-s.since[j] * c.decay_slow)
     for u in range(len(w.weight)):
         then = row - w.delay[u, j]
@@ -251,6 +252,8 @@ def _learn(c: Constants, w: Synapses, s: State, row: int, j: int) -> None:
         weight = max(w.weight[u, j], 0.0)
         if c.rule == TRIPLET:
             weight += slow * trace
+        elif weight <= 0.0 and trace <= c.target:
+            continue  # most synapses: what cannot grow and is nothing stays nothing
         else:
             room = max(c.max_weight - weight, 0.0) ** c.exponent
             weight += c.rate_post * (trace - c.target) * room

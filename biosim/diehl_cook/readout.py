@@ -1,4 +1,4 @@
-"""Classes from spike counts (Diehl & Cook 2015, section 2.7)."""
+"""Classes from spike counts: one class for each neuron (Diehl & Cook 2015, 2.7), or shares."""
 
 from __future__ import annotations
 
@@ -27,13 +27,7 @@ def assign_labels(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> np.
     ValueError
         If counts and labels differ in length or a label is out of range.
     """
-    if len(counts) != len(labels):
-        raise ValueError(f"{len(counts)} responses but {len(labels)} labels")
-    if len(labels) and not 0 <= labels.min() <= labels.max() < n_classes:
-        raise ValueError(f"labels must lie in 0..{n_classes - 1}")
-    total = np.zeros((n_classes, counts.shape[1]))
-    np.add.at(total, labels, counts)
-    mean = total / np.maximum(np.bincount(labels, minlength=n_classes), 1)[:, None]
+    mean = _mean_responses(counts, labels, n_classes)
     return np.where(mean.max(axis=0) > 0, mean.argmax(axis=0), -1)
 
 
@@ -60,3 +54,60 @@ def classify(counts: np.ndarray, assignments: np.ndarray, n_classes: int) -> np.
     size = member.sum(axis=0)
     mean = np.where(size > 0, counts @ member / np.maximum(size, 1), -1.0)
     return mean.argmax(axis=1)
+
+
+def class_shares(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return what part of each neuron's mean responses each class has.
+
+    Not in the paper: a neuron that answers two classes votes for both, where `assign_labels`
+    lets it vote for one. Read with `vote`.
+
+    Parameters
+    ----------
+    counts, labels, n_classes
+        As for `assign_labels`.
+
+    Returns
+    -------
+    np.ndarray
+        ``[n_exc, n_classes]``; each row sums to 1, or to 0 for neurons that never fired.
+
+    Raises
+    ------
+    ValueError
+        As `assign_labels`.
+    """
+    mean = _mean_responses(counts, labels, n_classes).T
+    total = mean.sum(axis=1, keepdims=True)
+    return np.divide(mean, total, out=np.zeros_like(mean), where=total > 0)
+
+
+def vote(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the class with the most votes, where each spike is split by its neuron's shares.
+
+    Ties, and so samples without spikes, go to the lower class.
+
+    Parameters
+    ----------
+    counts
+        ``[N, n_exc]`` spikes.
+    shares
+        ``[n_exc, n_classes]`` from `class_shares`.
+
+    Returns
+    -------
+    np.ndarray
+        ``[N]`` int64.
+    """
+    return (counts @ shares).argmax(axis=1)
+
+
+def _mean_responses(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the mean count ``[n_classes, n_exc]`` over the samples of each class."""
+    if len(counts) != len(labels):
+        raise ValueError(f"{len(counts)} responses but {len(labels)} labels")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < n_classes:
+        raise ValueError(f"labels must lie in 0..{n_classes - 1}")
+    total = np.zeros((n_classes, counts.shape[1]))
+    np.add.at(total, labels, counts)
+    return total / np.maximum(np.bincount(labels, minlength=n_classes), 1)[:, None]

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.learners.diehl_cook import SIDE
+from study.figures import COLOURS, label_axes
+from study.learners.diehl_cook import HISTORY_VALIDATION, SIDE
 from study.report.basis import basis, engine_notes
 from study.report.replicates import Replicates, cell, interval_of, replicates
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.trial import Record, Trial
+from study.unsupervised import fields, parts, plan, published
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLE = "Learning without labels: STDP"
 ORDER = 30
-SHOWN = 100  # receptive fields drawn
-TILE = SIDE + 2  # pixels a receptive field takes, with the gap to the next
 WINDOW = 25  # presentations over which the history is averaged
 
 RULES = {
@@ -38,6 +38,9 @@ DEVIATIONS = (
     "evaluation offers the test set for that.",
     "With learning off, every sample starts with the network at rest; the published code carries "
     "over what 150 ms of silence leave. Weights are normalised once more when training ends.",
+    "On MNIST and Fashion-MNIST the increment of thresholds grows with the square root of the "
+    "number of neurons unless set otherwise; the published code has one increment, with which the "
+    "same share of neurons answers each image whatever their number.",
     "A sample with fewer than five spikes is shown again with 32 Hz more at most nine times; the "
     "published code has no limit.",
     "BindsNET's DiehlAndCook2015 is another model: a time step of 1 ms, other weights and "
@@ -46,19 +49,25 @@ DEVIATIONS = (
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return the network on ``digits``, or on the user's images."""
-    return request.learning_trials(["diehl-cook"], ["digits"])
+    """Return networks of several sizes on images, and one with parts taken away."""
+    return plan.trials(request)
 
 
 def section(records: list[Record]) -> Section:
-    """Return receptive fields, confusions, the history of learning and a table of all seeds."""
+    """Return accuracies beside published ones, what parts are for, fields, and learning."""
     groups = replicates(records)
-    first = {group.dataset: group for group in reversed(groups)}
+    whole = published.longest(groups) or groups
+    family = parts.family(records)
+    by_dataset: dict[str, list[Replicates]] = {}
+    for group in sorted(whole, key=lambda group: group[0].trial.config["n_exc"]):
+        by_dataset.setdefault(group.dataset, []).append(group)
     figures = [
         figure
-        for group in first.values()
-        for figure in (_fields(group[0]), _confusion(group), *_history(group), *_progress(group))
+        for members in by_dataset.values()
+        for figure in (*_progress(members), fields.of_one(members[-1][0]), _confusion(members[-1]))
     ]
+    figures += [parts.figure(family)] if family else []
+    figures += [figure for members in by_dataset.values() for figure in _history(members[0])]
     return Section(
         name="unsupervised",
         title=TITLE,
@@ -76,15 +85,22 @@ def section(records: list[Record]) -> Section:
             *(RULES[rule] for rule in sorted({group[0].trial.config["rule"] for group in groups})),
         ),
         figures=tuple(figures),
-        tables=(_table(groups),) if groups else (),
-        findings=tuple(_finding(group) for group in groups),
+        tables=(
+            *published.beside(groups),
+            *([parts.table(family)] if family else []),
+            *([_table(groups)] if groups else []),
+        ),
+        findings=(*map(_finding, whole), *([parts.finding(family)] if family else [])),
         caveats=(
             "Digits of 8x8 pixels prove that the network learns, not how well it does: k-means "
             "and linear classifiers do better on them. MNIST is the published test.",
-            *_settings_caveats(groups),
+            *_settings_caveats(whole),
+            "A part of the training images is kept for validation: settings were chosen on it, and "
+            "accuracy while learning is noted on it. The test set is read once, at the end.",
             "Spikes and operations are those of inference, repeated presentations included.",
         ),
         deviations=DEVIATIONS,
+        references=("diehl2015",),
     )
 
 
@@ -93,6 +109,7 @@ def _table(groups: Sequence[Replicates]) -> Table:
         (
             record.trial.dataset_name,
             str(record.trial.config["n_exc"]),
+            plan.part_missing(record.trial.config),
             f"{record.trial.config['presentations']:,}",
             str(record.trial.seed),
             *(f"{100 * record.metrics[f'{part}_accuracy']:.1f}" for part in ("train", "test")),
@@ -111,6 +128,7 @@ def _table(groups: Sequence[Replicates]) -> Table:
         (
             "data set",
             "neurons",
+            "network",
             "samples shown",
             "seed",
             "training accuracy / %",
@@ -132,10 +150,11 @@ def _finding(group: Replicates) -> str:
     off_diagonal = confusion - np.diag(np.diag(confusion))
     true, taken = np.unravel_index(off_diagonal.argmax(), confusion.shape)
     return (
-        f"{group.dataset}, {group[0].trial.config['n_exc']} neurons: "
+        f"{group.dataset}, {_network(group)}: "
         f"{cell(interval_of(group, 'test_accuracy'), 100)} % of test samples are right after "
         f"{group[0].trial.config['presentations']:,} presented samples (chance "
-        f"{100 / group[0].metrics['n_classes']:.0f} %), with "
+        f"{100 / group[0].metrics['n_classes']:.0f} %), by the vote of shares "
+        f"{cell(interval_of(group, 'by_shares_accuracy'), 100)} %, with "
         f"{cell(interval_of(group, 'spikes_excitatory_per_sample'))} excitatory spikes a sample; "
         f"the most frequent mistake is class {true} taken for {taken} "
         f"({100 * off_diagonal[true, taken] / confusion[true].sum():.0f} % of class {true})."
@@ -159,46 +178,6 @@ def _settings_caveats(groups: Sequence[Replicates]) -> list[str]:
             )
     told = engine_notes(record for group in groups for record in group)
     return list(dict.fromkeys(caveats)) + told
-
-
-def _fields(record: Record) -> Figure:
-    """Return the input weights of each neuron as an image, sorted by class."""
-    from matplotlib.figure import Figure as Drawing
-
-    arrays = record.arrays
-    classes = arrays["assignments"]
-    order = np.argsort(classes, kind="stable")[:: max(1, len(classes) // SHOWN)][:SHOWN]
-    columns = math.ceil(math.sqrt(len(order)))
-    drawing = Drawing(figsize=(6.4, 6.0), layout="constrained")
-    ax = drawing.subplots()
-    # One image for all fields: a hundred axes would take seconds to lay out.
-    image = ax.imshow(_tiles(arrays["weights"][:, order], columns), cmap="magma", vmin=0)
-    for place, neuron in enumerate(order):
-        row, column = divmod(place, columns)
-        label = str(classes[neuron]) if classes[neuron] >= 0 else "–"
-        ax.text(
-            column * TILE + 1, row * TILE + 1, label, color="white", fontsize=6, va="top", ha="left"
-        )
-    ax.set_axis_off()
-    drawing.colorbar(image, shrink=0.6, label="synaptic weight / leak conductance")
-    return Figure(
-        figure_name("unsupervised", "fields", record.trial.dataset_name),
-        drawing,
-        "Receptive fields: the learned input weights of each neuron, marked with the class that it "
-        "was assigned and sorted by it; – marks neurons that never fired.",
-        f"Grid of {len(order)} images, one a neuron, showing its input weights; most look like "
-        "a blurred sample of the assigned class.",
-        basis([record], f"{len(order)} neurons"),
-    )
-
-
-def _tiles(fields: np.ndarray, columns: int) -> np.ndarray:
-    """Return fields ``[n_in, K]`` as one image of tiles, NaN between them and where none is."""
-    rows = math.ceil(fields.shape[1] / columns)
-    tiles = np.full((rows * columns, TILE, TILE), np.nan)
-    tiles[: fields.shape[1], :SIDE, :SIDE] = fields.T.reshape(-1, SIDE, SIDE)
-    grid = tiles.reshape(rows, columns, TILE, TILE).swapaxes(1, 2)
-    return grid.reshape(rows * TILE, columns * TILE)
 
 
 def _confusions(group: Sequence[Record]) -> np.ndarray:
@@ -268,37 +247,39 @@ def _history(group: Replicates) -> list[Figure]:
     return [figure]
 
 
-def _progress(group: Replicates) -> list[Figure]:
+def _progress(groups: Sequence[Replicates]) -> list[Figure]:
     """Return accuracy on validation samples against training samples seen, where it was noted."""
     from matplotlib.figure import Figure as Drawing
 
-    if not len(group[0].arrays["history_seen"]):
+    groups = [group for group in groups if len(group[0].arrays["history_seen"])]
+    if not groups:
         return []
-    drawing = Drawing(figsize=(4.8, 3.0), layout="constrained")
+    drawing = Drawing(figsize=(5.4, 3.4), layout="constrained")
     ax = drawing.subplots()
-    for record in group:
-        arrays = record.arrays
-        ax.plot(
-            arrays["history_seen"],
-            100 * arrays["history_accuracy"],
-            marker="o",
-            ms=3,
-            lw=1,
-            label=f"seed {record.trial.seed}",
-        )
-    ax.set(xlabel="training samples seen", ylabel="validation accuracy / %")
+    for group, colour in zip(groups, cycle(COLOURS)):
+        name: str | None = _network(group)
+        for record in group:
+            seen, accuracy = (record.arrays[f"history_{key}"] for key in ("seen", "accuracy"))
+            ax.plot(seen, 100 * accuracy, ".-", color=colour, lw=1, label=name)
+            name = None  # one entry in the legend for all seeds
+    label_axes(ax, "training images seen", "validation accuracy / %")
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=7)
+    records = [record for group in groups for record in group]
     figure = Figure(
-        figure_name("unsupervised", "progress", group.dataset),
+        figure_name("unsupervised", "progress", groups[0].dataset),
         drawing,
-        "Accuracy on validation samples while the network learns; learning is frozen and neurons "
-        "are named anew for each point.",
-        "Validation accuracy in percent against the number of training samples seen, one line a "
-        "seed.",
-        basis(group),
+        "Accuracy on validation images while networks learn, one line a seed; learning is frozen "
+        "and neurons are named anew for each point. It chooses nothing.",
+        "Validation accuracy in percent against the number of training images seen, one line a "
+        "seed, one colour a network.",
+        basis(records, f"{HISTORY_VALIDATION} validation images at most a point"),
     )
     return [figure]
+
+
+def _network(group: Replicates) -> str:
+    config = group[0].trial.config
+    return f"{config['n_exc']} neurons, {published.RULES[config['rule']]}"
 
 
 def _smoothed(ax: Axes, values: np.ndarray, label: str) -> None:

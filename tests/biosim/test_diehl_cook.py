@@ -12,9 +12,11 @@ from biosim.diehl_cook import (
     Trained,
     Triplet,
     assign_labels,
+    class_shares,
     classify,
     respond,
     train,
+    vote,
 )
 from biosim.diehl_cook.network import layers, plastic
 from biosim.diehl_cook.runtime import FrozenNetwork
@@ -253,6 +255,32 @@ def test_the_class_with_the_highest_mean_count_is_predicted():
     assert list(classify(np.zeros((1, 2), int), np.array([-1, 2]), 3)) == [2]
 
 
+def test_a_neuron_that_answers_two_classes_votes_for_both():
+    labels = np.array([0, 0, 1])
+    counts = np.array([[6, 1, 0], [2, 3, 0], [4, 6, 0]])
+    # Means of neuron 0: 4 and 4; of neuron 1: 2 and 6; neuron 2 never fires.
+    shares = class_shares(counts, labels, 3)
+    assert np.array_equal(shares, [[0.5, 0.5, 0], [0.25, 0.75, 0], [0, 0, 0]])
+    # Neuron 0 alone is undecided and goes to the lower class; one spike of neuron 1 decides.
+    samples = np.array([[9, 0, 0], [9, 1, 0], [0, 0, 5]])
+    assert list(vote(samples, shares)) == [0, 1, 0]
+    # The paper's read-out gives neuron 0 to class 0, whose nine spikes then beat the one.
+    assert classify(samples, assign_labels(counts, labels, 3), 3)[1] == 0
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_both_read_outs_agree_where_each_neuron_answers_one_class(seed):
+    rng = np.random.default_rng(seed)
+    labels = np.array([0, 1, 2, 0, 1, 2])
+    # As many neurons for each class, so that sums decide as means do.
+    counts = np.kron(np.eye(3, dtype=int)[labels], np.ones((1, 2), int)) * rng.integers(1, 9, 6)
+    samples = rng.integers(0, 9, (10, 6))
+    assignments = assign_labels(counts, labels, 3)
+    shares = class_shares(counts, labels, 3)
+    assert shares.sum(axis=1) == pytest.approx(np.ones(6))
+    assert np.array_equal(vote(samples, shares), classify(samples, assignments, 3))
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5))
 def test_permuting_the_neurons_permutes_their_labels_and_no_prediction(seed, n_classes):
     rng = np.random.default_rng(seed)
@@ -278,3 +306,5 @@ def test_mistakes_are_named(images, trained):
         DiehlCook(present_s=0.3502)
     with pytest.raises(ValueError, match="labels"):
         assign_labels(np.zeros((2, 3)), np.array([0, 5]), 3)
+    with pytest.raises(ValueError, match="2 responses but 1 labels"):
+        class_shares(np.zeros((2, 3)), np.array([0]), 3)

@@ -13,6 +13,7 @@ from study.learners.diehl_cook import (
     inputs,
     preset,
     resized,
+    sized,
 )
 from study.trial import no_progress
 
@@ -96,13 +97,31 @@ def test_the_history_says_how_accuracy_grew_and_decides_nothing(data):
     assert np.array_equal(again["assignments"], arrays["assignments"])
 
 
+def test_the_vote_by_shares_of_what_was_evaluated_last_is_noted(data, learner):
+    one = data.test.take(np.arange(1))
+    right = []
+    for label in range(10):
+        learner.evaluate(Images(one.pixels, np.array([label])), np.random.default_rng(1))
+        right.append(learner.artefacts().metrics["by_shares_accuracy"])
+    assert sorted(right) == [0.0] * 9 + [1.0]  # one class is voted for
+
+
+def test_larger_networks_raise_their_thresholds_in_larger_steps():
+    small, large = sized(100, 60_000), sized(1600, 60_000)
+    assert small.theta_plus_v == pytest.approx(0.05e-3)  # published
+    assert large.theta_plus_v == pytest.approx(4 * small.theta_plus_v)
+    assert small.history_points == 3
+
+
 def test_ablations_are_settings(data, learner):
     def arrays(**change):
         return fitted(dataclasses.replace(TINY, **change), data).artefacts().arrays
 
     spec, whole = TINY.specification(), learner.artefacts().arrays
     assert whole["theta_v"].max() > spec.theta_start_v
-    assert arrays(theta_plus_v=0.0)["theta_v"].max() < spec.theta_start_v
+    fading = arrays(theta_plus_v=0.0)["theta_v"]
+    assert fading.max() < spec.theta_start_v
+    assert np.all(arrays(theta_plus_v=0.0, tau_theta_s=10.0)["theta_v"] < fading)
     free = arrays(weight_inh_exc=0.0)["history_spikes"].sum()
     assert free > 2 * whole["history_spikes"].sum()
     assert arrays(weight_inh_exc=0.0, lockout_s=0.0)["history_spikes"].sum() > free
