@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -74,3 +74,19 @@ class Learner(Protocol):
 
     def artefacts(self) -> Artefacts:
         """Return arrays and files worth keeping; called once, after `fit`."""
+
+    def without(self, share: float, rng: np.random.Generator) -> Learner:
+        """Return the learner after it lost a random ``share`` of its learned synapses."""
+
+
+@runtime_checkable
+class NamedLater(Protocol):
+    """A learner that needs no label to learn, and some to say what its neurons stand for."""
+
+    def named_by(self, labelled: Samples, rng: np.random.Generator) -> Learner:
+        """Return what was learned, named by these samples alone."""
+
+
+def thinned(weights: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return weights of which a random ``share`` is zero."""
+    return np.where(rng.random(weights.shape) < share, 0, weights).astype(weights.dtype)

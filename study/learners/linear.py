@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from study.data.samples import Samples
-from study.learners.contract import Artefacts, Evaluation
+from study.learners.contract import Artefacts, Evaluation, thinned
 from study.learners.dense import evaluate, features
 from study.trial import Progress
 
@@ -75,6 +76,12 @@ class LinearLearner:
         """Classify ``samples``."""
         inputs = features(samples, self.config.time_bins)
         return evaluate(self._model.predict, [self._model.coef_], inputs, samples.labels)
+
+    def without(self, share: float, rng: np.random.Generator) -> LinearLearner:
+        """Return the learner after it lost a ``share`` of its weights."""
+        lesser = copy.deepcopy(self)
+        lesser._model.coef_ = thinned(self._model.coef_, share, rng)
+        return lesser
 
     def artefacts(self) -> Artefacts:
         """Return the chosen penalty."""

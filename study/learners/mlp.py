@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
 from study.data.samples import Samples
-from study.learners.contract import Artefacts, Evaluation
+from study.learners.contract import Artefacts, Evaluation, thinned
 from study.learners.dense import evaluate, features
 from study.trial import Progress
 
@@ -94,6 +95,12 @@ class MLPLearner:
         """Classify ``samples``."""
         inputs = features(samples, self.config.time_bins)
         return evaluate(self._model.predict, self._model.coefs_, inputs, samples.labels)
+
+    def without(self, share: float, rng: np.random.Generator) -> MLPLearner:
+        """Return the learner after it lost a ``share`` of its weights."""
+        lesser = copy.deepcopy(self)
+        lesser._model.coefs_ = [thinned(weights, share, rng) for weights in self._model.coefs_]
+        return lesser
 
     def artefacts(self) -> Artefacts:
         """Return the chosen epoch."""

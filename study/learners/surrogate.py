@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.data.samples import Events, Samples, Traces
-from study.learners.contract import Artefacts, Evaluation
+from study.learners.contract import Artefacts, Evaluation, thinned
 from study.learners.surrogate_config import SurrogateConfig, preset
 from study.trial import Progress, no_progress
 
@@ -179,6 +180,18 @@ class SurrogateLearner:
             inference_ms_per_sample=ms_per_sample,
             inference_method=METHOD.format(self.network.resolved_engine, torch.get_num_threads()),
         )
+
+    def without(self, share: float, rng: np.random.Generator) -> SurrogateLearner:
+        """Return the learner after it lost a ``share`` of the synapses of every layer."""
+        import torch
+
+        lesser = copy.copy(self)
+        lesser.network = copy.deepcopy(self.network)
+        with torch.no_grad():
+            for weight in lesser.network.parameters():
+                if weight.ndim == 2:
+                    weight.copy_(torch.as_tensor(thinned(weight.detach().numpy(), share, rng)))
+        return lesser
 
     def layer_names(self) -> list[str]:
         """Return the names of the hidden layers in tables and figures."""

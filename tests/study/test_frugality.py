@@ -1,0 +1,154 @@
+"""Few labels, noise and lost synapses: what is drawn, what is told, and that labels are few."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from study import data
+from study.data.reference import DataAccess, DatasetRef
+from study.data.samples import Images, Samples
+from study.experiments import frugality
+from study.learners.contract import NamedLater, thinned
+from study.learners.diehl_cook import DiehlCookConfig, DiehlCookLearner
+from study.learners.linear import LinearConfig, LinearLearner
+from study.learners.mlp import MLPConfig, MLPLearner
+from study.learners.surrogate import SurrogateConfig, SurrogateLearner
+from study.procedures import frugal
+from study.request import Request
+from study.trial import Context, Record, Trial, no_progress
+
+SMALL = {
+    "linear": (LinearLearner, LinearConfig()),
+    "mlp": (MLPLearner, MLPConfig(hidden=8, epochs=3)),
+    "surrogate": (SurrogateLearner, SurrogateConfig(hidden=8, n_steps=20, epochs=2)),
+    "diehl-cook": (
+        DiehlCookLearner,
+        DiehlCookConfig(n_exc=9, presentations=30, label_samples=20, history_points=0),
+    ),
+}
+
+
+def digits(n: int) -> Samples:
+    return data.load(DatasetRef("digits"), DataAccess()).train.take(np.arange(n))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_without_all_synapses_a_learner_answers_the_same_to_everything(name: str) -> None:
+    build, config = SMALL[name]
+    learner: Any = build(config)
+    train, rng = digits(120), np.random.default_rng(0)
+    learner.fit(train, train, rng, no_progress)
+    before = learner.evaluate(train, np.random.default_rng(1)).predictions
+    empty = learner.without(1.0, rng).evaluate(train, np.random.default_rng(1)).predictions
+    assert len(set(empty)) == 1
+    # The learner itself has lost nothing.
+    again = learner.evaluate(train, np.random.default_rng(1)).predictions
+    np.testing.assert_array_equal(before, again)
+    assert len(set(before)) > 1
+
+
+def test_a_share_of_the_weights_is_lost() -> None:
+    weights = np.ones((200, 100), dtype=np.float32)
+    left = thinned(weights, 0.25, np.random.default_rng(0))
+    assert left.dtype == weights.dtype
+    assert abs(left.mean() - 0.75) < 0.01
+
+
+def test_the_unsupervised_network_is_named_by_the_few_labels_alone() -> None:
+    build, config = SMALL["diehl-cook"]
+    learner: Any = build(config)
+    train, rng = digits(60), np.random.default_rng(0)
+    learner.fit(train, train, rng, no_progress)
+    assert isinstance(learner, NamedLater)
+    sevens = Images(train.pixels[:5], np.full(5, 7))
+    found = learner.named_by(sevens, rng).evaluate(train, rng)
+    assert set(found.predictions) <= {7}
+
+
+class Spy:
+    """A learner that notes how many labels it was given."""
+
+    def __init__(self, given: list[tuple[int, int]]) -> None:
+        self.given = given
+
+    def fit(self, train: Samples, validation: Samples, *_: object) -> None:
+        self.given.append((len(train), len(validation)))
+
+    def evaluate(self, samples: Samples, _rng: np.random.Generator) -> Any:
+        return type("Found", (), {"accuracy": len(samples)})
+
+    def without(self, _share: float, _rng: np.random.Generator) -> Spy:
+        return self
+
+
+def test_a_supervised_learner_has_as_many_labels_as_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(frugal, "_build", lambda _trial, _n: Spy(given))
+    trial = Trial(frugal.PROCEDURE, "surrogate", DatasetRef("digits"), {}, 0)
+    metrics = frugal.run(trial, Context()).metrics
+    # 1,442 samples are not tested, 10 classes: up to 100 a class, then all as they are split.
+    assert metrics["labels"] == [100, 300, 1000, 1442]
+    assert given == [(1160, 282), (80, 20), (240, 60), (800, 200)]
+
+
+def test_few_samples_are_met_as_often_as_many() -> None:
+    config = dataclasses.asdict(SMALL["mlp"][1])
+    trial = Trial(frugal.PROCEDURE, "mlp", DatasetRef("digits"), config, 0)
+    learner: Any = frugal._build(trial, 64)
+    assert learner.config.epochs == frugal.MIN_UPDATES / 2
+
+
+def record(learner: str, seed: int, labels: list[float], lost: list[float]) -> Record:
+    metrics = {
+        "n_tested": 100,
+        "n_classes": 10,
+        "labels": [100, 300, 1000],
+        "labels_accuracy": labels,
+        "noise_sd": [0.0, 0.5],
+        "noise_accuracy": [0.9, 0.8],
+        "lost_share": [0.0, 0.5, 0.9],
+        "lost_accuracy": lost,
+    }
+    trial = Trial(frugal.PROCEDURE, learner, DatasetRef("digits"), {}, seed)
+    return Record(trial, "done", metrics, None, {}, Path("/nowhere"))
+
+
+def told(surrogate: list[float], unsupervised: list[float]) -> str:
+    records = [
+        record(learner, seed, [value + 0.001 * seed for value in accuracies], [0.9, 0.6, 0.2])
+        for learner, accuracies in (("surrogate", surrogate), ("diehl-cook", unsupervised))
+        for seed in range(3)
+    ]
+    return " ".join(frugality.section(records).findings)
+
+
+def test_the_crossing_is_read_from_the_curves() -> None:
+    assert "diehl-cook is ahead of surrogate with 300 labels or fewer, surrogate from 1000" in told(
+        [0.5, 0.7, 0.95], [0.7, 0.8, 0.85]
+    )
+    assert "surrogate is ahead of diehl-cook at every number" in told([0.9] * 3, [0.7] * 3)
+    assert "diehl-cook is ahead of surrogate even with all" in told([0.6] * 3, [0.7] * 3)
+
+
+def test_the_loss_that_is_borne_is_read_from_the_curves() -> None:
+    # Half of 90 - 10 points above chance is 50 %: 60 % is still above, 20 % is not.
+    assert "surrogate up to 0.5" in told([0.9] * 3, [0.7] * 3)
+
+
+def test_one_seed_one_learner_and_a_strange_name_give_a_section() -> None:
+    section = frugality.section([record("linear", 0, [0.5, 0.6, 0.7], [0.9, 0.8, 0.7])])
+    assert len(section.figures) == 3
+
+
+def test_only_images_are_tried() -> None:
+    request = Request("quick", 1, (DatasetRef("digits"), DatasetRef("randman")))
+    planned = frugality.trials(request)
+    assert {trial.dataset_name for trial in planned} == {"digits"}
+    assert {trial.learner for trial in planned} == {"surrogate", "linear", "mlp", "diehl-cook"}
