@@ -216,7 +216,7 @@ def _add_bench(commands: argparse._SubParsersAction[_Parser]) -> None:
     gradsim = systems.add_parser("gradsim", help="a training step")
     biosim = systems.add_parser("biosim", help="a presentation to Diehl & Cook's network")
     for system, quick in (
-        (gradsim, "one round at one size: minutes in place of most of an hour"),
+        (gradsim, "one round at one size: minutes in place of a quarter of an hour"),
         (biosim, "one round with 100 neurons: minutes in place of half an hour"),
     ):
         system.add_argument(

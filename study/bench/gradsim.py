@@ -39,10 +39,10 @@ def run(options: argparse.Namespace) -> int:
     """Measure, print and write; return 1 if a measurement failed."""
     names = _names(options.peers)
     out = options.out or Path("reports/bench")
-    rounds, seconds = (1, 0.5) if options.quick else (5, 2.0)
+    rounds, seconds = (1, 0.5) if options.quick else (3, 1.0)
     settings = {"seconds": seconds}
     rows: list[Row] = []
-    # Find out that nothing can be kept before most of an hour of measuring, not after it.
+    # Find out that nothing can be kept before a quarter of an hour of measuring, not after it.
     frame.write(out, rows, settings)
 
     def measure(title: str, cases: Sequence[Case], times: int) -> None:
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         if cores > 1:
             works = [replace(work, name=f"{work.name}, {cores} cores") for work in (W1, W2)]
             cases = [_case(n, work, seconds, cores) for work in works for n in names]
-            measure(f"{cores} cores", cases, 3)
+            measure(f"{cores} cores", cases, rounds)
         measure("scaling", _scaling(rows, names, seconds), 1)
     return 1 if frame.failed(rows) else 0
 
