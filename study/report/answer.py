@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.section import Section
 from study.stats import paired_difference
 from study.trial import Record
 
@@ -16,7 +17,7 @@ NOTHING = "No trial of this run ended with a test accuracy, so there is no answe
 
 
 def answer(records: Sequence[Record]) -> tuple[str, ...]:
-    """Return what the trials say, a few sentences a data set; or that they say nothing."""
+    """Return what the trials say, a few sentences a data set; nothing where nothing was tested."""
     by_dataset: dict[str, list[Replicates]] = {}
     for group in sorted(replicates(records), key=_accuracy, reverse=True):
         by_dataset.setdefault(group.dataset, []).append(group)
@@ -32,7 +33,18 @@ def answer(records: Sequence[Record]) -> tuple[str, ...]:
     ]
     if alone:
         sentences.append(f"Without a rival on the same data: {', '.join(alone)}.")
-    return tuple(sentences) or (NOTHING,)
+    return tuple(sentences)
+
+
+def opening(records: Sequence[Record], sections: Sequence[Section]) -> tuple[str, tuple[str, ...]]:
+    """Return question and answer of the first page.
+
+    Where no learners stand side by side, as in a sweep alone, both are those of the sections.
+    """
+    if told := answer(records):
+        return QUESTION, told
+    leads = tuple(section.findings[0] for section in sections if section.findings)
+    return (sections[0].question, leads) if leads else (QUESTION, (NOTHING,))
 
 
 def _of_dataset(name: str, best_first: Sequence[Replicates]) -> list[str]:

@@ -82,6 +82,7 @@ def _report(
             section = experiments.load(name).section(done)
             sections.append(replace(section, command=request.command(name)))
     opening = _opening(records)
+    question, told = answer.opening(opening, sections)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
     return Report(
         title="Spiking networks in two worlds",
@@ -90,8 +91,8 @@ def _report(
         command=source["command"],
         profile=request.profile,
         created=_ended(unique),
-        question=answer.QUESTION,
-        answer=answer.answer(opening),
+        question=question,
+        answer=told,
         basis=answer.basis(unique, source),
         summary=summary.table(opening),
         summary_figure=summary.figure(opening),

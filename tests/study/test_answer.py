@@ -10,6 +10,7 @@ import pytest
 
 from study.data.reference import DatasetRef
 from study.report import answer
+from study.report.section import Section
 from study.trial import Record, Trial
 
 
@@ -80,8 +81,15 @@ def test_failures_alone_give_no_answer_but_are_counted() -> None:
         dataclasses.replace(record, status="failed", metrics={}, error={"type": "E"})
         for record in LOCAL
     ]
-    assert answer.answer(failed) == (answer.NOTHING,)
+    assert answer.opening(failed, []) == (answer.QUESTION, (answer.NOTHING,))
     assert answer.basis(failed, {"cpu": "one"})[0] == "3 trials, of which 3 failed."
+
+
+def test_where_no_learners_are_compared_the_sections_speak() -> None:
+    sweep = Section("grid", "Grid", "Which?", "So.", findings=("This one.", "Not that."))
+    empty = Section("none", "None", "What?", "So.")
+    assert answer.opening([], [sweep, empty]) == ("Which?", ("This one.",))
+    assert answer.opening([*SURROGATE, *LOCAL], [sweep])[0] == answer.QUESTION
 
 
 def test_missing_metrics_are_called_unknown() -> None:
