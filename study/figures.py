@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,55 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, told apart without full colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw what is made meanwhile in the report's one visual language: seaborn's, for paper."""
+    import seaborn as sns
+    from cycler import cycler
+    from matplotlib import rc_context
+
+    own = {
+        "axes.prop_cycle": cycler(color=COLOURS),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "grid.color": "0.9",
+        "image.interpolation": "none",
+    }
+    with rc_context({**sns.plotting_context("paper"), **sns.axes_style("ticks"), **own}):
+        yield
+
+
+def heat_map(ax: Axes, values: np.ndarray, annotations: np.ndarray, **options: Any) -> None:
+    """Draw a matrix as seaborn's heat map, with texts that contrast with their cells.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    values
+        ``[rows, columns]``; NaN leaves a cell blank.
+    annotations
+        ``[rows, columns]`` texts.
+    options
+        Of `seaborn.heatmap`.
+    """
+    import seaborn as sns
+
+    sns.heatmap(
+        values, ax=ax, annot=annotations, fmt="", annot_kws={"fontsize": 7}, linewidths=0.5,
+        **options,
+    )  # fmt: skip
+    ax.tick_params(length=0)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
 
 
 def learner_colour(name: str) -> str:

@@ -21,6 +21,7 @@ from study.data import shared
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError, unknown
 from study.executor import open_workers
+from study.figures import house_style
 from study.learners import LEARNERS
 from study.pace import Pace, duration, kind
 from study.pack import unpack
@@ -121,7 +122,7 @@ def report(out: Path, other: Path | None = None, language: str = "en") -> int:
 
     request, names, command = _load(out)
     records = _records(request, names, Store(out / "trials"))
-    with told_when_unwritable(out):
+    with told_when_unwritable(out), house_style():
         comparison = _comparison(records, other) if other else None
         notes = assemble.write(records, request, command, out, comparison, language)
     for note in notes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.figures import COLOURS, label_axes
+from study.figures import COLOURS, heat_map, label_axes
 from study.learners.diehl_cook import HISTORY_VALIDATION, SIDE
 from study.report.basis import basis, engine_notes
 from study.report.replicates import Replicates, cell, interval_of, replicates
@@ -197,14 +197,10 @@ def _confusion(group: Replicates) -> Figure:
     share = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     drawing = Drawing(figsize=(4.8, 4.2), layout="constrained")
     ax = drawing.subplots()
-    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
-    for row, column in np.argwhere(share >= 1):
-        value = share[row, column]
-        colour = "white" if value > 60 else "black"
-        ax.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color=colour)
-    classes = range(len(confusion))
-    ax.set(xlabel="predicted class", ylabel="true class", xticks=classes, yticks=classes)
-    drawing.colorbar(image, label="share of the true class / %")
+    told = np.array([[f"{value:.0f}" if value >= 1 else "" for value in row] for row in share])
+    heat_map(ax, share, told, cmap="Blues", vmin=0, vmax=100, square=True,
+             cbar_kws={"label": "share of the true class / %"})  # fmt: skip
+    ax.set(xlabel="predicted class", ylabel="true class")
     return Figure(
         figure_name("unsupervised", "confusion", group.dataset),
         drawing,

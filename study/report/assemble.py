@@ -75,7 +75,7 @@ def _report(
     trials: pd.DataFrame,
     source: Mapping[str, Any],
 ) -> Report:
-    sections = []
+    sections: list[Section] = []
     for name, members in records.items():
         done = [record for record in members if record.done]
         if done:

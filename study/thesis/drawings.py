@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.effects import level_means
-from study.figures import COLOURS, label_axes
+from study.figures import COLOURS, heat_map, label_axes
 from study.report.basis import basis
 from study.report.section import Figure, figure_name
 from study.thesis.choice import Choice, choices
@@ -220,19 +220,17 @@ def interactions(runs: Runs) -> Figure | None:
     maps = [_map(live, values, first, second) for first, second in pairs]
     limits = (min(map(np.nanmin, maps)), max(map(np.nanmax, maps)))
     for ax, (first, second), grid in zip(panels.flat, pairs, maps, strict=False):
-        drawn = ax.imshow(grid, cmap="viridis", vmin=limits[0], vmax=limits[1], aspect="auto",
-                          origin="lower")  # fmt: skip
-        for (y, x), value in np.ndenumerate(grid):
-            if not np.isnan(value):
-                dark = value < sum(limits) / 2
-                ax.text(x, y, f"{value:.1f}", ha="center", va="center", fontsize=7,
-                        color="w" if dark else "k")  # fmt: skip
-        _level_ticks(ax, second)
-        ax.set_yticks(range(len(first.levels)), [level_text(level) for level in first.levels])
+        heat_map(
+            ax, grid, _annotated(grid), cmap="viridis", vmin=limits[0], vmax=limits[1], cbar=False,
+            xticklabels=[level_text(level) for level in second.levels],
+            yticklabels=[level_text(level) for level in first.levels],
+        )  # fmt: skip
+        ax.invert_yaxis()
         label_axes(ax, second.name, first.name)
         share = found.share(first.name, second.name)
         ax.set_title("" if np.isnan(share) else f"interaction {100 * share:.1f} %", fontsize=8)
-    drawing.colorbar(drawn, ax=panels.ravel().tolist(), label="validation accuracy / %")
+    cells = panels[0, 0].collections[0]
+    drawing.colorbar(cells, ax=panels.ravel().tolist(), label="validation accuracy / %")
     return Figure(
         figure_name("grid", "interactions", runs.dataset),
         drawing,
@@ -243,6 +241,10 @@ def interactions(runs: Runs) -> Figure | None:
         "Heat maps of validation accuracy, one for each pair of settings.",
         basis(live.records),
     )
+
+
+def _annotated(grid: np.ndarray) -> np.ndarray:
+    return np.array([["" if np.isnan(v) else f"{v:.1f}" for v in row] for row in grid])
 
 
 def _map(runs: Runs, values: np.ndarray, first: Axis, second: Axis) -> np.ndarray:
