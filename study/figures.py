@@ -38,7 +38,8 @@ def house_style() -> Iterator[None]:
         "grid.color": "0.9",
         "image.interpolation": "none",
     }
-    with rc_context({**sns.plotting_context("paper"), **sns.axes_style("ticks"), **own}):
+    style: Any = {**sns.plotting_context("paper"), **sns.axes_style("ticks"), **own}
+    with rc_context(style):
         yield
 
 

@@ -121,14 +121,27 @@ def report(out: Path, other: Path | None = None, language: str = "en") -> int:
     from study.report import assemble
 
     request, names, command = _load(out)
-    records = _records(request, names, Store(out / "trials"))
+    plan, store = _plan(request, None), Store(out / "trials")
+    records = _records(plan, names, store)
     with told_when_unwritable(out), house_style():
+        trials, found = assemble.gather(records, request, command)
         comparison = _comparison(records, other) if other else None
-        notes = assemble.write(records, request, command, out, comparison, language)
+        lacking = _lacking({name: plan[name] for name in names if name in plan}, store)
+        found = replace(
+            found, comparison=comparison, language=language, notes=(*found.notes, *lacking)
+        )
+        notes = assemble.write(trials, found, out)
     for note in notes:
         _say(f"note: {note}")
     _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")
     return _tell_failures(records)
+
+
+def _lacking(plan: Plan, store: Store) -> list[str]:
+    """Return how many trials of the request have no record, as a sentence, if there are any."""
+    planned = _all_trials(plan)
+    missing = len(planned) - len(store.records(planned))
+    return [f"{missing} of {len(planned)} planned trials have not been run."] if missing else []
 
 
 def gathered(out: Path) -> Report:
@@ -136,7 +149,8 @@ def gathered(out: Path) -> Report:
     from study.report import assemble
 
     request, names, command = _load(out)
-    return assemble.gather(_records(request, names, Store(out / "trials")), request, command)[1]
+    records = _records(_plan(request, None), names, Store(out / "trials"))
+    return assemble.gather(records, request, command)[1]
 
 
 def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section:
@@ -259,10 +273,9 @@ def _load(out: Path) -> tuple[Request, list[str], str]:
     return request, saved["experiments"], saved["command"]
 
 
-def _records(request: Request, names: Sequence[str], store: Store) -> dict[str, list[Record]]:
+def _records(plan: Plan, names: Sequence[str], store: Store) -> dict[str, list[Record]]:
     """Return the records of what was asked for, and of whatever else is complete."""
     found: dict[str, list[Record]] = {}
-    plan = _plan(request, None)
     records = store.records(_all_trials(plan))
     for name, trials in plan.items():
         present = [records[trial.id] for trial in trials if trial.id in records]

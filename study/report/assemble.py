@@ -24,17 +24,27 @@ from study.table import trials_table
 from study.trial import Record
 
 
-def write(
-    records: Mapping[str, Sequence[Record]],
-    request: Request,
-    command: str,
-    out: Path,
-    comparison: Section | None = None,
-    language: str = "en",
-) -> tuple[str, ...]:
+def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
     """Write ``trials.csv``, ``provenance.json``, figures and the report in both formats.
 
     Returns what a reader should know first, such as a fallback that made the run slower.
+
+    Parameters
+    ----------
+    trials, report
+        From `gather`.
+    out
+        Folder of the report.
+    """
+    write_atomic(out / "trials.csv", trials.to_csv(index=False).encode())
+    write_atomic(out / "provenance.json", json.dumps(report.provenance, indent=1).encode())
+    return (*report.notes, *render(report, out))
+
+
+def gather(
+    records: Mapping[str, Sequence[Record]], request: Request, command: str
+) -> tuple[pd.DataFrame, Report]:
+    """Return the table of all trials and the report; nothing is written.
 
     Parameters
     ----------
@@ -44,24 +54,7 @@ def write(
         What the user asked for.
     command
         The command line, for provenance.
-    out
-        Folder of the report.
-    comparison
-        What differs from another run; see `study.report.against`.
-    language
-        Of the report: one of `study.report.language.CODES`.
     """
-    trials, report = gather(records, request, command)
-    write_atomic(out / "trials.csv", trials.to_csv(index=False).encode())
-    write_atomic(out / "provenance.json", json.dumps(report.provenance, indent=1).encode())
-    report = replace(report, comparison=comparison, language=language)
-    return (*report.notes, *render(report, out))
-
-
-def gather(
-    records: Mapping[str, Sequence[Record]], request: Request, command: str
-) -> tuple[pd.DataFrame, Report]:
-    """Return the table of all trials and the report; nothing is written."""
     trials = trials_table(records)
     unique = {record.trial.id: record for members in records.values() for record in members}
     source = _provenance(list(unique.values()), command)

@@ -281,7 +281,7 @@ def test_the_same_trials_give_the_same_bytes_at_another_time(tmp_path: Path):
     files = []
     for name in ("once", "again"):
         (tmp_path / name).mkdir()
-        assemble.write(records, Request("quick"), "command", tmp_path / name)
+        assemble.write(*assemble.gather(records, Request("quick"), "command"), tmp_path / name)
         files.append(
             {
                 path.relative_to(tmp_path / name): path.read_bytes()
