@@ -147,7 +147,8 @@ def _excitatory(c: Constants, s: State) -> int:
         since[j] += 1.0
         flow = cell.rest - v[j] + g_e[j] * (cell.excitatory - v[j])
         flow += g_i[j] * (cell.inhibitory - v[j])
-        v[j] += cell.leak * flow if since[j] >= cell.refractory else 0.0
+        overshoot = max(1.0, cell.leak * (1.0 + g_e[j] + g_i[j]))
+        v[j] += cell.leak * flow / overshoot if since[j] >= cell.refractory else 0.0
         g_e[j] *= c.keep_exc
         g_i[j] *= c.keep_inh
     for j in range(n):

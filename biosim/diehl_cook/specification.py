@@ -121,7 +121,9 @@ class DiehlCook:
     n_exc
         Excitatory neurons, and as many inhibitory ones (paper: 100 to 6400).
     dt_s
-        Time step of the forward Euler integration, seconds (code).
+        Time step of the forward Euler integration, seconds (code). A membrane that large
+        conductances would carry past their equilibrium within a step stops there (ours): Euler's
+        method diverges where two dozen neurons fire at once, as some of many sooner or later do.
     present_s, rest_s
         A presentation and the silence after it, seconds (paper, section 2.6).
     max_rate_hz

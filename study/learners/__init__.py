@@ -55,7 +55,7 @@ _ANY = ("images", "events", "traces")
 
 LEARNERS: dict[str, LearnerEntry] = {
     "diehl-cook": LearnerEntry(
-        "diehl_cook", "DiehlCookConfig", "DiehlCookLearner", ("images",), 2,
+        "diehl_cook", "DiehlCookConfig", "DiehlCookLearner", ("images",), 3,
         "STDP and homeostasis, unsupervised (Diehl & Cook 2015)",
     ),
     "surrogate": LearnerEntry(

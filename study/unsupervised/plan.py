@@ -76,7 +76,7 @@ def _place(trial: Trial) -> tuple[bool, int]:
 def _parts(trial: Trial, shown: int) -> list[Trial]:
     """Return the network of a trial after it saw so many images, whole and without each part."""
     change = {"presentations": shown, "history_points": 0, "label_samples": HISTORY_LABELS}
-    whole = changed(replace(trial, procedure=tried.PROCEDURE, version=1), change)
+    whole = changed(replace(trial, procedure=tried.PROCEDURE), change)
     return [whole, *(changed(whole, change) for change in ABLATIONS.values())]
 
 
