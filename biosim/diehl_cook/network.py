@@ -18,8 +18,8 @@ from brian2 import second, volt
 from biosim.diehl_cook.specification import DiehlCook, Population, PowerLaw, Triplet
 
 _EXCITATORY = """
-dv/dt = (rest - v + g_e * (E_e - v) + g_i * (E_i - v)) / (tau_mem * overshoot) : volt (unless refractory)
-overshoot = clip((1 + g_e + g_i) * dt / tau_mem, 1, 1e9) : 1
+dv/dt = (rest - v + g_e * (E_e - v) + g_i * (E_i - v)) / (tau_mem * over) : volt (unless refractory)
+over = clip((1 + g_e + g_i) * dt / tau_mem, 1, 1e9) : 1
 dg_e/dt = -g_e / tau_e : 1
 dg_i/dt = -g_i / tau_i : 1
 last_spike : second

@@ -45,10 +45,10 @@ DEVIATIONS = (
     "published code has no limit.",
     "BindsNET's DiehlAndCook2015 is another model: a time step of 1 ms, other weights and "
     "potentials, a rule without triplets, no delays. Its accuracies are not comparable.",
-    "A membrane that its conductances would carry past their equilibrium within a step stops there. "
-    "By forward Euler alone, as in the published code, membranes diverge where two dozen neurons "
-    "fire in one step; in a network of 1,600 all neurons then fire together, again and again, until "
-    "their thresholds silence them.",
+    "A membrane that its conductances would carry past their equilibrium within a step stops "
+    "there. By forward Euler alone, as in the published code, membranes diverge where two dozen "
+    "neurons fire in one step; in a network of 1,600 all neurons then fire together, again and "
+    "again, until their thresholds silence them.",
 )
 
 
