@@ -72,8 +72,7 @@ def _report(
     for name, members in records.items():
         done = [record for record in members if record.done]
         if done:
-            section = experiments.load(name).section(done)
-            sections.append(replace(section, command=request.command(name)))
+            sections.append(replace(_section(name, done), command=request.command(name)))
     opening = _opening(records)
     question, told = answer.opening(opening, sections)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
@@ -108,6 +107,28 @@ def _ended(records: Sequence[Record]) -> datetime:
         if "started" in record.provenance
     ]
     return max(ends, default=datetime.now().astimezone()).replace(microsecond=0)
+
+
+def _section(name: str, done: list[Record]) -> Section:
+    """Return the section of an experiment, or one that says why there is none.
+
+    Records of other versions, or edited ones, may lack what a section needs; the rest of the
+    report should not be lost with it.
+    """
+    experiment = experiments.load(name)
+    try:
+        return experiment.section(done)
+    except (KeyError, TypeError, ValueError) as problem:
+        return Section(
+            name=name,
+            title=experiment.TITLE,
+            question="",
+            method="",
+            caveats=(
+                f"This section could not be made of its {len(done)} records: a measure that it "
+                f"needs is missing or of another form ({type(problem).__name__}: {problem}).",
+            ),
+        )
 
 
 def _opening(records: Mapping[str, Sequence[Record]]) -> list[Record]:
