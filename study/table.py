@@ -31,19 +31,24 @@ def trials_table(experiments: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
 
     A trial that several experiments use names them all in ``experiment``.
     """
-    users: dict[str, list[str]] = {}
-    records: dict[str, Record] = {}
-    for name, members in experiments.items():
-        for record in members:
-            users.setdefault(record.trial.id, []).append(name)
-            records[record.trial.id] = record
-    rows = [_row(record, ", ".join(users[key])) for key, record in records.items()]
+    rows = [_row(record, users) for record, users in with_users(experiments)]
     table = pd.DataFrame(rows)
     leading = table.reindex(columns=list(LEADING))
     columns = [str(column) for column in table]
     settings = sorted(column for column in columns if column.startswith("config."))
     others = [column for column in columns if column not in {*LEADING, *settings}]
     return pd.concat([leading, table[others], table[settings]], axis=1)
+
+
+def with_users(experiments: Mapping[str, Sequence[Record]]) -> list[tuple[Record, str]]:
+    """Return each record once, with the names of all experiments that use it."""
+    users: dict[str, list[str]] = {}
+    records: dict[str, Record] = {}
+    for name, members in experiments.items():
+        for record in members:
+            users.setdefault(record.trial.id, []).append(name)
+            records[record.trial.id] = record
+    return [(record, ", ".join(users[key])) for key, record in records.items()]
 
 
 def _row(record: Record, experiments: str) -> dict[str, object]:

@@ -85,7 +85,9 @@ IMPLEMENTATIONS = {
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print and write; return 1 if a measurement failed."""
-    names = _names(options.peers)
+    names = frame.names(
+        {name: entry.ours for name, entry in IMPLEMENTATIONS.items()}, options.peers
+    )
     pythons = _pythons(options.python)
     out = options.out or Path("reports/bench")
     rows: list[Row] = []
@@ -107,16 +109,6 @@ def run(options: argparse.Namespace) -> int:
         growth = [_case(GROWS, n, pythons, work=f"growth, N={n}") for n in GROWTH]
         measure("growth with N", growth, 1)
     return 1 if frame.failed(rows) else 0
-
-
-def _names(peers: Sequence[str] | None) -> list[str]:
-    """Return the engines here and the peers asked for, by default all."""
-    known = [name for name, entry in IMPLEMENTATIONS.items() if not entry.ours]
-    for name in peers or ():
-        if name not in known:
-            raise unknown("peer", name, known)
-    chosen = known if peers is None else peers
-    return [name for name, entry in IMPLEMENTATIONS.items() if entry.ours or name in chosen]
 
 
 def _pythons(given: Sequence[str]) -> dict[str, str]:

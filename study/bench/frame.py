@@ -25,6 +25,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from study import provenance
+from study.errors import unknown
 from study.store import told_when_unwritable, write_atomic
 from study.watch import THREAD_VARIABLES
 
@@ -70,6 +71,22 @@ class Case:
     arguments: Mapping[str, Any]
     threads: int = 1
     labels: Mapping[str, Any] = field(default_factory=dict)
+
+
+def names(ours: Mapping[str, bool], peers: Sequence[str] | None) -> list[str]:
+    """Return what is measured: all that are ours, and the peers asked for, by default all.
+
+    Raises
+    ------
+    UserError
+        If a peer is unknown.
+    """
+    known = [name for name, own in ours.items() if not own]
+    for name in peers or ():
+        if name not in known:
+            raise unknown("peer", name, known)
+    chosen = known if peers is None else peers
+    return [name for name, own in ours.items() if own or name in chosen]
 
 
 def run(cases: Sequence[Case], rounds: int, title: str) -> list[Row]:

@@ -17,7 +17,6 @@ from study.bench import frame
 from study.bench.frame import Case, Row
 from study.bench.peers import IMPLEMENTATIONS
 from study.bench.works import W1, W2, Work, scaling
-from study.errors import unknown
 
 PEERS_IN_SCALING = 3
 
@@ -37,7 +36,9 @@ SHOWN = {
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print and write; return 1 if a measurement failed."""
-    names = _names(options.peers)
+    names = frame.names(
+        {name: entry.ours for name, entry in IMPLEMENTATIONS.items()}, options.peers
+    )
     out = options.out or Path("reports/bench")
     rounds, seconds = (1, 0.5) if options.quick else (3, 1.0)
     settings = {"seconds": seconds}
@@ -60,16 +61,6 @@ def run(options: argparse.Namespace) -> int:
             measure(f"{cores} cores", cases, rounds)
         measure("scaling", _scaling(rows, names, seconds), 1)
     return 1 if frame.failed(rows) else 0
-
-
-def _names(peers: Sequence[str] | None) -> list[str]:
-    """Return gradsim's engines and the peers asked for, by default all."""
-    known = [name for name, entry in IMPLEMENTATIONS.items() if not entry.ours]
-    for name in peers or ():
-        if name not in known:
-            raise unknown("peer", name, known)
-    chosen = known if peers is None else peers
-    return [name for name, entry in IMPLEMENTATIONS.items() if entry.ours or name in chosen]
 
 
 def _scaling(rows: Sequence[Row], names: Sequence[str], seconds: float) -> list[Case]:

@@ -11,10 +11,10 @@ import numpy as np
 from study.figures import learner_colour
 from study.learners import LEARNERS
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.replicates import Replicates, cell, interval_of, replicates, seed_difference
 from study.report.section import Figure, Section, Table
 from study.request import Request
-from study.stats import INTERVAL, holm, mcnemar, paired_difference
+from study.stats import INTERVAL, holm, mcnemar
 from study.trial import Record, Trial
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
     p_values = holm([_mcnemar(first[0], second[0]) for first, second in compared])
     rows = []
     for (first, second), p_value in zip(compared, p_values, strict=True):
-        a, b = _by_seed(first), _by_seed(second)
-        seeds = sorted(a.keys() & b.keys())
-        difference = paired_difference([a[s] for s in seeds], [b[s] for s in seeds])
+        difference = seed_difference(first, second, "test_accuracy")
         rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), f"{p_value:.2g}"))
     return Table(
         "Differences in test accuracy, first minus second.",
@@ -126,10 +124,6 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
         tuple(rows),
         basis([record for group in groups for record in group], interval=INTERVAL),
     )
-
-
-def _by_seed(group: Sequence[Record]) -> dict[int, float]:
-    return {record.trial.seed: record.metrics["test_accuracy"] for record in group}
 
 
 def _mcnemar(first: Record, second: Record) -> float:

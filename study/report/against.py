@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from study.figures import learner_colour
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.replicates import Replicates, cell, interval_of, replicates, seed_difference
 from study.report.section import Figure, Section, Table
-from study.stats import INTERVAL, Interval, paired_difference
+from study.stats import INTERVAL, Interval
 from study.trial import Record, canonical_hash
 
 MEASURES = (
@@ -39,11 +39,7 @@ class Pair(NamedTuple):
 
     def difference(self, measure: str) -> Interval | None:
         """Return after minus before, paired by seed; None where a run lacks the measure."""
-        old, new = _by_seed(self.before, measure), _by_seed(self.after, measure)
-        seeds = sorted(old.keys() & new.keys())
-        if not seeds:
-            return None
-        return paired_difference([new[seed] for seed in seeds], [old[seed] for seed in seeds])
+        return seed_difference(self.after, self.before, measure)
 
 
 def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Section:
@@ -105,14 +101,6 @@ def _changed(before: Replicates, after: Replicates) -> str:
     old, new = before[0].trial.config, after[0].trial.config
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return ", ".join(f"{key} {old.get(key, '–')} → {new.get(key, '–')}" for key in keys)
-
-
-def _by_seed(group: Replicates, measure: str) -> dict[int, float]:
-    return {
-        record.trial.seed: record.metrics[measure]
-        for record in group
-        if record.metrics.get(measure) is not None
-    }
 
 
 def _table(pairs: Sequence[Pair], records: Sequence[Record]) -> Table:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.replicates import Replicates, cell, interval_of, replicates, seed_difference
 from study.report.section import Section
-from study.stats import paired_difference
 from study.trial import Record
 
 QUESTION = (
@@ -71,11 +70,9 @@ def _price(spiking: Sequence[Replicates]) -> list[str]:
     if not rivals:
         return []
     first, second = spiking[0], rivals[0]
-    a, b = _by_seed(first), _by_seed(second)
-    seeds = sorted(a.keys() & b.keys())
-    if not seeds:
+    difference = seed_difference(first, second, "test_accuracy")
+    if difference is None:
         return []
-    difference = paired_difference([a[seed] for seed in seeds], [b[seed] for seed in seeds])
     return [
         f"{first.learner} is {cell(difference, 100)} percentage points above {second.learner}, "
         f"with {_times(first, second, 'spikes_per_sample')} as many spikes a sample and "
@@ -93,10 +90,6 @@ def _times(first: Replicates, second: Replicates, metric: str) -> str:
 def _accuracy(group: Replicates) -> float:
     interval = interval_of(group, "test_accuracy")
     return interval.mean if interval else 0.0
-
-
-def _by_seed(group: Replicates) -> dict[int, float]:
-    return {record.trial.seed: record.metrics["test_accuracy"] for record in group}
 
 
 def basis(records: Sequence[Record], provenance: Mapping[str, object]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from study.report.document import FailedTrial, TrialDetail
+from study.table import with_users
 from study.trial import Record
 
 FOLLOWED = ("train_accuracy", "validation_accuracy")
@@ -27,14 +28,9 @@ def failure(record: Record) -> FailedTrial:
 
 def details(records: Mapping[str, Sequence[Record]]) -> list[TrialDetail]:
     """Return each trial once, with the names of all experiments that use it."""
-    users: dict[str, list[str]] = {}
-    unique: dict[str, Record] = {}
-    for name, members in records.items():
-        for record in members:
-            users.setdefault(record.trial.id, []).append(name)
-            unique[record.trial.id] = record
+    unique = with_users(records)
     drawn = len(unique) <= WITH_CURVES
-    return [_detail(record, ", ".join(users[key]), drawn) for key, record in unique.items()]
+    return [_detail(record, users, drawn) for record, users in unique]
 
 
 def _detail(record: Record, experiment: str, drawn: bool) -> TrialDetail:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from study.procedures.refit import PROCEDURE as REFIT
-from study.stats import Interval, mean_interval
+from study.stats import Interval, mean_interval, paired_difference
 from study.trial import Record
 
 
@@ -61,6 +61,24 @@ def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
         return None
     bounds = (0.0, 1.0) if metric.endswith("accuracy") else (0.0, float("inf"))
     return mean_interval([float(value) for value in values if value is not None], bounds)
+
+
+def seed_difference(
+    first: Sequence[Record], second: Sequence[Record], metric: str
+) -> Interval | None:
+    """Return first minus second, paired by seed; None where no seed has the metric in both."""
+    a, b = (
+        {
+            record.trial.seed: record.metrics[metric]
+            for record in group
+            if record.metrics.get(metric) is not None
+        }
+        for group in (first, second)
+    )
+    seeds = sorted(a.keys() & b.keys())
+    if not seeds:
+        return None
+    return paired_difference([a[seed] for seed in seeds], [b[seed] for seed in seeds])
 
 
 def cell(interval: Interval | None, scale: float = 1.0) -> str:
