@@ -37,6 +37,7 @@ HOSTILE = (
 )
 CURRENT_A = 0.2e-9
 RULE = PairSTDP(tau_plus_s=15e-3)
+WAIT_MS = 10_000  # for what a page does soon after an event, not within it
 AXE = "AXE_JS"  # environment variable with the path of axe-core's script
 
 
@@ -163,6 +164,15 @@ def sort_by(page, index: int) -> str:
     return header.get_attribute("aria-sort")
 
 
+def shown(element) -> None:
+    """Wait for an element: what follows an event of the page comes after the key was pressed."""
+    element.wait_for(state="visible", timeout=WAIT_MS)
+
+
+def hidden(element) -> None:
+    element.wait_for(state="hidden", timeout=WAIT_MS)
+
+
 def overhang(page) -> int:
     root = "document.documentElement"
     return page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
@@ -250,7 +260,7 @@ def test_figures_enlarge_and_escape_gives_the_focus_back(visit):
     assert dialog.locator("img").bounding_box()["width"] > 1.2 * small["width"]
     assert dialog.locator("img").get_attribute("alt") == "A line that rises from 0 to 1."
     page.keyboard.press("Escape")
-    assert not dialog.is_visible()
+    hidden(dialog)
     assert button.evaluate("(button) => document.activeElement === button")
 
 
@@ -271,11 +281,13 @@ def test_the_theme_follows_the_system_until_the_button_is_pressed(visit):
 
 def test_a_link_to_a_figure_leads_to_it(visit):
     page = visit(fragment="#figure-rise")
-    page.wait_for_timeout(200)
-    top = page.locator("#figure-rise").bounding_box()["y"]
-    assert 0 <= top < 400
+    page.wait_for_function(
+        "(top => 0 <= top && top < 400)"
+        "(document.querySelector('#figure-rise').getBoundingClientRect().y)",
+        timeout=WAIT_MS,
+    )
     page.locator("#table-1 .label").click()
-    assert page.url.endswith("#table-1")
+    page.wait_for_url("**#table-1", timeout=WAIT_MS)
 
 
 def test_a_link_to_a_trial_opens_it_with_everything_that_is_known(visit):
@@ -289,14 +301,14 @@ def test_a_link_to_a_trial_opens_it_with_everything_that_is_known(visit):
     points = curve.locator("polyline").get_attribute("points")
     assert points == "0.0,90.0 150.0,45.0 300.0,0.0"
     dialog.get_by_role("button", name="Close").click()
-    page.wait_for_url("**#trials")
+    page.wait_for_url("**#trials", timeout=WAIT_MS)
     page.locator("#trial-table").get_by_role("link", name=f"{6:016x}").click()
-    assert "ValueError" in page.get_by_role("dialog").inner_text()
+    shown(page.get_by_role("dialog").get_by_text("ValueError").first)
 
 
 def test_what_a_trial_calls_itself_is_never_run(visit):
     page = visit(fragment=f"#trial-{1:016x}")
-    assert page.get_by_role("dialog").get_by_text(HOSTILE).is_visible()
+    shown(page.get_by_role("dialog").get_by_text(HOSTILE))
     assert page.locator("img[src=x]").count() == 0
     assert page.title() == "Report"
 
@@ -307,7 +319,7 @@ def test_the_contents_follow_the_reader(visit):
     assert current.get_attribute("href") == "#summary"
     page.locator("nav a[href='#provenance']").click()
     page.wait_for_function(
-        "document.querySelector('nav [aria-current]').hash === '#provenance'", timeout=5000
+        "document.querySelector('nav [aria-current]').hash === '#provenance'", timeout=WAIT_MS
     )
     assert current.count() == 1
 
@@ -319,7 +331,7 @@ def test_the_page_fits_a_phone_and_its_contents_are_folded(visit):
     assert desk.locator("nav ol").is_visible()
     phone.locator("nav summary").click()
     phone.locator("nav a[href='#trials']").click()
-    assert not phone.locator("nav ol").is_visible()
+    hidden(phone.locator("nav ol"))
 
 
 def test_the_width_check_notices_a_page_that_scrolls(visit):
@@ -331,6 +343,7 @@ def test_the_width_check_notices_a_page_that_scrolls(visit):
 def test_a_trial_fits_a_phone(visit):
     page = visit(360, fragment=f"#trial-{6:016x}")
     content = page.locator("dialog .content")
+    shown(content)
     assert content.evaluate("(box) => box.scrollWidth - box.clientWidth") == 0
 
 
@@ -352,13 +365,13 @@ def test_everything_opens_and_sorts_by_keyboard(visit):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#summary")
+    page.wait_for_url("**#summary", timeout=WAIT_MS)
     page.locator("#trial-table th button").nth(3).focus()
     page.keyboard.press("Space")
     assert column(page, 3)[0] == "0.125"
     page.locator("#trial-table tbody a").first.focus()
     page.keyboard.press("Enter")
-    assert page.get_by_role("dialog").is_visible()
+    shown(page.get_by_role("dialog"))
 
 
 def number(text: str) -> float:
