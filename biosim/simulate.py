@@ -17,6 +17,16 @@ from biosim.stimuli import Stimulus, trains_of, whole_steps
 Cell = Neuron | NeuronModel
 Drive = Stimulus | ArrayLike
 
+BASE_UNITS = {
+    "length": "metre",
+    "mass": "kilogram",
+    "time": "second",
+    "current": "amp",
+    "temperature": "kelvin",
+    "substance": "mole",
+    "luminosity": "candle",
+}
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -180,7 +190,7 @@ def _group(
     for name, value in model.parameters.items():
         values = [each.parameters[name] for each in models]
         if any(each != value for each in values):
-            lines.append(f"{name} : {brian2.get_unit(brian2.get_dimensions(value))!r} (constant)")
+            lines.append(f"{name} : {_unit(value)} (constant)")
             own[name] = np.array([float(each) for each in values])
         else:
             namespace[name] = value
@@ -214,6 +224,13 @@ def _group(
         else:
             setattr(group, f"{name}_", np.array([float(each.initial[name]) for each in models]))
     return group
+
+
+def _unit(value: Any) -> str:
+    """Return the unit of a quantity as equations take it: a product of powers, no brackets."""
+    dimensions = brian2.get_dimensions(value)
+    powers = {unit: dimensions.get_dimension(of) for of, unit in BASE_UNITS.items()}
+    return "*".join(f"{unit}**{power:g}" for unit, power in powers.items() if power) or "1"
 
 
 def _symbol(group: Any, name: str) -> str:

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.learners import LEARNERS
-from study.stats import mean_interval
+from study.stats import Interval, mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, told apart without full colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+NAMES_IN_A_ROW = 3  # of a legend
+LETTERS_PER_INCH = 15  # of a legend's type
+LETTERS_OF_A_HANDLE = 4
 
 
 @contextmanager
@@ -79,11 +83,25 @@ def label_axes(ax: Axes, x: str, y: str) -> None:
     ax.set_xlabel(x, fontsize=9)
     ax.set_ylabel(y, fontsize=9)
     ax.tick_params(labelsize=8)
-    if ax.get_legend_handles_labels()[0]:
+    if names := ax.get_legend_handles_labels()[1]:
         ax.legend(
-            fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3,
-            borderpad=0, handlelength=1.4, columnspacing=1.0,
+            fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1),
+            ncols=_columns(ax, max(map(len, names))), borderpad=0, handlelength=1.4,
+            columnspacing=1.0,
         )  # fmt: skip
+
+
+def _columns(ax: Axes, longest: int) -> int:
+    """Return how many names stand side by side between the axes' left end and the page's right.
+
+    Names that need more room than that would take it from the axes.
+    """
+    place, page = ax.get_subplotspec(), ax.get_figure(root=True)
+    assert place is not None
+    assert page is not None
+    share = 1 - place.colspan.start / place.get_gridspec().ncols
+    room = share * page.get_figwidth() * LETTERS_PER_INCH
+    return max(1, min(NAMES_IN_A_ROW, int(room / (longest + LETTERS_OF_A_HANDLE))))
 
 
 def draw_shares(
@@ -106,3 +124,39 @@ def draw_shares(
     mean, low, high = (100 * np.array(part) for part in zip(*intervals, strict=True))
     (drawn,) = ax.plot(x, mean, **line)
     ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.2, lw=0)
+
+
+def draw_levels(
+    ax: Axes,
+    levels: Sequence[str],
+    accuracies: Sequence[Interval | None],
+    spikes: Sequence[float],
+) -> None:
+    """Draw accuracy at each level of a setting (left axis) and what it costs in spikes (right).
+
+    Parameters
+    ----------
+    ax
+        Where to draw; a second axis on its right takes the spikes.
+    levels
+        Texts of the L levels, in their order.
+    accuracies
+        L shares with their intervals; what is None is left out.
+    spikes
+        L numbers a sample.
+    """
+    known = [(place, found) for place, found in enumerate(accuracies) if found]
+    means = [100 * found.mean for _, found in known]
+    reach = [
+        [100 * (found.mean - found.low) for _, found in known],
+        [100 * (found.high - found.mean) for _, found in known],
+    ]
+    places = [place for place, _ in known]
+    ax.errorbar(places, means, reach, fmt="o-", ms=4, capsize=3, color=COLOURS[0])
+    other = ax.twinx()
+    other.plot(range(len(levels)), spikes, "s--", ms=3, color=COLOURS[1])
+    other.tick_params(labelsize=7, colors=COLOURS[1])
+    other.set_ylim(bottom=0)
+    other.spines["right"].set_visible(True)
+    ax.set_xticks(range(len(levels)), levels)
+    ax.margins(x=0.15)

@@ -100,13 +100,21 @@ def measure_elsewhere(script: str, python: str, n_exc: int, samples: int, **othe
             capture_output=True,
             text=True,
             check=False,
-            # As if the environment were activated: ANNarchy's compiler looks for "python".
-            env=os.environ | {"PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"},
+            env=_activated(Path(python)),
         )
     if done.returncode:
         told = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise RuntimeError(f"{script}: {told[-1]}")
     return values(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _activated(python: Path) -> dict[str, str]:
+    """Return the variables of an activated environment: ANNarchy's compiler looks for Python."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return environment | {
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "VIRTUAL_ENV": str(python.parent.parent),
+    }
 
 
 def values(

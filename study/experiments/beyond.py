@@ -11,7 +11,7 @@ import numpy as np
 
 from study.data.reference import DatasetRef
 from study.effects import Difference, level_differences
-from study.figures import COLOURS, label_axes
+from study.figures import COLOURS, draw_levels, label_axes
 from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
@@ -277,20 +277,12 @@ def _sweeps_figure(dataset: str, sweeps: Sequence[_Sweep]) -> Figure | None:
 
 
 def _panel(ax: Axes, sweep: _Sweep) -> None:
-    places = range(len(sweep.points))
-    found = [interval_of(network, "validation_accuracy") for _, network in sweep.points]
-    means = [100 * interval.mean for interval in found if interval]
-    reach = [
-        [100 * (interval.mean - interval.low) for interval in found if interval],
-        [100 * (interval.high - interval.mean) for interval in found if interval],
-    ]
-    ax.errorbar(places, means, reach, fmt="o-", ms=4, capsize=3, color=COLOURS[0])
-    other = ax.twinx()
-    other.plot(places, [_spikes(network) for _, network in sweep.points], "s--", ms=3,
-               color=COLOURS[1])  # fmt: skip
-    other.tick_params(labelsize=7, colors=COLOURS[1])
-    other.set_ylim(bottom=0)
-    ax.set_xticks(places, [f"{level:g}" for level, _ in sweep.points])
+    draw_levels(
+        ax,
+        [f"{level:g}" for level, _ in sweep.points],
+        [interval_of(network, "validation_accuracy") for _, network in sweep.points],
+        [_spikes(network) for _, network in sweep.points],
+    )
     label_axes(ax, sweep.group.field, "accuracy / %")
     ax.set_title(sweep.group.name, fontsize=8)
 

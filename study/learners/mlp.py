@@ -78,18 +78,18 @@ class MLPLearner:
         inputs = features(train, config.time_bins)
         held_out = features(validation, config.time_bins)
         classes = np.unique(train.labels)
-        best, best_epoch = -1.0, 0
+        accuracies: list[float] = []
         for epoch in range(config.epochs):
             model.partial_fit(inputs, train.labels, classes=classes)
-            accuracy = model.score(held_out, validation.labels)
-            if accuracy > best:
-                best, best_epoch = accuracy, epoch
+            accuracies.append(model.score(held_out, validation.labels))
+            best_epoch = int(np.argmax(accuracies))
+            if best_epoch == epoch:
                 weights = [[array.copy() for array in group] for group in _parameters(model)]
-            progress((epoch + 1) / config.epochs, f"validation {accuracy:.3f}")
+            progress((epoch + 1) / config.epochs, f"validation {accuracies[-1]:.3f}")
             if epoch - best_epoch >= config.patience:
                 break
         model.coefs_, model.intercepts_ = weights
-        self._model, self._best_epoch = model, best_epoch
+        self._model, self._best_epoch, self._accuracies = model, best_epoch, accuracies
 
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002
         """Classify ``samples``."""
@@ -103,8 +103,11 @@ class MLPLearner:
         return lesser
 
     def artefacts(self) -> Artefacts:
-        """Return the chosen epoch."""
-        return Artefacts(metrics={"best_epoch": self._best_epoch})
+        """Return the chosen epoch, and validation accuracy after each."""
+        return Artefacts(
+            arrays={"validation_accuracy": np.array(self._accuracies)},
+            metrics={"best_epoch": self._best_epoch},
+        )
 
 
 def _parameters(model: MLPClassifier) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from study.procedures.refit import PROCEDURE as REFIT
 from study.stats import Interval, mean_interval, paired_difference
@@ -14,7 +15,8 @@ class Replicates(list[Record]):
     """Records that differ in their seed alone.
 
     ``setting`` holds what tells them from other replicates of the same learner and data set,
-    such as ``slope=5``; it is empty where there are no others.
+    such as ``slope=5``; it is empty where there are no others. Of settings that change together
+    it names the first.
     """
 
     setting: str = ""
@@ -37,21 +39,33 @@ def replicates(records: Sequence[Record]) -> list[Replicates]:
     for record in records:
         if record.done and "test_accuracy" in record.metrics:
             groups.setdefault(record.trial.config_id, Replicates()).append(record)
+    kinds: dict[tuple[str, str], list[Replicates]] = {}
     for group in groups.values():
-        group.setting = _setting(group, list(groups.values()))
+        kinds.setdefault((group[0].trial.learner, group.dataset), []).append(group)
+    for members in kinds.values():
+        _name(members)
     return sorted(groups.values(), key=lambda group: (group.dataset, group.learner))
 
 
-def _setting(group: Replicates, groups: Sequence[Replicates]) -> str:
-    first = group[0].trial
-    configs = [
-        other[0].trial.config
-        for other in groups
-        if (other[0].trial.learner, other[0].trial.dataset) == (first.learner, first.dataset)
-    ]
-    varied = [key for key in first.config if any(c.get(key) != first.config[key] for c in configs)]
-    refitted = ["nothing held out"] if first.procedure == REFIT else []
-    return ", ".join([*(f"{key}={first.config[key]}" for key in varied), *refitted])
+def _name(groups: Sequence[Replicates]) -> None:
+    """Give groups of a kind the settings that tell them apart."""
+    telling = _telling([group[0].trial.config for group in groups])
+    for group in groups:
+        trial = group[0].trial
+        refitted = ["nothing held out"] if trial.procedure == REFIT else []
+        group.setting = ", ".join([*(f"{key}={trial.config[key]}" for key in telling), *refitted])
+
+
+def _telling(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the fields, in their order, each of which parts what those before it leave alike."""
+    told: list[str] = []
+    parts: list[tuple[str, ...]] = [()] * len(configs)
+    for key in configs[0]:
+        finer = [(*part, str(config.get(key))) for part, config in zip(parts, configs, strict=True)]
+        if len(set(finer)) > len(set(parts)):
+            told.append(key)
+            parts = finer
+    return told
 
 
 def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
@@ -96,3 +110,8 @@ def cell(interval: Interval | None, scale: float = 1.0) -> str:
     if math.isclose(mean - low, high - mean, rel_tol=1e-6):
         return f"{mean:,.{places}f} ± {high - mean:,.{places}f}"
     return f"{mean:,.{places}f} [{low:,.{places}f}, {high:,.{places}f}]"
+
+
+def significant(value: float) -> str:
+    """Return a number with three significant digits, none of them in an exponent."""
+    return cell(Interval(value, value, value))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from study.figures import learner_colour
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.replicates import Replicates, cell, interval_of, replicates, significant
 from study.report.section import Figure, Table
 from study.stats import INTERVAL
 from study.trial import Record
@@ -27,6 +28,7 @@ COLUMNS = (
     "inference / ms",
     "memory / MB",
 )
+BESIDE = 3  # marks of a panel that have room for names beside them
 LOG_FROM_RATIO = 3  # spikes that differ by more than this factor are drawn on a logarithmic axis
 METRICS = (
     "spikes_per_sample",
@@ -68,17 +70,22 @@ def figure(records: Sequence[Record]) -> Figure | None:
     if not spiking:
         return None
     data_sets = _compared(groups, spiking)
-    width = 7.0 if len(data_sets) > 1 else 5.2
-    drawing = Drawing(figsize=(width, 3.2), layout="constrained")
+    shown = [group for group in spiking if group.dataset in data_sets]
+    listed = max(Counter(group.dataset for group in shown).values()) > BESIDE
+    rows = -(-len(shown) // 2) if listed else 0
+    width = 7.0 if len(data_sets) > 1 or listed else 5.2
+    drawing = Drawing(figsize=(width, 3.2 + 0.17 * rows), layout="constrained")
     axes = drawing.subplots(1, len(data_sets), squeeze=False, sharey=True)[0]
     for ax, name in zip(axes, data_sets, strict=True):
-        _panel(ax, name, [group for group in groups if group.dataset == name])
+        _panel(ax, name, [group for group in groups if group.dataset == name], listed)
+    if listed:
+        drawing.legend(loc="outside lower left", ncols=2, fontsize=8, handlelength=1)
     axes[0].set_ylabel("test accuracy / %")
     return Figure(
         "accuracy-against-spikes",
         drawing,
         "Accuracy against spikes. Each mark is the mean over seeds with its 95 % interval; its "
-        "area grows with the logarithm of the training time that stands beside it; dashed lines "
+        "area grows with the logarithm of the training time that its name carries; dashed lines "
         "are the baselines that do not spike.",
         _told(groups, data_sets),
         basis(
@@ -106,8 +113,9 @@ def _compared(groups: Sequence[Replicates], spiking: Sequence[Replicates]) -> li
     return [name for name in names if len(learners[name]) > 1] or names
 
 
-def _panel(ax: Axes, name: str, groups: Sequence[Replicates]) -> None:
-    means = []
+def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> None:
+    """Draw the learners of a data set; their names beside the marks or listed, by number."""
+    means: list[float] = []
     for group in groups:
         accuracy = interval_of(group, "test_accuracy")
         spikes = interval_of(group, "spikes_per_sample")
@@ -125,9 +133,14 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates]) -> None:
         width = [[spikes.mean - spikes.low], [spikes.high - spikes.mean]]
         centre = (spikes.mean, 100 * accuracy.mean)
         ax.errorbar(*centre, reach, width, color=colour, capsize=3)
-        ax.scatter(*centre, _area(group), color=colour, alpha=0.75, edgecolor="white", zorder=3)
+        told = f"{group.learner}{{}}{_seconds(group)}"
+        number = len(means)
+        ax.scatter(
+            *centre, _area(group), color=colour, alpha=0.75, edgecolor="white", zorder=3,
+            label=f"{number}: {name}, {told.format(', ')}" if listed else None,
+        )  # fmt: skip
         ax.annotate(
-            f"{group.learner}\n{cell(interval_of(group, 'train_seconds'))} s", centre,
+            str(number) if listed else told.format("\n"), centre,
             xytext=(9, 5), textcoords="offset points", fontsize=8, color=colour,
         )  # fmt: skip
     if max(means) > LOG_FROM_RATIO * min(means) > 0:
@@ -136,6 +149,11 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates]) -> None:
     ax.set_ylim(top=min(ax.get_ylim()[1], 101))
     ax.set(title=name, xlabel="spikes per sample")
     ax.grid(alpha=0.3)
+
+
+def _seconds(group: Replicates) -> str:
+    seconds = interval_of(group, "train_seconds")
+    return f"{significant(seconds.mean)} s" if seconds else ""
 
 
 def _area(group: Replicates) -> float:

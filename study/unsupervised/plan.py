@@ -75,9 +75,14 @@ def _place(trial: Trial) -> tuple[bool, int]:
 
 def _parts(trial: Trial, shown: int) -> list[Trial]:
     """Return the network of a trial after it saw so many images, whole and without each part."""
-    change = {"presentations": shown, "history_points": 0, "label_samples": HISTORY_LABELS}
-    whole = changed(replace(trial, procedure=tried.PROCEDURE), change)
+    whole = tried_out(trial, shown)
     return [whole, *(changed(whole, change) for change in ABLATIONS.values())]
+
+
+def tried_out(trial: Trial, shown: int) -> Trial:
+    """Return a short form of the trial that reads validation samples in place of the test set."""
+    change = {"presentations": shown, "history_points": 0, "label_samples": HISTORY_LABELS}
+    return changed(replace(trial, procedure=tried.PROCEDURE), change)
 
 
 def changed(trial: Trial, change: Mapping[str, Any]) -> Trial:

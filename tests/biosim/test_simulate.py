@@ -1,6 +1,6 @@
 """One function runs any neuron under any stimulus."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -73,6 +73,17 @@ def test_neurons_with_different_parameters_run_as_if_alone():
             np.testing.assert_allclose(
                 together.traces[name][:, number], alone.traces[name][:, 0], rtol=1e-9
             )
+
+
+@pytest.mark.parametrize(
+    ("cell", "field"),
+    [(cell, field.name) for cell in (LIF(), HodgkinHuxley(), Traub(), AdEx())
+     for field in fields(cell) if field.name not in ("refractory_s",)],
+    ids=lambda part: part if isinstance(part, str) else type(part).__name__,
+)  # fmt: skip
+def test_any_parameter_may_differ_whatever_its_unit(cell, field):
+    cells = [cell, replace(cell, **{field: 1.1 * getattr(cell, field)})]
+    assert run(cells, 0.0, duration_s=1e-3).n_units == 2
 
 
 def test_one_stimulus_serves_neurons_with_different_parameters():

@@ -1,0 +1,288 @@
+"""Settings of learning without labels: Diehl & Cook's network with one of them changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from study.figures import draw_levels
+from study.report.basis import basis
+from study.report.replicates import cell, interval_of, seed_difference
+from study.report.section import Figure, Section, Table, figure_name
+from study.request import Request
+from study.stats import INTERVAL
+from study.trial import Record, Trial
+from study.unsupervised import plan
+
+TITLE = "Settings of learning without labels"
+ORDER = 31
+SWEEP = True  # too many configurations for the opening table
+COLUMNS = 4  # panels side by side
+QUICK_SHOWN = 1200  # images
+
+
+class Setting(NamedTuple):
+    """A field of the network's configuration, in words, with the levels that are tried."""
+
+    field: str
+    name: str
+    levels: tuple[float | str, ...]
+    per_si: float = 1.0
+
+    def show(self, level: float | str) -> str:
+        """Return a level for people."""
+        return level if isinstance(level, str) else f"{level * self.per_si:.4g}"
+
+
+# Around the published network: rate, time and inhibition from a fraction to a multiple.
+SETTINGS = (
+    Setting("n_exc", "neurons", (25, 50, 200)),
+    Setting("present_s", "time shown / ms", (0.1, 0.2, 0.7), 1e3),
+    Setting("max_rate_hz", "rate of a bright pixel / Hz", (31.875, 127.5)),
+    Setting("rate_post", "learning rate", (1e-3, 3e-3, 3e-2)),
+    Setting("rule", "rule", ("triplet",)),
+    Setting("weight_inh_exc", "inhibition", (4.25, 8.5, 34.0)),
+    Setting("lockout_s", "lock-out / ms", (0.0, 0.025, 0.1), 1e3),
+    Setting("theta_plus_v", "step of threshold / mV", (0.0125e-3, 0.025e-3, 0.1e-3, 0.2e-3), 1e3),
+)
+
+
+def trials(request: Request) -> list[Trial]:
+    """Return the published network and those with one setting changed, on validation samples."""
+    quick = request.profile == "quick"
+    own = request.learning_trials([plan.LEARNER], ["digits"])
+    found = [
+        plan.changed(whole, change)
+        for trial in own
+        for whole in [plan.tried_out(trial, QUICK_SHOWN if quick else plan.SHOWN)]
+        for change in _changes(quick)
+    ]
+    return list({trial.id: trial for trial in found}.values())
+
+
+def _changes(quick: bool) -> list[dict[str, Any]]:
+    """Return nothing changed, then each setting at each level; at the outermost ones if quick."""
+    return [
+        {},
+        *(
+            {setting.field: level}
+            for setting in SETTINGS
+            for level in (
+                dict.fromkeys((setting.levels[0], setting.levels[-1])) if quick else setting.levels
+            )
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """Networks on one data set that differ in one setting, by its level in rising order."""
+
+    dataset: str
+    setting: Setting
+    published: Any
+    networks: dict[Any, list[Record]]
+
+
+def section(records: list[Record]) -> Section:
+    """Return what each setting changes."""
+    names = list(dict.fromkeys(record.trial.dataset_name for record in records))
+    sweeps = [
+        sweep
+        for name in names
+        for sweep in _sweeps(name, [r for r in records if r.trial.dataset_name == name])
+    ]
+    placed = {record.trial.id for sweep in sweeps for record in _all(sweep)}
+    base = records[0].trial.config
+    return Section(
+        name="local",
+        title=TITLE,
+        question="Which settings of Diehl and Cook's network matter for what it learns, and are "
+        "the published ones the best?",
+        method="One setting at a time departs from the published network of "
+        f"{base['n_exc'] if len(sweeps) == 0 else _published(sweeps, 'n_exc', base)} neurons; all "
+        f"networks see {base['presentations']:,} images without labels, and "
+        f"{base['label_samples']:,} labelled ones name their neurons. Accuracies are those of "
+        "validation samples: the test set is not read. Differences from the published value are "
+        "paired by seed.",
+        figures=tuple(
+            _figure(name, [sweep for sweep in sweeps if sweep.dataset == name])
+            for name in names
+            if any(sweep.dataset == name for sweep in sweeps)
+        ),
+        tables=(_table(sweeps),) if sweeps else (),
+        findings=tuple(
+            told for name in names for told in _findings([s for s in sweeps if s.dataset == name])
+        ),
+        caveats=tuple(_caveats(sweeps, len(records) - len(placed))),
+        references=("diehl2015",),
+    )
+
+
+def _published(sweeps: Sequence[_Sweep], field: str, config: Mapping[str, Any]) -> Any:
+    """Return the value of a field where it is not varied."""
+    found = [sweep.published for sweep in sweeps if sweep.setting.field == field]
+    return found[0] if found else config[field]
+
+
+def _sweeps(dataset: str, records: Sequence[Record]) -> list[_Sweep]:
+    """Return the networks by the one setting in which they differ from most others."""
+    configs = [record.trial.config for record in records]
+    usual = {
+        key: Counter(config[key] for config in configs).most_common(1)[0][0] for key in configs[0]
+    }
+    found = []
+    for setting in _settings(usual):
+        others = {key: value for key, value in usual.items() if key != setting.field}
+        networks: dict[Any, list[Record]] = {}
+        for record in records:
+            config = record.trial.config
+            if all(config[key] == value for key, value in others.items()):
+                networks.setdefault(config[setting.field], []).append(record)
+        if len(networks) > 1 and usual[setting.field] in networks:
+            found.append(_Sweep(dataset, setting, usual[setting.field], _rising(networks)))
+    return found
+
+
+def _settings(config: Mapping[str, Any]) -> list[Setting]:
+    """Return the settings above, then whatever else the user may have varied."""
+    known = {setting.field for setting in SETTINGS}
+    return [*SETTINGS, *(Setting(field, field, ()) for field in config if field not in known)]
+
+
+def _rising(networks: dict[Any, list[Record]]) -> dict[Any, list[Record]]:
+    return {level: networks[level] for level in sorted(networks)}
+
+
+def _all(sweep: _Sweep) -> list[Record]:
+    return [record for members in sweep.networks.values() for record in members]
+
+
+def _figure(dataset: str, sweeps: Sequence[_Sweep]) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    rows = -(-len(sweeps) // COLUMNS)
+    drawing = Drawing(figsize=(7.6, 0.3 + 1.9 * rows), layout="constrained")
+    panels = drawing.subplots(rows, min(COLUMNS, len(sweeps)), squeeze=False, sharey=True)
+    for ax in panels.flat[len(sweeps) :]:
+        ax.set_axis_off()
+    for ax, sweep in zip(panels.flat, sweeps, strict=False):
+        draw_levels(
+            ax,
+            [sweep.setting.show(level) for level in sweep.networks],
+            [interval_of(members, "validation_accuracy") for members in sweep.networks.values()],
+            [_spikes(members) for members in sweep.networks.values()],
+        )
+        place = list(sweep.networks).index(sweep.published)
+        ax.axvline(place, color="0.8", lw=6, zorder=0)
+        ax.set_xlabel(sweep.setting.name)
+    for row in panels:
+        row[0].set_ylabel("accuracy / %")
+    return Figure(
+        figure_name("local", "settings", dataset),
+        drawing,
+        f"{dataset}: validation accuracy (blue, left) and excitatory spikes a sample (orange, "
+        "right, from zero) as one setting leaves its published value, which is shaded.",
+        "Panels of validation accuracy and of spikes against the levels of one setting each.",
+        basis([r for s in sweeps for r in _all(s)], interval=INTERVAL),
+    )
+
+
+def _spikes(records: Sequence[Record]) -> float:
+    return sum(r.metrics["spikes_excitatory_per_sample"] for r in records) / len(records)
+
+
+def _accuracy(records: Sequence[Record]) -> float:
+    return sum(record.metrics["validation_accuracy"] for record in records) / len(records)
+
+
+def _table(sweeps: Sequence[_Sweep]) -> Table:
+    rows = [
+        (
+            sweep.dataset,
+            sweep.setting.name,
+            sweep.setting.show(level) + (" (published)" if level == sweep.published else ""),
+            cell(interval_of(members, "validation_accuracy"), 100),
+            ""
+            if level == sweep.published
+            else cell(_difference(members, sweep.networks[sweep.published]), 100),
+            cell(interval_of(members, "spikes_excitatory_per_sample")),
+            cell(interval_of(members, "presentations_per_trained_sample")),
+            cell(interval_of(members, "train_seconds")),
+        )
+        for sweep in sweeps
+        for level, members in sweep.networks.items()
+    ]
+    return Table(
+        "One setting at a time. Differences are from the published value, paired by seed.",
+        (
+            "data set",
+            "setting",
+            "level",
+            "validation accuracy / %",
+            "difference / points",
+            "excitatory spikes",
+            "presentations per image learned",
+            "training / s",
+        ),
+        tuple(rows),
+        basis([r for sweep in sweeps for r in _all(sweep)], interval=INTERVAL),
+    )
+
+
+def _difference(members: Sequence[Record], published: Sequence[Record]) -> Any:
+    return seed_difference(members, published, "validation_accuracy")
+
+
+def _findings(sweeps: Sequence[_Sweep]) -> list[str]:
+    """Return the settings by how much they move accuracy, and where another value is better."""
+    if not sweeps:
+        return []
+    spans = {
+        sweep.setting.name: max(map(_accuracy, sweep.networks.values()))
+        - min(map(_accuracy, sweep.networks.values()))
+        for sweep in sweeps
+    }
+    ranked = sorted(spans, key=lambda name: -spans[name])
+    told = ", ".join(f"{name} {100 * spans[name]:.1f}" for name in ranked)
+    found = [
+        f"{sweeps[0].dataset}: points of accuracy between the best and the worst level that was "
+        f"tried: {told}."
+    ]
+    return [*found, *(_better(sweep) for sweep in sweeps)]
+
+
+def _better(sweep: _Sweep) -> str:
+    """Return whether another level than the published one is better, and how sure that is."""
+    name, show = sweep.setting.name, sweep.setting.show
+    best = max(sweep.networks, key=lambda level: _accuracy(sweep.networks[level]))
+    where = f"{sweep.dataset}, {name}"
+    if best == sweep.published:
+        return f"{where}: no level is better than the published {show(best)}."
+    found = _difference(sweep.networks[best], sweep.networks[sweep.published])
+    sure = (
+        "which one seed cannot tell from chance" if found is None or not found.low < found.high
+        else "and the interval excludes zero" if found.low > 0
+        else "and the interval includes zero"
+    )  # fmt: skip
+    return (
+        f"{where}: {show(best)} is better than the published {show(sweep.published)} by "
+        f"{cell(found, 100)} points, {sure}."
+    )
+
+
+def _caveats(sweeps: Sequence[_Sweep], unplaced: int) -> list[str]:
+    told = [
+        "Settings are changed one at a time about the published ones: interactions between them "
+        "are not seen. After more images the best levels may be others; slower learning catches "
+        "up.",
+        "The best of several levels looks better than it is: only an interval that excludes zero "
+        "by a wide margin is a reason to change a published value.",
+    ]
+    if unplaced:
+        told.append(f"{unplaced} runs differ from the others in several settings; none shows them.")
+    if any(len(members) < 2 for sweep in sweeps for members in sweep.networks.values()):
+        told.append("Where there is one seed there is no interval: --seeds K adds seeds.")
+    return told

@@ -1,0 +1,316 @@
+"""What accuracy costs: learners of several sizes, by training time, spikes and operations."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from study.figures import draw_shares, label_axes, learner_colour
+from study.learners.diehl_cook import HISTORY_EVERY, PASS, sized
+from study.report.basis import basis
+from study.report.replicates import Replicates, cell, interval_of, replicates, significant
+from study.report.section import Figure, Section, Table, figure_name
+from study.request import Request
+from study.stats import INTERVAL
+from study.trial import Record, Trial
+from study.unsupervised import plan
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLE = "What accuracy costs"
+ORDER = 62
+SWEEP = True  # too many configurations for the opening table
+
+# Field that says how large a learner is, and the sizes beside its preset's; the first ones where
+# time is short.
+SIZES: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "diehl-cook": ("n_exc", (25, 400)),
+    "surrogate": ("hidden", (10, 30)),
+    "mlp": ("hidden", (5, 20)),
+}
+HISTORY = {"diehl-cook": ("history_seen", "history_accuracy")}
+EPOCHS = "validation_accuracy"
+ROUNDING = 1e-9  # of percentages
+
+
+class Cost(NamedTuple):
+    """What accuracy is drawn against: a quantity of each record, and words for it."""
+
+    name: str
+    axis: str
+    told: str
+    of: Callable[[Record], float | None]
+
+
+def _operations(record: Record) -> float:
+    return (record.metrics["synops_per_sample"] or 0.0) + record.metrics["macs_per_sample"]
+
+
+SPIKES = Cost("spikes", "spikes per sample", "spikes", lambda r: r.metrics["spikes_per_sample"])
+OPERATIONS = Cost(
+    "operations", "SynOps or multiply-accumulates per sample", "operations", _operations
+)
+TIME = Cost("time", "training time / s", "seconds", lambda r: r.metrics["train_seconds"])
+
+
+def trials(request: Request) -> list[Trial]:
+    """Return learners on images at their own size and at others; user's sizes stand alone."""
+    own = request.learning_trials(list(SIZES), ["digits"])
+    given = {setting.key for setting in request.settings}
+    found = [
+        sized_trial
+        for trial in own
+        for sized_trial in ([trial] if SIZES[trial.learner][0] in given else _sized(trial, request))
+    ]
+    return list({trial.id: trial for trial in found}.values())
+
+
+def _sized(trial: Trial, request: Request) -> list[Trial]:
+    field, sizes = SIZES[trial.learner]
+    if request.profile == "quick":
+        sizes = sizes[:1]
+    return [
+        trial,
+        *(
+            dataclasses.replace(trial, config={**trial.config, field: size, **_along(trial, size)})
+            for size in sizes
+        ),
+    ]
+
+
+def _along(trial: Trial, size: int) -> dict[str, Any]:
+    """Return what changes with the size: of networks without labels, what `plan` gives them."""
+    if trial.learner != plan.LEARNER or trial.dataset_name == "digits":
+        return {}
+    planned = {s.n_exc: s.presentations for s in plan.SIZES.get(trial.dataset_name, ())}
+    config = sized(size, planned.get(size, PASS))
+    return {
+        name: getattr(config, name) for name in ("presentations", "history_points", "theta_plus_v")
+    }
+
+
+def section(records: list[Record]) -> Section:
+    """Return accuracy against each cost, and what the same accuracy costs each learner."""
+    groups = replicates(records)
+    names = list(dict.fromkeys(group.dataset for group in groups))
+    by_dataset = {name: [group for group in groups if group.dataset == name] for name in names}
+    return Section(
+        name="price",
+        title=TITLE,
+        question="What does a point of accuracy cost each kind of learning: how much training "
+        "time, how many spikes, how many synaptic operations?",
+        method="Each learner is trained at several sizes. Over training time, validation accuracy "
+        "is followed while the learner's most accurate size learns, epoch by epoch or after each "
+        f"{HISTORY_EVERY:,} images at most; seconds are shared out evenly over epochs or images. "
+        "Spikes and operations are those of one inference; networks without spikes count "
+        "multiply-accumulates. To compare costs at one accuracy, the highest whole percentage is "
+        "taken that every learner reaches in validation, and of each learner the cheapest size "
+        "that reaches it.",
+        figures=tuple(
+            figure
+            for name, members in by_dataset.items()
+            for figure in (
+                _learning(name, members),
+                _against(name, members, SPIKES),
+                _against(name, members, OPERATIONS),
+            )
+        ),
+        tables=(_table(groups),),
+        findings=tuple(
+            told for name, members in by_dataset.items() for told in _findings(name, members)
+        ),
+        caveats=(
+            "Seconds are of this machine, one thread, with other trials beside it; they contain "
+            "what it takes to look at validation samples on the way.",
+            "Operations are counts, not energy, and updates of neurons are left out of them; a "
+            "multiply-accumulate and a synaptic operation do not cost the same.",
+            "Sizes are few: the cheapest network that reaches an accuracy may lie between them.",
+        ),
+    )
+
+
+def _by_learner(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
+    names = dict.fromkeys(group[0].trial.learner for group in groups)
+    return {name: [g for g in groups if g[0].trial.learner == name] for name in names}
+
+
+def _validated(group: Sequence[Record]) -> float:
+    return sum(record.metrics["validation_accuracy"] for record in group) / len(group)
+
+
+def _mean(group: Sequence[Record], cost: Cost) -> float | None:
+    found = [value for record in group if (value := cost.of(record)) is not None]
+    return sum(found) / len(found) if found else None
+
+
+def _learned(group: Replicates) -> tuple[np.ndarray, np.ndarray]:
+    """Return seconds ``[points]`` and accuracies ``[seeds, points]`` as the learner went on.
+
+    Of a learner that was not followed it is the end alone. Seeds that stopped early are followed
+    as far as the shortest.
+    """
+    curves, times = [], []
+    for record in group:
+        arrays, seconds = record.arrays, record.metrics["train_seconds"]
+        seen_name, accuracy_name = HISTORY.get(record.trial.learner, ("", EPOCHS))
+        accuracy = arrays.get(accuracy_name, np.zeros(0))
+        if not len(accuracy):
+            accuracy = np.array([record.metrics["validation_accuracy"]])
+        seen = arrays[seen_name] if seen_name in arrays else np.arange(len(accuracy)) + 1
+        curves.append(accuracy)
+        times.append(seconds * seen / seen[-1])
+    points = min(map(len, curves))
+    return (
+        np.mean([time[:points] for time in times], axis=0),
+        np.array([curve[:points] for curve in curves]),
+    )
+
+
+def _learning(name: str, groups: Sequence[Replicates]) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(figsize=(5.6, 3.2), layout="constrained")
+    ax = drawing.subplots()
+    shown: list[Record] = []
+    told = []
+    for learner, members in _by_learner(groups).items():
+        best = max(members, key=_validated)
+        shown += best
+        seconds, accuracies = _learned(best)
+        draw_shares(ax, seconds, accuracies, color=learner_colour(learner), marker=".", lw=1.2,
+                    label=best.learner)  # fmt: skip
+        means = 100 * accuracies.mean(axis=0)
+        told.append(
+            f"{best.learner} from {means[0]:.1f} % after {significant(seconds[0])} s to "
+            f"{means[-1]:.1f} % after {significant(seconds[-1])} s"
+        )
+    ax.set_xscale("log")
+    label_axes(ax, TIME.axis, "validation accuracy / %")
+    ax.grid(alpha=0.3)
+    return Figure(
+        figure_name("price", name, "time"),
+        drawing,
+        f"Accuracy against training time on {name}: validation accuracy while the most accurate "
+        "size of each learner learns; means over seeds with 95 % intervals as bands.",
+        f"Validation accuracy against training time on {name}: {'; '.join(told)}.",
+        basis(shown, interval=INTERVAL),
+    )
+
+
+def _against(name: str, groups: Sequence[Replicates], cost: Cost) -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(figsize=(5.6, 3.2), layout="constrained")
+    ax = drawing.subplots()
+    told = []
+    for learner, members in _by_learner(groups).items():
+        placed = sorted(
+            ((value, group) for group in members if (value := _mean(group, cost))),
+            key=lambda item: item[0],
+        )
+        if not placed:
+            continue
+        ax.plot([value for value, _ in placed], [100 * _tested(group) for _, group in placed],
+                lw=1, color=learner_colour(learner), label=learner)  # fmt: skip
+        for value, group in placed:
+            _point(ax, group, cost)
+            told.append(f"{group.learner} {100 * _tested(group):.1f} % at {value:,.0f}")
+    ax.set_xscale("log")
+    label_axes(ax, cost.axis, "test accuracy / %")
+    ax.grid(alpha=0.3)
+    return Figure(
+        figure_name("price", name, cost.name),
+        drawing,
+        f"Accuracy against {cost.told} of one inference on {name}: a mark is a size, lines join "
+        "the sizes of a learner; means over seeds with 95 % intervals.",
+        f"Test accuracy against {cost.told} per sample on {name}: {'; '.join(told) or 'none'}.",
+        basis([record for group in groups for record in group], interval=INTERVAL),
+    )
+
+
+def _tested(group: Sequence[Record]) -> float:
+    return sum(record.metrics["test_accuracy"] for record in group) / len(group)
+
+
+def _point(ax: Axes, group: Replicates, cost: Cost) -> None:
+    found, value = interval_of(group, "test_accuracy"), _mean(group, cost)
+    assert found is not None
+    assert value is not None
+    reach = [[100 * (found.mean - found.low)], [100 * (found.high - found.mean)]]
+    colour = learner_colour(group[0].trial.learner)
+    ax.errorbar(value, 100 * found.mean, reach, fmt="o", ms=4, capsize=3, color=colour)
+
+
+def _table(groups: Sequence[Replicates]) -> Table:
+    rows = [
+        (
+            group.dataset,
+            group.learner,
+            cell(interval_of(group, "validation_accuracy"), 100),
+            cell(interval_of(group, "test_accuracy"), 100),
+            cell(interval_of(group, "spikes_per_sample")),
+            cell(interval_of(group, "synops_per_sample")),
+            cell(interval_of(group, "macs_per_sample")),
+            cell(interval_of(group, "train_seconds")),
+        )
+        for group in groups
+    ]
+    return Table(
+        "Learners at several sizes.",
+        (
+            "data set",
+            "learner",
+            "validation accuracy / %",
+            "test accuracy / %",
+            "spikes per sample",
+            "SynOps per sample",
+            "MACs per sample",
+            "training / s",
+        ),
+        tuple(rows),
+        basis([record for group in groups for record in group], interval=INTERVAL),
+    )
+
+
+def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
+    """Return what each learner pays for an accuracy that all of them reach."""
+    learners = _by_learner(groups)
+    if len(learners) < 2:
+        return []
+    reached = min(max(map(_validated, members)) for members in learners.values())
+    level = math.floor(100 * reached + ROUNDING) / 100
+    return [
+        f"{name}: for {100 * level:.0f} % in validation, which every learner reaches, the least "
+        f"{cost.told} are {', '.join(prices)}."
+        for cost in (TIME, SPIKES, OPERATIONS)
+        if (prices := _prices(learners, level, cost))
+    ]
+
+
+def _prices(learners: dict[str, list[Replicates]], level: float, cost: Cost) -> list[str]:
+    found = {
+        learner: _cheapest([g for g in members if _validated(g) >= level], level, cost)
+        for learner, members in learners.items()
+    }
+    known = {learner: price for learner, price in found.items() if price is not None}
+    return [
+        f"{learner} {significant(known[learner])}"
+        for learner in sorted(known, key=known.__getitem__)
+    ]
+
+
+def _cheapest(groups: Sequence[Replicates], level: float, cost: Cost) -> float | None:
+    found = [_until(group, level) if cost is TIME else _mean(group, cost) for group in groups]
+    return min((value for value in found if value is not None), default=None)
+
+
+def _until(group: Replicates, level: float) -> float | None:
+    """Return the seconds after which the mean over seeds reaches an accuracy."""
+    seconds, accuracies = _learned(group)
+    reached = np.flatnonzero(accuracies.mean(axis=0) >= level)
+    return float(seconds[reached[0]]) if len(reached) else None

@@ -1,0 +1,87 @@
+"""What accuracy costs: which sizes run, and what one accuracy costs each learner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.config import parse_setting
+from study.data.reference import DatasetRef
+from study.experiments import compare, price, unsupervised
+from study.request import Request
+from study.store import Store
+from study.trial import Outcome, Record, Trial
+
+
+def test_the_learners_own_size_is_that_of_the_comparison() -> None:
+    planned = price.trials(Request("quick", 1))
+    own = {trial.id for trial in compare.trials(Request("quick", 1))}
+    assert {t.learner for t in planned if t.id in own} == {"surrogate", "mlp", "diehl-cook"}
+    sizes = {t.learner: t.config[price.SIZES[t.learner][0]] for t in planned if t.id not in own}
+    assert sizes == {"surrogate": 10, "mlp": 5, "diehl-cook": 25}
+
+
+def test_larger_networks_without_labels_are_those_of_their_own_experiment() -> None:
+    shared = {t.id for t in price.trials(Request("standard", 1))} & {
+        t.id for t in unsupervised.trials(Request("standard", 1))
+    }
+    assert len(shared) == 3  # 100 and 400 neurons on MNIST, 400 on Fashion-MNIST
+
+
+def test_sizes_of_the_user_stand_alone() -> None:
+    settings = (parse_setting("surrogate.hidden=7,9"),)
+    request = Request("quick", 1, learners=("surrogate",), settings=settings)
+    assert {t.config["hidden"] for t in price.trials(request)} == {7, 9}
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> list[Record]:
+    """A small and a large network of two learners; one of the large ones learns in three steps."""
+    store = Store(tmp_path)
+    made = []
+    for learner, size, accuracy, spikes, curve in (
+        ("surrogate", 10, 0.80, 50.0, [0.5, 0.7, 0.80]),
+        ("surrogate", 100, 0.97, 200.0, [0.6, 0.9, 0.97]),
+        ("mlp", 5, 0.70, None, [0.6, 0.65, 0.70]),
+        ("mlp", 100, 0.90, None, []),
+    ):
+        for seed in range(3):
+            metrics = {
+                "validation_accuracy": accuracy,
+                "test_accuracy": accuracy - 0.01 + 0.001 * seed,
+                "spikes_per_sample": spikes,
+                "synops_per_sample": spikes and 10 * spikes,
+                "macs_per_sample": 0.0 if spikes else 100.0 * size,
+                "train_seconds": 30.0,
+            }
+            trial = Trial("x:y", learner, DatasetRef("digits"), {"hidden": size}, seed)
+            arrays = {"validation_accuracy": np.array(curve)} if curve else {}
+            made.append(store.put_done(trial, Outcome(metrics, arrays), {}))
+    return made
+
+
+def test_one_accuracy_is_priced_for_every_learner(records: list[Record]) -> None:
+    time, spikes, operations = price.section(records).findings
+    # 90 % is what both reach: the large surrogate network after two of three epochs.
+    assert time == (
+        "digits: for 90 % in validation, which every learner reaches, the least seconds are "
+        "surrogate 20.0, mlp 30.0."
+    )
+    assert "spikes are surrogate 200." in spikes
+    assert "operations are surrogate 2,000, mlp 10,000." in operations
+
+
+def test_every_size_is_drawn_with_its_interval(records: list[Record]) -> None:
+    section = price.section(records)
+    assert [figure.name for figure in section.figures] == [
+        "price-digits-time", "price-digits-spikes", "price-digits-operations",
+    ]  # fmt: skip
+    spikes = section.figures[1].drawing.axes[0]
+    assert len(spikes.containers) == 2  # networks without spikes have no place there
+    assert "surrogate (hidden=100) 96.1 % at 200" in section.figures[1].alt
+
+
+def test_one_learner_has_no_rival_to_be_priced_with(records: list[Record]) -> None:
+    assert price.section(records[:3]).findings == ()
