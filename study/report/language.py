@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure as Drawing
     from matplotlib.text import Text
+    from matplotlib.ticker import Formatter
 
     from study.report.document import Report, TrialDetail
 
@@ -131,21 +132,24 @@ class Language:
 
         families = ["DejaVu Sans", figure_font()]  # the first that has a letter sets it
         axes = [axis for ax in drawing.get_axes() for axis in (ax.xaxis, ax.yaxis)]
-        ticks = {label for axis in axes for label in self._named_ticks(axis)}
+        told: set[Formatter] = set()
+        for axis in axes:
+            if axis.get_major_formatter() not in told:  # which twins and shared axes have in common
+                self._name_ticks(axis)
+            told.add(axis.get_major_formatter())
+        ticks = {label for axis in axes for label in _labels(axis)}
         for artist in drawing.findobj(Text):
             assert isinstance(artist, Text)
             if artist not in ticks:
                 artist.set_text(self.translate(artist.get_text()))
             artist.set_fontfamily(families)
 
-    def _named_ticks(self, axis: Axis) -> list[Text]:
+    def _name_ticks(self, axis: Axis) -> None:
         """Translate the names of ticks; matplotlib would overwrite what is set on their labels."""
         named = [tick.get_text() for tick in axis.get_ticklabels()]
         told = [self.translate(name) for name in named]
         if told != named:
             axis.set_ticks(axis.get_ticklocs(), told)
-        ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-        return [label for tick in ticks for label in (tick.label1, tick.label2)]
 
     def _tree(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -220,6 +224,11 @@ def fixed_words() -> list[str]:
     sources = [path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir())]
     found = [word for source in sources for word in FIXED_WORD.finditer(source)]
     return list(dict.fromkeys(word["html"] or word["typst"] for word in found))
+
+
+def _labels(axis: Axis) -> list[Text]:
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    return [label for tick in ticks for label in (tick.label1, tick.label2)]
 
 
 def _filled(translation: str, found: Sequence[str]) -> str:
