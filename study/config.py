@@ -7,6 +7,7 @@ error and never dropped in silence.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import types
@@ -136,7 +137,8 @@ def configure(
     UserError
         If a value has the wrong type or is refused by the configuration.
     """
-    fields = _field_types(type(config))
+    kind: type = type(config)
+    fields = _field_types(kind)
     axes = {
         setting.key: [_convert(setting, text, fields[setting.key]) for text in setting.values]
         for setting in settings
@@ -177,6 +179,7 @@ def check_used(settings: Iterable[Setting], configs: Iterable[tuple[str, Iterabl
             raise unknown("setting", setting.key, allowed)
 
 
+@functools.cache
 def _field_types(cls: type) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}

@@ -40,11 +40,12 @@ def trials(request: Request) -> list[Trial]:
         return []
     datasets = request.datasets or tuple(DatasetRef(name) for name in OWN[request.profile])
     entry = LEARNERS[LEARNER]
+    points = {ref: list(map(dataclasses.asdict, _configs(request, ref.name))) for ref in datasets}
     return [
-        Trial(PROCEDURE, LEARNER, dataset, dataclasses.asdict(config), seed, entry.version)
-        for dataset in datasets
+        Trial(PROCEDURE, LEARNER, dataset, config, seed, entry.version)
+        for dataset, configs in points.items()
         for seed in range(request.n_seeds or 1)
-        for config in _configs(request, dataset.name)
+        for config in configs
     ]
 
 
