@@ -21,6 +21,7 @@ ORDER = 31
 SWEEP = True  # too many configurations for the opening table
 COLUMNS = 4  # panels side by side
 QUICK_SHOWN = 1200  # images
+SEEDS = 3
 
 
 class Setting(NamedTuple):
@@ -50,12 +51,16 @@ SETTINGS = (
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return the published network and those with one setting changed, on validation samples."""
+    """Return the published network and those with one setting changed, on validation samples.
+
+    They have one seed in the quick profile and `SEEDS` in others, unless the user says how many.
+    """
     quick = request.profile == "quick"
-    own = request.learning_trials([plan.LEARNER], ["digits"])
+    n_seeds = request.n_seeds or (1 if quick else SEEDS)
     found = [
         plan.changed(whole, change)
-        for trial in own
+        for trial in request.learning_trials([plan.LEARNER], ["digits"])
+        if trial.seed < n_seeds
         for whole in [plan.tried_out(trial, QUICK_SHOWN if quick else plan.SHOWN)]
         for change in _changes(quick)
     ]

@@ -133,7 +133,7 @@ def _figure(records: Sequence[Record]) -> Figure:
             rasterized=True,
         )
         shown = [f"{level * constant.per_si:.3g}" for level in arrays["level"]]
-        ax.set_xticks(range(len(shown)), shown)
+        ax.set_xticks(range(len(shown)), shown, fontsize=7)
         ax.set(xlabel=constant.label, ylabel=current.label)
         ax.set_title(NAMES[record.trial.learner], fontsize=9)
         drawing.colorbar(cells, ax=ax, label="rate / Hz")
