@@ -100,18 +100,17 @@ def section(records: list[Record]) -> Section:
         for sweep in _sweeps(name, [r for r in records if r.trial.dataset_name == name])
     ]
     placed = {record.trial.id for sweep in sweeps for record in _all(sweep)}
-    base = records[0].trial.config
+    usual = _usual(records)
     return Section(
         name="local",
         title=TITLE,
         question="Which settings of Diehl and Cook's network matter for what it learns, and are "
         "the published ones the best?",
         method="One setting at a time departs from the published network of "
-        f"{base['n_exc'] if len(sweeps) == 0 else _published(sweeps, 'n_exc', base)} neurons; all "
-        f"networks see {base['presentations']:,} images without labels, and "
-        f"{base['label_samples']:,} labelled ones name their neurons. Accuracies are those of "
-        "validation samples: the test set is not read. Differences from the published value are "
-        "paired by seed.",
+        f"{usual['n_exc']} neurons; all networks see {usual['presentations']:,} images without "
+        f"labels, and {usual['label_samples']:,} labelled ones name their neurons. Accuracies are "
+        "those of validation samples: the test set is not read. Differences from the published "
+        "value are paired by seed.",
         figures=tuple(
             _figure(name, [sweep for sweep in sweeps if sweep.dataset == name])
             for name in names
@@ -126,18 +125,17 @@ def section(records: list[Record]) -> Section:
     )
 
 
-def _published(sweeps: Sequence[_Sweep], field: str, config: Mapping[str, Any]) -> Any:
-    """Return the value of a field where it is not varied."""
-    found = [sweep.published for sweep in sweeps if sweep.setting.field == field]
-    return found[0] if found else config[field]
+def _usual(records: Sequence[Record]) -> dict[str, Any]:
+    """Return the value that each setting has in most networks."""
+    configs = [record.trial.config for record in records]
+    return {
+        key: Counter(config[key] for config in configs).most_common(1)[0][0] for key in configs[0]
+    }
 
 
 def _sweeps(dataset: str, records: Sequence[Record]) -> list[_Sweep]:
     """Return the networks by the one setting in which they differ from most others."""
-    configs = [record.trial.config for record in records]
-    usual = {
-        key: Counter(config[key] for config in configs).most_common(1)[0][0] for key in configs[0]
-    }
+    usual = _usual(records)
     found = []
     for setting in _settings(usual):
         others = {key: value for key, value in usual.items() if key != setting.field}
