@@ -259,12 +259,17 @@ def _findings(sweeps: Sequence[_Sweep]) -> list[str]:
 
 def _better(sweep: _Sweep) -> str:
     """Return whether another level than the published one is better, and how sure that is."""
-    name, show = sweep.setting.name, sweep.setting.show
-    best = max(sweep.networks, key=lambda level: _accuracy(sweep.networks[level]))
+    name, show, networks = sweep.setting.name, sweep.setting.show, sweep.networks
+    published = networks[sweep.published]
+    second, best = sorted(networks, key=lambda level: _accuracy(networks[level]))[-2:]
     where = f"{sweep.dataset}, {name}"
     if best == sweep.published:
-        return f"{where}: no level is better than the published {show(best)}."
-    found = _difference(sweep.networks[best], sweep.networks[sweep.published])
+        by = cell(_difference(networks[second], published), 100)
+        return (
+            f"{where}: no level is better than the published {show(best)}; the next, "
+            f"{show(second)}, differs by {by} points."
+        )
+    found = _difference(networks[best], published)
     sure = (
         "which one seed cannot tell from chance" if found is None or not found.low < found.high
         else "and the interval excludes zero" if found.low > 0
