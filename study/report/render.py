@@ -71,6 +71,7 @@ def _write_figure(figure: Figure, folder: Path) -> bytes:
     # that the same figure gives the same bytes.
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "report"}):
         figure.drawing.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        figure.drawing.set_layout_engine("none")  # it is laid out now, and that takes long
         figure.drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     write_atomic(folder / f"{figure.name}.png", png.getvalue())
     write_atomic(folder / f"{figure.name}.svg", svg.getvalue())
