@@ -286,7 +286,7 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
     level = math.floor(100 * reached + ROUNDING) / 100
     return [
         f"{name}: for {100 * level:.0f} % in validation, which every learner reaches, the least "
-        f"{cost.told} have {', '.join(prices)}."
+        f"{cost.told}: {', '.join(prices)}."
         for cost in (TIME, SPIKES, OPERATIONS)
         if (prices := _prices(learners, level, cost))
     ]

@@ -66,11 +66,11 @@ def test_one_accuracy_is_priced_for_every_learner(records: list[Record]) -> None
     time, spikes, operations = price.section(records).findings
     # 90 % is what both reach: the large surrogate network after two of three epochs.
     assert time == (
-        "digits: for 90 % in validation, which every learner reaches, the least seconds have "
+        "digits: for 90 % in validation, which every learner reaches, the least seconds: "
         "surrogate with 20.0, mlp with 30.0."
     )
-    assert "spikes have surrogate with 200." in spikes
-    assert "operations have surrogate with 2,000, mlp with 10,000." in operations
+    assert "spikes: surrogate with 200." in spikes
+    assert "operations: surrogate with 2,000, mlp with 10,000." in operations
 
 
 def test_every_size_is_drawn_with_its_interval(records: list[Record]) -> None:
