@@ -4,6 +4,8 @@ import sys
 
 import pandas as pd
 
+from study import experiments
+
 LEAST = {
     ("diehl-cook", "digits"): 0.75,
     ("surrogate", "digits"): 0.93,
@@ -11,7 +13,8 @@ LEAST = {
     ("surrogate", "randman"): 0.90,
 }
 MOST = {("surrogate", "randman-shuffled"): 0.16}  # chance is 0.1; 200 test samples or more
-SWEEPS = {"local", "price", "grid", "beyond", "energy"}  # with settings that are meant to fail
+# With settings that are meant to fail.
+SWEEPS = {name for name in experiments.names() if getattr(experiments.load(name), "SWEEP", False)}
 
 
 def main(path: str) -> int:

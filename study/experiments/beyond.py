@@ -16,7 +16,7 @@ from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.replicates import Replicates, cell, interval_of, mean_of, replicates
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.stats import INTERVAL
@@ -243,7 +243,7 @@ def _caveats(sweeps: Sequence[_Sweep], unplaced: int) -> list[str]:
 
 
 def _accuracy(network: Sequence[Record]) -> float:
-    return sum(r.metrics["validation_accuracy"] for r in network) / len(network)
+    return mean_of(network, "validation_accuracy")
 
 
 def _spikes(network: Sequence[Record]) -> float:

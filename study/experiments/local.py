@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from study.figures import draw_levels
 from study.report.basis import basis
-from study.report.replicates import cell, interval_of, seed_difference
+from study.report.replicates import cell, interval_of, mean_of, seed_difference
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
-from study.stats import INTERVAL
+from study.stats import INTERVAL, Interval
 from study.trial import Record, Trial
 from study.unsupervised import plan
 
@@ -194,11 +194,11 @@ def _figure(dataset: str, sweeps: Sequence[_Sweep]) -> Figure:
 
 
 def _spikes(records: Sequence[Record]) -> float:
-    return sum(r.metrics["spikes_excitatory_per_sample"] for r in records) / len(records)
+    return mean_of(records, "spikes_excitatory_per_sample")
 
 
 def _accuracy(records: Sequence[Record]) -> float:
-    return sum(record.metrics["validation_accuracy"] for record in records) / len(records)
+    return mean_of(records, "validation_accuracy")
 
 
 def _table(sweeps: Sequence[_Sweep]) -> Table:
@@ -235,7 +235,7 @@ def _table(sweeps: Sequence[_Sweep]) -> Table:
     )
 
 
-def _difference(members: Sequence[Record], published: Sequence[Record]) -> Any:
+def _difference(members: Sequence[Record], published: Sequence[Record]) -> Interval | None:
     return seed_difference(members, published, "validation_accuracy")
 
 

@@ -12,7 +12,14 @@ import numpy as np
 from study.figures import draw_shares, label_axes, learner_colour
 from study.learners.diehl_cook import HISTORY_EVERY, PASS, sized
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates, significant
+from study.report.replicates import (
+    Replicates,
+    cell,
+    interval_of,
+    mean_of,
+    replicates,
+    significant,
+)
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.stats import INTERVAL
@@ -140,7 +147,7 @@ def _by_learner(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
 
 
 def _validated(group: Sequence[Record]) -> float:
-    return sum(record.metrics["validation_accuracy"] for record in group) / len(group)
+    return mean_of(group, "validation_accuracy")
 
 
 def _mean(group: Sequence[Record], cost: Cost) -> float | None:
@@ -218,7 +225,7 @@ def _against(name: str, groups: Sequence[Replicates], cost: Cost) -> Figure:
         ax.plot([value for value, _ in placed], [100 * _tested(group) for _, group in placed],
                 lw=1, color=learner_colour(learner), label=learner)  # fmt: skip
         for value, group in placed:
-            _point(ax, group, cost)
+            _point(ax, group, value)
             told.append(f"{group.learner} {100 * _tested(group):.1f} % at {value:,.0f}")
     ax.set_xscale("log")
     label_axes(ax, cost.axis, "test accuracy / %")
@@ -234,16 +241,15 @@ def _against(name: str, groups: Sequence[Replicates], cost: Cost) -> Figure:
 
 
 def _tested(group: Sequence[Record]) -> float:
-    return sum(record.metrics["test_accuracy"] for record in group) / len(group)
+    return mean_of(group, "test_accuracy")
 
 
-def _point(ax: Axes, group: Replicates, cost: Cost) -> None:
-    found, value = interval_of(group, "test_accuracy"), _mean(group, cost)
+def _point(ax: Axes, group: Replicates, cost: float) -> None:
+    found = interval_of(group, "test_accuracy")
     assert found is not None
-    assert value is not None
     reach = [[100 * (found.mean - found.low)], [100 * (found.high - found.mean)]]
     colour = learner_colour(group[0].trial.learner)
-    ax.errorbar(value, 100 * found.mean, reach, fmt="o", ms=4, capsize=3, color=colour)
+    ax.errorbar(cost, 100 * found.mean, reach, fmt="o", ms=4, capsize=3, color=colour)
 
 
 def _table(groups: Sequence[Replicates]) -> Table:

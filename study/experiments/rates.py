@@ -144,8 +144,12 @@ def _figure(records: Sequence[Record]) -> Figure:
         "The border of the dark is the onset of firing.",
         "Heat maps of firing rate, one for each neuron model, over a constant of the model and "
         "the current: silent below a border, faster above it.",
-        basis(records, f"{sum(record.arrays['rate_hz'].size for record in records)} neurons"),
+        basis(records, f"{sum(map(_n_neurons, records))} neurons"),
     )
+
+
+def _n_neurons(record: Record) -> int:
+    return len(record.trial.config["levels"]) * record.trial.config["n_currents"]
 
 
 def _table(records: Sequence[Record]) -> Table:
@@ -159,7 +163,7 @@ def _table(records: Sequence[Record]) -> Table:
         )
         for record in records
         for level, onset, top in zip(
-            record.arrays["level"],
+            record.trial.config["levels"],
             record.metrics["firing_current"],
             record.metrics["top_rate_hz"],
             strict=True,
@@ -175,8 +179,8 @@ def _table(records: Sequence[Record]) -> Table:
 
 def _finding(record: Record) -> str:
     metrics, constant, current = record.metrics, _constant(record), _current(record)
-    levels = record.arrays["level"]
-    ends = (int(levels.argmin()), int(levels.argmax()))
+    levels = record.trial.config["levels"]
+    ends = (int(np.argmin(levels)), int(np.argmax(levels)))
     onsets = [
         "no firing" if (onset := metrics["firing_current"][end]) is None else current.show(onset)
         for end in ends

@@ -77,6 +77,11 @@ def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
     return mean_interval([float(value) for value in values if value is not None], bounds)
 
 
+def mean_of(group: Sequence[Record], metric: str) -> float:
+    """Return the mean over replicates of a metric that all of them have."""
+    return sum(record.metrics[metric] for record in group) / len(group)
+
+
 def seed_difference(
     first: Sequence[Record], second: Sequence[Record], metric: str
 ) -> Interval | None:
