@@ -9,6 +9,7 @@ from numba import njit
 
 from gradsim.events import index_type
 from gradsim.kernels import buffers
+from gradsim.kernels.simd import get, pointer, put
 
 GROUP = 8
 """Samples that share a pass over the rows of the weights."""
@@ -119,34 +120,38 @@ def copy_runs(values: np.ndarray, starts: np.ndarray, offsets: np.ndarray) -> np
 
     Run k of the result is ``offsets[k]:offsets[k + 1]``.
     """
-    copied = np.empty(offsets[-1], values.dtype)
+    copied = buffers.empty(int(offsets[-1]), values.dtype)
     _copy_runs(values, starts, offsets, copied)
     return copied
 
 
+# Through pointers, which know of no negative indices, these loops take half the time or less.
+
+
 @njit(cache=True, nogil=True)
 def _copy_runs(values, starts, offsets, copied):
+    source, to = pointer(values), pointer(copied)
     for k in range(len(starts)):
-        shift = starts[k] - offsets[k]
-        for j in range(offsets[k], offsets[k + 1]):
-            copied[j] = values[j + shift]
+        first, begin = starts[k], offsets[k]
+        for j in range(offsets[k + 1] - begin):
+            put(to, begin + j, get(source, first + j))
 
 
 @njit(cache=True, nogil=True)
 def _sort_by_step(step, unit, offsets, units, starts):
     n_steps = starts.shape[1] - 1
     place = np.empty(n_steps, np.int64)
+    steps, to, places = pointer(step), pointer(units), pointer(place)
     for b in range(len(offsets) - 1):
-        starts[b, :] = 0
+        place[:] = 0
         for k in range(offsets[b], offsets[b + 1]):
-            starts[b, step[k] + 1] += 1
+            _take_place(places, get(steps, k))
         starts[b, 0] = offsets[b]
         for t in range(n_steps):
-            starts[b, t + 1] += starts[b, t]
+            starts[b, t + 1] = starts[b, t] + place[t]
             place[t] = starts[b, t]
         for k in range(offsets[b], offsets[b + 1]):
-            units[place[step[k]]] = unit[k]
-            place[step[k]] += 1
+            put(to, _take_place(places, get(steps, k)), unit[k])
 
 
 @njit(cache=True, nogil=True)
@@ -158,14 +163,16 @@ def _sort_sums(step, unit, offsets, n_steps, n_chunks, first_key, for_steps, sum
     """
     n_targets = sums.group * n_steps if for_steps else len(first_key)
     place = np.empty(n_chunks * n_targets, np.int64)
+    steps, units = pointer(step), pointer(unit)
+    places, keys, rows = pointer(place), pointer(first_key), pointer(sums.rows)
     n_samples, n_sums = len(offsets) - 1, 0
     for g in range(len(sums.entries) - 1):
         begin, end = g * sums.group, min((g + 1) * sums.group, n_samples)
         place[:] = 0
         for b in range(begin, end):
             for k in range(offsets[b], offsets[b + 1]):
-                row = (b - begin) * n_steps + step[k]
-                place[first_key[unit[k]] + for_steps * row] += 1
+                row = (b - begin) * n_steps + get(steps, k)
+                _take_place(places, get(keys, get(units, k)) + (row if for_steps else 0))
         sums.entries[g] = n_sums
         total = offsets[begin]
         for c in range(n_chunks):
@@ -173,30 +180,40 @@ def _sort_sums(step, unit, offsets, n_steps, n_chunks, first_key, for_steps, sum
             n_sums, total = _lay_out(of_chunk, n_sums, total, sums)
         for b in range(begin, end):
             for k in range(offsets[b], offsets[b + 1]):
-                row = (b - begin) * n_steps + step[k]
-                key = first_key[unit[k]] + for_steps * row
-                sums.rows[place[key]] = unit[k] if for_steps else row
-                place[key] += 1
+                row, source = (b - begin) * n_steps + get(steps, k), get(units, k)
+                at = _take_place(places, get(keys, source) + (row if for_steps else 0))
+                put(rows, at, source if for_steps else row)
     sums.entries[-1] = n_sums
     sums.starts[n_sums] = len(unit)
+
+
+@njit(forceinline=True)
+def _take_place(places, key):
+    """Return the next free place of a key, and take it."""
+    at = get(places, key)
+    put(places, key, at + 1)
+    return at
 
 
 @njit
 def _lay_out(place, n_sums, total, sums):
     """Turn the lengths of sums, by target, into where they begin; return what is taken then."""
-    of_length = np.zeros(LONGEST + 2, np.int64)
+    of_length = np.zeros(LONGEST + 1, np.int64)
+    places, lengths = pointer(place), pointer(of_length)
+    targets, starts = pointer(sums.targets), pointer(sums.starts)
     for length in place:
-        of_length[min(length, LONGEST) + 1] += 1
-    of_length[1] = n_sums
+        _take_place(lengths, min(length, LONGEST))
+    first = n_sums
     for length in range(1, LONGEST + 1):
-        of_length[length + 1] += of_length[length]
+        n_sums, of_length[length] = n_sums + of_length[length], n_sums
     for target in range(len(place)):
-        if place[target]:
-            length = min(place[target], LONGEST)
-            sums.targets[of_length[length]] = target
-            of_length[length] += 1
-    for k in range(n_sums, of_length[LONGEST]):
-        target = sums.targets[k]
-        sums.starts[k] = total
-        place[target], total = total, total + place[target]
-    return of_length[LONGEST], total
+        length = get(places, target)
+        if length:
+            put(targets, _take_place(lengths, min(length, LONGEST)), target)
+    for k in range(first, n_sums):
+        target = get(targets, k)
+        put(starts, k, total)
+        length = get(places, target)
+        put(places, target, total)
+        total += length
+    return n_sums, total
