@@ -1,4 +1,4 @@
-"""Seconds and peak memory of a piece of work; memory of a process and of the machine."""
+"""Time and peak memory of a piece of work; memory of a process and of the machine."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ class Cost:
     ----------
     seconds
         Wall-clock seconds.
+    cpu_seconds
+        Seconds of processors, all threads and ended child processes together, to a hundredth; it
+        hardly depends on what else the machine does.
     peak_memory_mb
         Peak resident memory above what the process held when the block began, in MB; None where
         the system cannot say (only Linux with glibc can reset the peak).
     """
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     peak_memory_mb: float | None = None
 
 
@@ -34,13 +38,19 @@ def measured() -> Iterator[Cost]:
     """Measure the block; libraries should be imported before it, so that they do not count."""
     cost = Cost()
     before_kb = _reset_peak_kb()
-    started = time.perf_counter()
+    started, cpu_before = time.perf_counter(), _cpu_seconds()
     try:
         yield cost
     finally:
         cost.seconds = time.perf_counter() - started
+        cost.cpu_seconds = _cpu_seconds() - cpu_before
         if before_kb is not None:
             cost.peak_memory_mb = max(0, _status_kb("VmHWM") - before_kb) / 1024
+
+
+def _cpu_seconds() -> float:
+    user, system, of_children, of_children_in_system, _ = os.times()
+    return user + system + of_children + of_children_in_system
 
 
 def _reset_peak_kb() -> int | None:

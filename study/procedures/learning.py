@@ -92,6 +92,7 @@ def taught(
             **_costs(test),
             "prepare_seconds": preparation.seconds,
             "train_seconds": cost.seconds,
+            "train_cpu_seconds": cost.cpu_seconds,
             "train_joules": train_joules,
             "train_samples_per_second": len(train) / cost.seconds,
             "peak_memory_mb": cost.peak_memory_mb,

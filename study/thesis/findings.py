@@ -19,7 +19,7 @@ from study.thesis.choice import (
 from study.thesis.claims import CLAIMS, STEPS
 from study.thesis.drawings import level_text
 from study.thesis.grids import grid_of
-from study.thesis.runs import TEST, TRAIN, VALIDATION, Runs
+from study.thesis.runs import CPU_SECONDS, TEST, TRAIN, VALIDATION, Runs
 from study.thesis.tables import judgements
 from study.thesis.verdicts import FAILS, LEVEL, OPEN, STANDS, difference_text
 
@@ -43,9 +43,10 @@ def caveats(all_runs: Sequence[Runs]) -> list[str]:
             "meet the same batches, so an effect may be that of this seed. Intervals rest on the "
             "other settings as replicates. --seeds K adds seeds; the first is not run again."
         )
+    told += [sentence for runs in all_runs for sentence in _by_the_clock(runs)]
     told.append(
-        "Training time is that of an epoch, on this machine, one thread a run, while other runs "
-        "may have gone on beside it; differences are no laws."
+        "Training time is that of a processor in an epoch, on this machine, one thread a run; "
+        "runs side by side still share caches, and differences are no laws."
     )
     if any(r.metrics.get("engine") == "events" for runs in all_runs for r in runs.records):
         told.append(
@@ -225,6 +226,16 @@ def _gaps(runs: Runs) -> list[str]:
     if absent:
         told.append(f"{runs.dataset}: without the grid's levels {', '.join(absent)}.")
     return told
+
+
+def _by_the_clock(runs: Runs) -> list[str]:
+    timed = sum(record.metrics.get(CPU_SECONDS) is None for record in runs.records)
+    if not timed:
+        return []
+    return [
+        f"{runs.dataset}: {timed} of {len(runs.records)} runs were timed by the clock, not by the "
+        "processor: what else the machine did is part of their training time."
+    ]
 
 
 def _unsettled(runs: Runs) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -33,6 +35,16 @@ def test_seconds_are_wall_time() -> None:
     with measured() as cost:
         time.sleep(0.05)
     assert 0.05 <= cost.seconds < 1.0
+
+
+def test_a_processor_is_timed_while_it_works_and_in_children_too() -> None:
+    with measured() as asleep:
+        time.sleep(0.2)
+    work = "sum(range(10_000_000))"
+    with measured() as busy:
+        subprocess.run([sys.executable, "-c", work], check=True)
+    assert asleep.cpu_seconds < 0.1
+    assert 0.02 <= busy.cpu_seconds <= busy.seconds + 0.02
 
 
 def test_memory_held_grows_with_what_is_taken() -> None:
