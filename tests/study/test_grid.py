@@ -229,6 +229,21 @@ def test_a_jump_needs_levels_that_are_alike_before_it() -> None:
     assert judged(steady, claim)[1] == "does not"
 
 
+def test_time_is_that_of_the_processor_where_it_was_taken() -> None:
+    def timed(by_clock: bool):
+        return lambda c: {
+            "train_seconds": 30.0 + 50.0 * (c["slope"] == 100.0),  # something else ran meanwhile
+            "train_cpu_seconds": None if by_clock else 0.3 * c["n_steps"],
+        }
+
+    trials, claim = grid_trials(), "More time steps take longer"
+    records = planted(trials, timed(by_clock=False))
+    assert judged(records, claim)[1] == "stands"
+    assert not any("by the clock" in caveat for caveat in grid.section(records).caveats)
+    old = planted(trials[:27], timed(by_clock=True)) + records[27:]
+    assert any("27 of 81 runs were timed by the clock" in c for c in grid.section(old).caveats)
+
+
 def test_an_effect_of_nothing_is_none_whatever_rounding_leaves() -> None:
     records = planted(grid_trials("hd-spikes"), lambda c: {})
     assert "p = 1" in judged(records, "over-fit strongly")[0]
