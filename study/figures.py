@@ -13,6 +13,7 @@ from study.stats import Interval, mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, told apart without full colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -70,6 +71,34 @@ def heat_map(ax: Axes, values: np.ndarray, annotations: np.ndarray, **options: A
     ax.tick_params(length=0)
     for side in ("left", "bottom"):
         ax.spines[side].set_visible(False)
+
+
+def panel_grid(
+    n: int, height: float, *, width: float = 7.6, columns: int = 3, head: float = 0.0, **axes: Any
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure and its axes ``[rows, columns]``, of which the first ``n`` are for use.
+
+    Parameters
+    ----------
+    n
+        Panels. Axes behind them stay blank.
+    height, width
+        Of a row, and of the figure, in inches.
+    columns
+        Panels side by side; fewer where there are fewer.
+    head
+        Height besides the rows.
+    axes
+        Of `matplotlib.figure.Figure.subplots`.
+    """
+    from matplotlib.figure import Figure
+
+    rows = -(-n // columns)
+    drawing = Figure(figsize=(width, head + height * rows), layout="constrained")
+    grid = drawing.subplots(rows, min(n, columns), squeeze=False, **axes)
+    for ax in grid.flat[n:]:
+        ax.set_axis_off()
+    return drawing, grid
 
 
 def learner_colour(name: str) -> str:

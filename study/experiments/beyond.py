@@ -11,7 +11,7 @@ import numpy as np
 
 from study.data.reference import DatasetRef
 from study.effects import Difference, level_differences
-from study.figures import COLOURS, draw_levels, label_axes
+from study.figures import COLOURS, draw_levels, label_axes, panel_grid
 from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
@@ -32,7 +32,6 @@ ORDER = 72
 SWEEP = True  # too many configurations for the opening table
 LEARNER = "surrogate"
 OWN = {"thesis": ("fashion-mnist", "tbl", "hd-spikes")}
-COLUMNS = 3  # panels side by side
 
 
 def trials(request: Request) -> list[Trial]:
@@ -255,16 +254,10 @@ def _spikes(network: Sequence[Record]) -> float:
 
 
 def _sweeps_figure(dataset: str, sweeps: Sequence[_Sweep]) -> Figure | None:
-    from matplotlib.figure import Figure as Drawing
-
     if not sweeps:
         return None
-    rows = -(-len(sweeps) // COLUMNS)
-    drawing = Drawing(figsize=(7.6, 2.4 * rows), layout="constrained")
-    panels = drawing.subplots(rows, COLUMNS, squeeze=False)
-    for ax in panels.flat[len(sweeps) :]:
-        ax.set_axis_off()
-    for ax, sweep in zip(panels.flat, sweeps, strict=False):
+    drawing, grid = panel_grid(len(sweeps), 2.4)
+    for ax, sweep in zip(grid.flat, sweeps, strict=False):
         _panel(ax, sweep)
     return Figure(
         figure_name("beyond", "settings", dataset),

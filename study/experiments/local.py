@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from study.figures import draw_levels
+from study.figures import draw_levels, panel_grid
 from study.report.basis import basis
 from study.report.replicates import cell, interval_of, mean_of, seed_difference
 from study.report.section import Figure, Section, Table, figure_name
@@ -19,7 +19,6 @@ from study.unsupervised import plan
 TITLE = "Settings of learning without labels"
 ORDER = 31
 SWEEP = True  # too many configurations for the opening table
-COLUMNS = 4  # panels side by side
 QUICK_SHOWN = 1200  # images
 SEEDS = 3
 
@@ -164,14 +163,8 @@ def _all(sweep: _Sweep) -> list[Record]:
 
 
 def _figure(dataset: str, sweeps: Sequence[_Sweep]) -> Figure:
-    from matplotlib.figure import Figure as Drawing
-
-    rows = -(-len(sweeps) // COLUMNS)
-    drawing = Drawing(figsize=(7.6, 0.3 + 1.9 * rows), layout="constrained")
-    panels = drawing.subplots(rows, min(COLUMNS, len(sweeps)), squeeze=False, sharey=True)
-    for ax in panels.flat[len(sweeps) :]:
-        ax.set_axis_off()
-    for ax, sweep in zip(panels.flat, sweeps, strict=False):
+    drawing, grid = panel_grid(len(sweeps), 1.9, columns=4, head=0.3, sharey=True)
+    for ax, sweep in zip(grid.flat, sweeps, strict=False):
         draw_levels(
             ax,
             [sweep.setting.show(level) for level in sweep.networks],
@@ -181,7 +174,7 @@ def _figure(dataset: str, sweeps: Sequence[_Sweep]) -> Figure:
         place = list(sweep.networks).index(sweep.published)
         ax.axvline(place, color="0.8", lw=6, zorder=0)
         ax.set_xlabel(sweep.setting.name)
-    for row in panels:
+    for row in grid:
         row[0].set_ylabel("accuracy / %")
     return Figure(
         figure_name("local", "settings", dataset),

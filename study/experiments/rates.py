@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from study.figures import panel_grid
 from study.procedures.rates import PROCEDURE, RatesConfig
 from study.report.basis import basis
 from study.report.section import Figure, Section, Table
@@ -16,7 +17,6 @@ from study.trial import Record, Trial
 
 TITLE = "Firing rates over the constants of neurons"
 ORDER = 12
-COLUMNS = 3  # panels side by side
 FULL_CURRENTS, FULL_DURATION_S = 81, 2.0  # of profiles other than quick
 
 
@@ -113,14 +113,8 @@ def _current(record: Record) -> Axis:
 
 
 def _figure(records: Sequence[Record]) -> Figure:
-    from matplotlib.figure import Figure as Drawing
-
-    rows = -(-len(records) // COLUMNS)
-    drawing = Drawing(figsize=(7.6, 2.5 * rows), layout="constrained")
-    panels = drawing.subplots(rows, min(len(records), COLUMNS), squeeze=False)
-    for ax in panels.flat[len(records) :]:
-        ax.set_axis_off()
-    for ax, record in zip(panels.flat, records, strict=False):
+    drawing, grid = panel_grid(len(records), 2.5)
+    for ax, record in zip(grid.flat, records, strict=False):
         constant, current = _constant(record), _current(record)
         arrays = record.arrays
         cells = ax.pcolormesh(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from study.figures import draw_shares
+from study.figures import draw_shares, panel_grid
 from study.procedures import refit
 from study.report.basis import basis
 from study.report.replicates import Replicates, cell, interval_of, replicates
@@ -19,7 +19,6 @@ TITLE = "Learning by surrogate gradients"
 ORDER = 40
 TIMED, CONTROL = "randman", "randman-shuffled"
 SPEAKERS = ("shd", "hd-spikes")
-COLUMNS = 3  # panels side by side
 
 
 def trials(request: Request) -> list[Trial]:
@@ -154,14 +153,8 @@ def _timing(groups: Sequence[Replicates]) -> list[str]:
 
 
 def _curves(groups: Sequence[Replicates]) -> Figure:
-    from matplotlib.figure import Figure as Drawing
-
-    rows = -(-len(groups) // COLUMNS)
-    drawing = Drawing(figsize=(7.2, 2.8 * rows), layout="constrained")
-    panels = drawing.subplots(rows, min(len(groups), COLUMNS), sharey=True, squeeze=False)
-    for ax in panels.flat[len(groups) :]:
-        ax.set_axis_off()
-    for ax, group in zip(panels.flat, groups, strict=False):
+    drawing, grid = panel_grid(len(groups), 2.8, sharey=True)
+    for ax, group in zip(grid.flat, groups, strict=False):
         histories = [record.arrays for record in group]
         for key, style in (("train_accuracy", "--"), ("validation_accuracy", "-")):
             n_epochs = min(len(history[key]) for history in histories)
@@ -172,9 +165,9 @@ def _curves(groups: Sequence[Replicates]) -> Figure:
         ax.set(xlabel="epoch", ylim=(0, 102))
         ax.set_title(_name(group).replace(", ", "\n"), fontsize=9)
         ax.grid(alpha=0.3)
-    for ax in panels[:, 0]:
+    for ax in grid[:, 0]:
         ax.set_ylabel("accuracy / %")
-    panels[0, 0].legend(loc="lower right", fontsize=8)
+    grid[0, 0].legend(loc="lower right", fontsize=8)
     return Figure(
         "surrogate-learning",
         drawing,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.effects import level_means
-from study.figures import COLOURS, heat_map, label_axes
+from study.figures import COLOURS, heat_map, label_axes, panel_grid
 from study.report.basis import basis
 from study.report.section import Figure, figure_name
 from study.thesis.choice import Choice, choices
@@ -211,15 +211,11 @@ def interactions(runs: Runs) -> Figure | None:
     pairs = list(combinations(live.axes, 2))
     if not pairs:
         return None
-    rows = -(-len(pairs) // 3)
-    drawing = _drawing(7.2, 0.4 + 2.0 * rows)
-    panels = drawing.subplots(rows, min(len(pairs), 3), squeeze=False)
-    for ax in panels.flat[len(pairs) :]:
-        ax.set_axis_off()
+    drawing, axes = panel_grid(len(pairs), 2.0, width=7.2, head=0.4)
     values, found = 100 * live.values(VALIDATION), live.variance(VALIDATION)
     maps = [_map(live, values, first, second) for first, second in pairs]
     limits = (min(map(np.nanmin, maps)), max(map(np.nanmax, maps)))
-    for ax, (first, second), grid in zip(panels.flat, pairs, maps, strict=False):
+    for ax, (first, second), grid in zip(axes.flat, pairs, maps, strict=False):
         heat_map(
             ax, grid, _annotated(grid), cmap="viridis", vmin=limits[0], vmax=limits[1], cbar=False,
             xticklabels=[level_text(level) for level in second.levels],
@@ -229,8 +225,8 @@ def interactions(runs: Runs) -> Figure | None:
         label_axes(ax, second.name, first.name)
         share = found.share(first.name, second.name)
         ax.set_title("" if np.isnan(share) else f"interaction {100 * share:.1f} %", fontsize=8)
-    cells = panels[0, 0].collections[0]
-    drawing.colorbar(cells, ax=panels.ravel().tolist(), label="validation accuracy / %")
+    cells = axes[0, 0].collections[0]
+    drawing.colorbar(cells, ax=axes.ravel().tolist(), label="validation accuracy / %")
     return Figure(
         figure_name("grid", "interactions", runs.dataset),
         drawing,

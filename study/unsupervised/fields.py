@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.figures import panel_grid
 from study.learners.diehl_cook import SIDE
 from study.report.basis import basis
 from study.report.section import Figure, figure_name
@@ -54,13 +55,9 @@ def of_one(record: Record) -> Figure:
 
 def side_by_side(records: Mapping[str, Record]) -> Figure:
     """Return receptive fields of several networks by name, with their validation accuracies."""
-    from matplotlib.figure import Figure as Drawing
-
-    drawing = Drawing(figsize=(7.2, 2.6 * -(-len(records) // 3)), layout="constrained")
-    panels = drawing.subplots(-(-len(records) // 3), 3, squeeze=False)
-    for ax in panels.flat:
+    drawing, grid = panel_grid(len(records), 2.6)
+    for ax, (name, record) in zip(grid.flat, records.items(), strict=False):
         ax.set_axis_off()
-    for ax, (name, record) in zip(panels.flat, records.items(), strict=False):
         _some(ax, record)
         ax.set_title(f"{name}: {100 * record.metrics['validation_accuracy']:.1f} %", fontsize=8)
     return Figure(
