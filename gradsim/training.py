@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from gradsim.losses import (
     mean_activity,
     spytorch_activity,
 )
+from gradsim.network import SpikingNetwork
 
 Progress = Callable[[float, str], None]
 
@@ -219,10 +221,11 @@ def train(
         state = checkpoints.load(checkpoint, identity)
         rows, best_weights = _resume(state, model, optimiser, rng)
     while (stopped := _reason_to_stop(rows, config)) is None and len(rows) < config.epochs:
-        row = _Epoch(
-            *_learn(model, training, config, optimiser, rng),
-            *_validate(model, validation, config),
-        )
+        with threads_for(model):
+            row = _Epoch(
+                *_learn(model, training, config, optimiser, rng),
+                *_validate(model, validation, config),
+            )
         _require_finite(row, model, config, validation is not None)
         rows.append(row)
         if _best(rows) == len(rows) - 1:
@@ -255,7 +258,7 @@ def predict(
         As in training; a name in `gradsim.losses.READOUTS`.
     """
     scores, spikes = [], []
-    with torch.no_grad():
+    with torch.no_grad(), threads_for(model):
         for start in range(0, len(inputs), batch_size):
             recording = model(inputs.take(slice(start, start + batch_size)))
             scores.append(logits(recording, readout).cpu().numpy())
@@ -264,6 +267,19 @@ def predict(
         np.concatenate(scores),
         tuple(np.concatenate(layer) for layer in zip(*spikes, strict=True)),
     )
+
+
+def threads_for(model: nn.Module) -> AbstractContextManager[None]:
+    """Return a context for training steps in which threads serve what takes their time.
+
+    `train` and `predict` use it; a loop of one's own gains by it as well where the event-driven
+    engine runs. See `gradsim.kernels.threads.lent_by_torch`.
+    """
+    if not isinstance(model, SpikingNetwork) or model.resolved_engine == "torch":
+        return nullcontext()
+    from gradsim.kernels.threads import lent_by_torch
+
+    return lent_by_torch()
 
 
 class _Epoch(NamedTuple):

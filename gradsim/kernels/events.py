@@ -7,9 +7,7 @@ threads as `torch.get_num_threads` says.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +20,7 @@ from gradsim.events import SpikeEvents, index_type
 from gradsim.kernels import buffers, loops
 from gradsim.kernels.loops import Inputs, Neurons, Source
 from gradsim.kernels.orders import GROUP, NO_SUMS, Spikes, Sums
+from gradsim.kernels.threads import in_parallel
 from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters
 from gradsim.surrogate import Surrogate
 
@@ -294,7 +293,7 @@ def _run(
             run.counts, masks, buffers.empty(currents, dtype),
         )  # fmt: skip
 
-    _in_parallel(part, grid.n_samples)
+    in_parallel(part, grid.n_samples)
     return run
 
 
@@ -340,7 +339,7 @@ def _return(
         )  # fmt: skip
         return g_weights, g_recurrent
 
-    parts = zip(*_in_parallel(part, grid.n_samples), strict=True)
+    parts = zip(*in_parallel(part, grid.n_samples), strict=True)
     g_weights, g_recurrent = (_weights_gradient(sum(p[1:], p[0]), run.n) for p in parts)
     return gi, g_weights if n_in else None, None if recurrent is None else g_recurrent
 
@@ -377,7 +376,7 @@ def _run_readout(readout: tuple[LIParameters, Decay], grid: _Grid, inputs: _Inpu
             first, last, grid.n_steps, run.neurons, arrays, run.recorded, run.peak, run.peak_step
         )
 
-    _in_parallel(part, grid.n_samples)
+    in_parallel(part, grid.n_samples)
     return run
 
 
@@ -397,7 +396,7 @@ def _return_readout(
     def part(first: int, last: int) -> None:
         loops.li_backward(first, last, grid.n_steps, run.neurons, gradient.reshape(-1), gi)
 
-    _in_parallel(part, grid.n_samples)
+    in_parallel(part, grid.n_samples)
     return gi
 
 
@@ -411,19 +410,8 @@ def _by_spikes(grid: _Grid, fired: Spikes, gi: np.ndarray, weights: Tensor) -> T
         loops.scatter_weights(first, last, grid.n_steps, width, fired, gi, g_weights)
         return g_weights
 
-    parts = _in_parallel(part, grid.n_samples)
+    parts = in_parallel(part, grid.n_samples)
     return _weights_gradient(sum(parts[1:], parts[0]), n_out)
-
-
-def _in_parallel(work: Callable[[int, int], Any], n_samples: int) -> list[Any]:
-    """Return ``work(first, last)`` of as many runs of whole groups as there are threads."""
-    n_groups = -(-n_samples // GROUP)
-    n_parts = min(torch.get_num_threads(), n_groups)
-    if n_parts <= 1:
-        return [work(0, n_samples)]
-    edges = [min(n_groups * k // n_parts * GROUP, n_samples) for k in range(n_parts + 1)]
-    with ThreadPoolExecutor(n_parts) as pool:
-        return list(pool.map(lambda edge: work(*edge), pairwise(edges)))
 
 
 def _neurons(parameters: LIParameters, decay: Decay, n: int, dtype: np.dtype) -> Neurons:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gradsim import SpikeEvents, SpikingNetwork, raster
+from gradsim.training import threads_for
 from study.bench.peers.torch_training import TorchTrainer
 from study.bench.works import Weights, Work, network_config
 
@@ -29,6 +30,11 @@ class _Trainer(TorchTrainer):
     def __init__(self, network: SpikingNetwork, densify: Callable[[SpikeEvents], Any]) -> None:
         super().__init__(_WithSpikes(network), densify)
         self.network = network
+
+    def step(self, batch: tuple[Any, Tensor]) -> float:
+        """Learn from a batch as `gradsim.train` does; return the loss."""
+        with threads_for(self.network):
+            return super().step(batch)
 
     def loss(self, x: Tensor | SpikeEvents, labels: Tensor) -> Tensor:
         """Return the same loss, from the largest values that the recording holds already."""

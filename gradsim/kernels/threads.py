@@ -1,0 +1,58 @@
+"""Threads for the compiled loops, which hold no lock of Python's, and PyTorch's beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+
+from gradsim.kernels.orders import GROUP
+
+Part = TypeVar("Part")
+
+_lent: ContextVar[int | None] = ContextVar("_lent", default=None)
+
+
+def in_parallel(work: Callable[[int, int], Part], n_samples: int) -> list[Part]:
+    """Return ``work(first, last)`` of as many runs of whole groups as there are threads."""
+    n_groups = -(-n_samples // GROUP)
+    n_parts = min(_lent.get() or torch.get_num_threads(), n_groups)
+    if n_parts <= 1:
+        return [work(0, n_samples)]
+    edges = [min(n_groups * k // n_parts * GROUP, n_samples) for k in range(n_parts + 1)]
+    own, *others = pairwise(edges)
+    waiting = [_pool(n_parts - 1, os.getpid()).submit(work, *edge) for edge in others]
+    return [work(*own), *(future.result() for future in waiting)]
+
+
+@cache
+def _pool(n_threads: int, _process: int) -> ThreadPoolExecutor:
+    """Return threads that stay, since starting them takes as long as a small layer.
+
+    A forked process has none of its parent's.
+    """
+    return ThreadPoolExecutor(n_threads)
+
+
+@contextmanager
+def lent_by_torch() -> Iterator[None]:
+    """Let the loops use as many threads as PyTorch has, whose operations keep to one meanwhile.
+
+    PyTorch's threads spin for milliseconds behind every operation that they share, on the cores
+    that the loops want next.
+    """
+    before = torch.get_num_threads()
+    token = _lent.set(_lent.get() or before)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _lent.reset(token)
