@@ -45,8 +45,9 @@ _console = Console(stderr=True)
 def run(options: argparse.Namespace) -> int:
     """Run what is missing, then render; the command line's ``all`` and each experiment."""
     request = _request(options)
-    plan = _plan(request, [options.experiment] if options.experiment != "all" else None)
-    _check(request, plan, options.experiment)
+    names = experiments.names() if options.experiment == "all" else [options.experiment]
+    plan = _plan(request, names)
+    _check(request, plan, names)
     access = DataAccess(options.data_dir, options.offline)
     if options.dry_run:
         return _dry_run(plan)
@@ -193,11 +194,12 @@ def _all_trials(plan: Plan) -> list[Trial]:
     return sweep.with_needs(trial for members in plan.values() for trial in members)
 
 
-def _check(request: Request, plan: Plan, asked: str) -> None:
+def _check(request: Request, plan: Plan, names: Sequence[str]) -> None:
     trials = _all_trials(plan)
     if not trials:
-        reasons = " ".join(request.unfit()) or "the options leave out all of its learners"
-        raise UserError(f"{asked} has nothing to run: {reasons}")
+        unfit = request.unfit(experiments.learners(names, request))
+        reasons = " ".join(unfit) or "the options leave out all of its learners"
+        raise UserError(f"{' '.join(names)} has nothing to run: {reasons}")
     check_used(request.settings, [(trial.learner, trial.config) for trial in trials])
 
 

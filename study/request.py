@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -105,12 +105,11 @@ class Request:
             words += [option, *values] if values else []
         return shlex.join(words)
 
-    def unfit(self) -> list[str]:
-        """Return a sentence for each learner that cannot use one of the user's data sets."""
+    def unfit(self, learners: Collection[str]) -> list[str]:
+        """Return a sentence for each of these that cannot use one of the user's data sets."""
         return [
             f"{name} takes no {data.kind(dataset)}: it is not run on {dataset.name}."
             for dataset in self.datasets
             for name, entry in LEARNERS.items()
-            if data.kind(dataset) not in entry.accepts
-            and (not self.learners or name in self.learners)
+            if name in learners and data.kind(dataset) not in entry.accepts
         ]

@@ -16,8 +16,10 @@ It imports neither torch nor brian2 at module level, so that listing experiments
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from typing import Protocol
 
 from study.errors import unknown
@@ -57,3 +59,9 @@ def load(name: str) -> Experiment:
     if name not in found:
         raise unknown("experiment", name, found)
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def learners(chosen: Iterable[str], request: Request) -> set[str]:
+    """Return the learners that experiments would run if they had data sets of their own."""
+    own = dataclasses.replace(request, datasets=(), settings=(), n_seeds=1)
+    return {trial.learner for name in chosen for trial in load(name).trials(own)}

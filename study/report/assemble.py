@@ -94,7 +94,7 @@ def _report(
         trial_rows=rows,
         details=details(records),
         provenance=source,
-        notes=tuple(_notes(unique, request)),
+        notes=tuple(_notes(unique, request, experiments.learners(records, request))),
     )
 
 
@@ -142,8 +142,8 @@ def _opening(records: Mapping[str, Sequence[Record]]) -> list[Record]:
     return list(shown.values())
 
 
-def _notes(records: Sequence[Record], request: Request) -> list[str]:
-    notes = request.unfit() + engine_notes(records)
+def _notes(records: Sequence[Record], request: Request, learners: set[str]) -> list[str]:
+    notes = request.unfit(learners) + engine_notes(records)
     # A commit that leaves the sources alone is no other version.
     versions = {
         str(record.provenance.get("code_version")).rpartition("src.")[2]

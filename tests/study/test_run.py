@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study import experiments
+from study.data.reference import DatasetRef
+from study.request import Request
 from study.run import main
 
 SMALL = ["compare", "--learner", "linear", "--seeds", "2", "--jobs", "1"]
@@ -193,6 +196,13 @@ def test_ones_own_events_are_learned_and_unfit_learners_are_named(tmp_path: Path
     page = (out / "report.html").read_text()
     assert "diehl-cook takes no events" in page
     assert "own <b>" not in page
+
+
+def test_learners_that_an_experiment_never_runs_are_not_missed() -> None:
+    on_traces = Request(datasets=(DatasetRef("tbl"),))
+    for name, expected in (("grid", []), ("compare", ["diehl-cook"])):
+        told = on_traces.unfit(experiments.learners([name], on_traces))
+        assert [sentence.split()[0] for sentence in told] == expected
 
 
 def test_any_file_name_gives_a_report(tmp_path: Path) -> None:
