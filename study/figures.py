@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart without full colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
+LOG_FROM_RATIO = 3  # of values from which on their axis is logarithmic
+FEW_DECADES = 100
 NAMES_IN_A_ROW = 3  # of a legend
 LETTERS_PER_INCH = 15  # of a legend's type
 LETTERS_OF_A_HANDLE = 4
@@ -118,6 +120,24 @@ def label_axes(ax: Axes, x: str, y: str) -> None:
             ncols=_columns(ax, max(map(len, names))), borderpad=0, handlelength=1.4,
             columnspacing=1.0,
         )  # fmt: skip
+
+
+def spread(ax: Axes, values: Sequence[float]) -> None:
+    """Make the horizontal axis logarithmic where values, zero or more, differ by a factor."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    low, high = min(values), max(values)
+    if high <= LOG_FROM_RATIO * low:
+        return
+    if low == 0:
+        ax.set_xscale("symlog", linthresh=1)
+        return
+    ax.set_xscale("log")
+    if high < FEW_DECADES * low:
+        # Powers of ten alone would leave an axis with one number or none.
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _columns(ax: Axes, longest: int) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from study.data.reference import DatasetRef
 from study.effects import Difference, level_differences
-from study.figures import COLOURS, draw_levels, label_axes, panel_grid
+from study.figures import COLOURS, draw_levels, label_axes, panel_grid, spread
 from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
@@ -294,7 +294,7 @@ def _front_figure(dataset: str, networks: Sequence[Replicates]) -> Figure | None
     front = _front(networks)
     ax.step([_spikes(n) for n in front], [100 * _accuracy(n) for n in front], where="post",
             color=COLOURS[1], lw=1, label="front")  # fmt: skip
-    ax.set_xscale("symlog", linthresh=1)
+    spread(ax, [_spikes(network) for network in networks])
     label_axes(ax, "hidden spikes per sample", "validation accuracy / %")
     ax.grid(alpha=0.3)
     return Figure(

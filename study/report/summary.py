@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from study.figures import learner_colour
+from study.figures import learner_colour, spread
 from study.report.basis import basis
 from study.report.replicates import Replicates, cell, interval_of, replicates, significant
 from study.report.section import Figure, Table
@@ -29,7 +29,6 @@ COLUMNS = (
     "memory / MB",
 )
 BESIDE = 3  # marks of a panel that have room for names beside them
-LOG_FROM_RATIO = 3  # spikes that differ by more than this factor are drawn on a logarithmic axis
 METRICS = (
     "spikes_per_sample",
     "synops_per_sample",
@@ -143,8 +142,7 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> N
             str(number) if listed else told.format("\n"), centre,
             xytext=(9, 5), textcoords="offset points", fontsize=8, color=colour,
         )  # fmt: skip
-    if max(means) > LOG_FROM_RATIO * min(means) > 0:
-        ax.set_xscale("log")
+    spread(ax, means)
     ax.margins(x=0.5, y=0.25)
     ax.set_ylim(top=min(ax.get_ylim()[1], 101))
     ax.set(title=name, xlabel="spikes per sample")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.effects import level_means
-from study.figures import COLOURS, heat_map, label_axes, panel_grid
+from study.figures import COLOURS, heat_map, label_axes, panel_grid, spread
 from study.report.basis import basis
 from study.report.section import Figure, figure_name
 from study.thesis.choice import Choice, choices
@@ -254,9 +254,9 @@ def landscape(runs: Runs) -> Figure:
     """Return all combinations: training against validation accuracy, and accuracy with spikes."""
     drawing = _drawing(7.2, 3.1)
     left, right = drawing.subplots(1, 2)
-    ranked = choices(runs, VALIDATION)
+    ranked = choices(runs.live, VALIDATION)
     chosen = {
-        "best in validation": ranked[0],
+        "best in validation": choices(runs, VALIDATION)[0],
         "best in training": choices(runs, TRAIN)[0],
     }
     places: tuple[Callable[[Choice], float], ...] = (lambda c: 100 * c.mean(TRAIN), _spikes)
@@ -266,19 +266,19 @@ def landscape(runs: Runs) -> Figure:
         for (name, choice), marker, colour in zip(chosen.items(), "o^", COLOURS, strict=False):
             ax.plot(place(choice), 100 * choice.mean(VALIDATION), marker, color=colour, ms=8,
                     mfc="none", mew=1.6, label=name)  # fmt: skip
-    right.set_xscale("symlog", linthresh=1)
+    spread(right, [_spikes(choice) for choice in ranked])
     label_axes(left, "training accuracy / %", "validation accuracy / %")
     label_axes(right, "hidden spikes per sample", "")
     right.get_legend().remove()
     return Figure(
         figure_name("grid", "landscape", runs.dataset),
         drawing,
-        f"All {len(ranked)} combinations on {runs.dataset}. Left: what training accuracy says of "
-        "validation accuracy; the thesis chose by the former. Right: what the accuracy costs in "
-        "spikes.",
+        f"All {len(ranked)} combinations on {runs.dataset}{_without(runs)}. Left: what "
+        "training accuracy says of validation accuracy; the thesis chose by the former. Right: "
+        "what the accuracy costs in spikes.",
         "Two scatter plots of validation accuracy, against training accuracy and against hidden "
         "spikes, with two combinations marked.",
-        basis(runs.records),
+        basis(runs.live.records),
     )
 
 
