@@ -6,7 +6,6 @@ import copy
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from study.data.samples import Samples
 from study.learners.contract import Artefacts, Evaluation, thinned
@@ -50,8 +49,9 @@ class LinearLearner:
     def __init__(self, config: LinearConfig) -> None:
         self.config = config
 
-    def prepare(self, train: Samples) -> None:
-        """Do nothing: importing this module was all."""
+    def prepare(self, train: Samples) -> None:  # noqa: ARG002
+        """Import what `fit` needs; only to plan trials, that would take too long."""
+        import sklearn.linear_model  # noqa: F401
 
     def fit(
         self,
@@ -61,6 +61,8 @@ class LinearLearner:
         progress: Progress,
     ) -> None:
         """Fit once for each penalty and keep the best on ``validation``."""
+        from sklearn.linear_model import LogisticRegression
+
         inputs = features(train, self.config.time_bins)
         held_out = features(validation, self.config.time_bins)
         best = -1.0

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.neural_network import MLPClassifier
 
 from study.data.samples import Samples
 from study.learners.contract import Artefacts, Evaluation, thinned
 from study.learners.dense import evaluate, features
 from study.trial import Progress
+
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class MLPLearner:
     def __init__(self, config: MLPConfig) -> None:
         self.config = config
 
-    def prepare(self, train: Samples) -> None:
-        """Do nothing: importing this module was all."""
+    def prepare(self, train: Samples) -> None:  # noqa: ARG002
+        """Import what `fit` needs; only to plan trials, that would take too long."""
+        import sklearn.neural_network  # noqa: F401
 
     def fit(
         self,
@@ -68,6 +72,8 @@ class MLPLearner:
         progress: Progress,
     ) -> None:
         """Train and keep the epoch that is best on ``validation``."""
+        from sklearn.neural_network import MLPClassifier
+
         config = self.config
         model = MLPClassifier(
             hidden_layer_sizes=(config.hidden,),
