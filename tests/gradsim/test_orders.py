@@ -18,7 +18,8 @@ def recordings(draw):
     )
     # Sorted by sample only, several events in a cell among them.
     events = sorted(draw(st.lists(cell, max_size=draw(st.sampled_from([10, 300])))), key=sample_of)
-    sample, step, unit = np.array(events, int).reshape(-1, 3).T.copy()
+    columns = np.array(events, int).reshape(-1, 3).T  # each with gaps in memory
+    sample, step, unit = columns.copy() if draw(st.booleans()) else columns
     offsets = np.searchsorted(sample, np.arange(n_samples + 1))
     return events, SpikeEvents(step, unit, offsets, n_units, n_steps)
 

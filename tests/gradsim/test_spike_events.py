@@ -27,6 +27,14 @@ def test_taking_samples_is_indexing_the_batch_axis(dense, data):
     assert np.array_equal(raster(taken).numpy(), dense[:, index])
 
 
+def test_arrays_may_have_gaps_in_memory():
+    columns = np.array([[2, 0], [0, 1], [1, 1], [2, 0]])
+    events = SpikeEvents(columns[:, 0], columns[:, 1], np.array([0, 1, 4]), 2, 3)
+    taken = events.take(np.array([1]))
+    assert taken.step.tolist() == [0, 1, 2]
+    assert taken.unit.tolist() == [1, 1, 0]
+
+
 def test_events_land_in_their_own_cells():
     events = SpikeEvents(np.array([3, 0, 2]), np.array([1, 0, 1]), np.array([0, 1, 1, 3]), 2, 4)
     dense = raster(events)
