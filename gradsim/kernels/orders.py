@@ -75,7 +75,8 @@ def by_step(
         return _sums(step, unit, offsets, n_units, n_steps, GROUP, -(-n_units // n_chunks))
     units = buffers.empty(len(unit), index_type(n_units))
     starts = np.empty((n_samples, n_steps + 1), np.int64)
-    _sort_by_step(*_contiguous(step, unit), offsets, units, starts)
+    step, unit = np.ascontiguousarray(step), np.ascontiguousarray(unit)
+    _sort_by_step(step, unit, offsets, units, starts)
     return Spikes(units, starts)
 
 
@@ -111,8 +112,8 @@ def _sums(
     )
     units = np.arange(n_units)
     first_key = units // chunk * n_targets if chunk else units
-    parts = _contiguous(step, unit)
-    _sort_sums(*parts, offsets, n_steps, n_chunks, first_key, bool(chunk), sums)
+    step, unit = np.ascontiguousarray(step), np.ascontiguousarray(unit)
+    _sort_sums(step, unit, offsets, n_steps, n_chunks, first_key, bool(chunk), sums)
     return sums
 
 
@@ -122,12 +123,8 @@ def copy_runs(values: np.ndarray, starts: np.ndarray, offsets: np.ndarray) -> np
     Run k of the result is ``offsets[k]:offsets[k + 1]``.
     """
     copied = buffers.empty(int(offsets[-1]), values.dtype)
-    _copy_runs(*_contiguous(values), starts, offsets, copied)
+    _copy_runs(np.ascontiguousarray(values), starts, offsets, copied)
     return copied
-
-
-def _contiguous(*arrays: np.ndarray) -> list[np.ndarray]:
-    return [np.ascontiguousarray(array) for array in arrays]
 
 
 # Through pointers, which know of no negative indices, these loops take half the time or less.
