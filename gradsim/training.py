@@ -222,10 +222,8 @@ def train(
         rows, best_weights = _resume(state, model, optimiser, rng)
     while (stopped := _reason_to_stop(rows, config)) is None and len(rows) < config.epochs:
         with threads_for(model):
-            row = _Epoch(
-                *_learn(model, training, config, optimiser, rng),
-                *_validate(model, validation, config),
-            )
+            learned = _learn(model, training, config, optimiser, rng)
+        row = _Epoch(*learned, *_validate(model, validation, config))
         _require_finite(row, model, config, validation is not None)
         rows.append(row)
         if _best(rows) == len(rows) - 1:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 LOG_FROM_RATIO = 3  # of values from which on their axis is logarithmic
-FEW_DECADES = 100
+FEW_DECADES = 100  # a ratio again: below it such an axis needs more numbers than powers of ten
 NAMES_IN_A_ROW = 3  # of a legend
 LETTERS_PER_INCH = 15  # of a legend's type
 LETTERS_OF_A_HANDLE = 4
