@@ -57,7 +57,8 @@ class Pace:
         seconds, n_unknown = self.seconds_left(remaining, elapsed, workers)
         if n_unknown == sum(remaining.values()):
             return ""
-        others = f" without {n_unknown} of a kind that none has finished" if n_unknown else ""
+        kinds = "trial of a kind" if n_unknown == 1 else "trials of kinds"
+        others = f", not counting {n_unknown} {kinds} not timed yet" if n_unknown else ""
         return f"about {duration(seconds)} left{others}"
 
 

@@ -36,7 +36,7 @@ def test_failures_and_unknown_kinds_give_no_pace() -> None:
     assert pace.told(Counter({QUICK: 5}), 0, 2) == ""
     pace.note(record("slow", 60))
     told = pace.told(Counter({QUICK: 5, SLOW: 2}), 0, 1)
-    assert told == "about 2 min left without 5 of a kind that none has finished"
+    assert told == "about 2 min left, not counting 5 trials of kinds not timed yet"
     assert pace.told(Counter(), 0, 1) == ""
 
 

@@ -32,3 +32,11 @@ def test_a_trial_says_where_it_ran() -> None:
     source = provenance.of_trial()
     assert {"brian2", "torch", "numpy"} <= set(source["libraries"])
     assert "cores" in source["cpu"]
+
+
+def test_members_of_a_family_of_processors_are_told_apart() -> None:
+    told = provenance._first_processor(
+        "processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n\n"
+        "processor\t: 1\ncpu family\t: 25\n"
+    )
+    assert (told["model name"], told["cpu family"], told["model"]) == ("AMD EPYC", "26", "2")
