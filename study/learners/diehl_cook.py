@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SIDE = 28  # the published constants hold for images of 28x28 pixels
 PASS = 60_000  # images: the training set of MNIST, of which some are for validation here
 HISTORY_EVERY = 20_000  # images
+HISTORY_BLOCK = 50  # images over which what happened while learning is averaged
 # An accuracy on the way needs fewer samples than the last one.
 HISTORY_LABELS, HISTORY_VALIDATION = 2000, 1000
 METHOD = (
@@ -276,19 +277,27 @@ class DiehlCookLearner:
     def artefacts(self) -> Artefacts:
         """Return receptive fields, thresholds, assignments and the history of learning.
 
+        The history is in means over blocks of `HISTORY_BLOCK` images; ``history_shown`` counts the
+        images up to the end of each block.
+
         ``by_shares_accuracy`` is that of the samples evaluated last, in a trial the test set.
         """
         trained = self._stages[-1]
         presentations = np.concatenate([stage.presentations for stage in self._stages])
+        history = {
+            "spikes": np.concatenate([stage.spikes for stage in self._stages]),
+            "presentations": presentations,
+            "theta_v": np.concatenate([stage.theta_mean_v for stage in self._stages]),
+        }
+        ends = [*range(HISTORY_BLOCK, len(presentations), HISTORY_BLOCK), len(presentations)]
         seen, accuracy = zip(*self._history, strict=True) if self._history else ((), ())
         return Artefacts(
             arrays={
                 "weights": trained.weights.astype(np.float32),
                 "theta_v": trained.theta_v,
                 "assignments": self._names.assignments,
-                "history_spikes": np.concatenate([stage.spikes for stage in self._stages]),
-                "history_presentations": presentations,
-                "history_theta_v": np.concatenate([stage.theta_mean_v for stage in self._stages]),
+                "history_shown": np.array(ends[: len(presentations)]),
+                **{f"history_{name}": block_means(values) for name, values in history.items()},
                 "history_seen": np.array(seen, dtype=np.int64),
                 "history_accuracy": np.array(accuracy, dtype=float),
             },
@@ -370,6 +379,15 @@ def _parts(order: np.ndarray, n_parts: int) -> list[np.ndarray]:
     """Return consecutive parts of equal size, but for the last; one if ``n_parts`` is zero."""
     size = max(1, math.ceil(len(order) / max(1, n_parts)))
     return [order[first : first + size] for first in range(0, max(1, len(order)), size)]
+
+
+def block_means(values: np.ndarray) -> np.ndarray:
+    """Return the means over blocks of `HISTORY_BLOCK` values, the last over what is left."""
+    starts = np.arange(0, len(values), HISTORY_BLOCK)
+    if not len(starts):
+        return np.zeros(0, np.float32)
+    sizes = np.diff([*starts, len(values)])
+    return (np.add.reduceat(values, starts) / sizes).astype(np.float32)
 
 
 def inputs(samples: Samples) -> np.ndarray:

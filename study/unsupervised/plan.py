@@ -41,8 +41,8 @@ class Size:
 
 
 SIZES = {
-    "mnist": (Size(100, PASS, 3), Size(400, 2 * PASS, 2), Size(1600, PASS, 1)),
-    "fashion-mnist": (Size(400, PASS, 1),),
+    "mnist": (Size(100, PASS, 3), Size(400, 2 * PASS, 3), Size(1600, PASS, 1)),
+    "fashion-mnist": (Size(100, PASS, 3), Size(400, PASS, 3)),
 }
 
 

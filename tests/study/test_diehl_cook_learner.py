@@ -3,13 +3,17 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from study.data import digits
 from study.data.samples import Events, Images
 from study.learners.diehl_cook import (
+    HISTORY_BLOCK,
     SIDE,
     DiehlCookConfig,
     DiehlCookLearner,
+    block_means,
     inputs,
     preset,
     resized,
@@ -67,8 +71,9 @@ def test_artefacts_hold_what_figures_need(learner):
     assert artefacts.arrays["weights"].shape == (SIDE * SIDE, TINY.n_exc)
     assert artefacts.arrays["theta_v"].shape == (TINY.n_exc,)
     assert artefacts.arrays["assignments"].shape == (TINY.n_exc,)
-    for name in ("spikes", "presentations", "theta_v"):
-        assert artefacts.arrays[f"history_{name}"].shape == (TINY.presentations,)
+    for name in ("shown", "spikes", "presentations", "theta_v"):
+        assert artefacts.arrays[f"history_{name}"].shape == (1,)  # one block
+    assert artefacts.arrays["history_shown"] == TINY.presentations
     assert artefacts.metrics["engine"].startswith("events")
     assert artefacts.metrics["engine_note"] is None
     json.dumps(artefacts.metrics)
@@ -90,7 +95,8 @@ def test_the_history_says_how_accuracy_grew_and_decides_nothing(data):
     arrays = learner.artefacts().arrays
     assert list(arrays["history_seen"]) == [3, 5]
     assert arrays["history_accuracy"].shape == (2,)
-    assert arrays["history_spikes"].shape == (5,)
+    assert list(arrays["history_shown"]) == [5]
+    assert arrays["history_spikes"].shape == (1,)
     other = Images(1 - data.validation.pixels, data.validation.labels[::-1])
     again = fitted(config, data, validation=other).artefacts().arrays
     assert np.array_equal(again["weights"], arrays["weights"])
@@ -110,6 +116,13 @@ def test_larger_networks_raise_their_thresholds_in_larger_steps():
     steps = [sized(n_exc, 60_000).theta_plus_v for n_exc in (100, 225, 400, 1600)]
     assert steps == pytest.approx([0.05e-3, 0.075e-3, 0.1e-3, 0.2e-3])  # the first is published
     assert sized(100, 60_000).history_points == 3
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=4 * HISTORY_BLOCK))
+def test_the_history_is_kept_in_means_over_blocks(values):
+    found = block_means(np.array(values))
+    blocks = [values[k : k + HISTORY_BLOCK] for k in range(0, len(values), HISTORY_BLOCK)]
+    assert found == pytest.approx([sum(block) / len(block) for block in blocks])
 
 
 def test_ablations_are_settings(data, learner):

@@ -46,6 +46,7 @@ class Planted(Record):
         return {
             "weights": np.full((784, n_exc), 0.1, np.float32),
             "assignments": np.arange(n_exc) % 10,
+            "history_shown": np.arange(50, 2050, 50),
             "history_spikes": np.full(40, 12),
             "history_theta_v": np.linspace(0.02, 0.05, 40),
             "history_presentations": np.ones(40),
@@ -93,9 +94,9 @@ def test_the_standard_plan_has_three_sizes_with_seeds_and_fashion(standard: list
         for trial in standard
         if trial.procedure != tried.PROCEDURE and trial.config["rule"] == "power"
     ]
-    assert sizes.count(("fashion-mnist", 400, 0)) == 1
-    mnist = [size[1:] for size in sizes if size[0] == "mnist"]
-    assert sorted(mnist) == [(100, 0), (100, 1), (100, 2), (400, 0), (400, 1), (1600, 0)]
+    three = [(n_exc, seed) for n_exc in (100, 400) for seed in range(3)]
+    assert sorted(size[1:] for size in sizes if size[0] == "mnist") == [*three, (1600, 0)]
+    assert sorted(size[1:] for size in sizes if size[0] == "fashion-mnist") == three
     assert len({trial.id for trial in standard}) == len(standard)
     assert [trial.config["n_exc"] for trial in standard].index(1600) == len(standard) - 2
     assert part_missing(standard[-1].config) == "no inhibition"  # what takes long comes last
