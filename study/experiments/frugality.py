@@ -16,7 +16,7 @@ from study.report.basis import basis
 from study.report.replicates import cell
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
-from study.stats import INTERVAL, Interval, mean_interval
+from study.stats import INTERVAL, Interval, mean_interval, paired_difference
 from study.trial import Record, Trial
 
 TITLE = "Few labels, noise and lost synapses"
@@ -46,7 +46,7 @@ STRAINS = (LABELS, NOISE, LOST)
 def trials(request: Request) -> list[Trial]:
     """Return every learner that takes images on ``digits``, or on the user's images."""
     return [
-        replace(trial, procedure=frugal.PROCEDURE)
+        replace(trial, procedure=frugal.PROCEDURE, version=100 * frugal.VERSION + trial.version)
         for trial in request.learning_trials(list(LEARNERS), ["digits"])
         if trial.dataset is not None and data.kind(trial.dataset) == "images"
     ]
@@ -56,6 +56,7 @@ def section(records: list[Record]) -> Section:
     """Return one figure a strain, and what follows from them."""
     names = list(dict.fromkeys(record.trial.dataset_name for record in records))
     by_dataset = {name: [r for r in records if r.trial.dataset_name == name] for name in names}
+    findings = [_findings(name, members) for name, members in by_dataset.items()]
     return Section(
         name="frugality",
         title=TITLE,
@@ -67,19 +68,17 @@ def section(records: list[Record]) -> Section:
         "once, from all images without a label; the few labels only say what its neurons stand "
         "for. Noise and loss meet the learners that had all labels and were not trained for "
         "either: normal noise is added to each pixel (brightness 0 to 1, cut there), and a random "
-        "share of all learned synapses is set to zero. All accuracies are of one draw of test "
-        "samples a seed.",
+        "share of all learned synapses is set to zero. All learners of a seed are given the same "
+        "labels and the same noise, so they are compared seed by seed; a difference is called sure "
+        "where its 95 % interval excludes zero.",
         figures=tuple(
             _figure(name, members, strain)
             for name, members in by_dataset.items()
             for strain in STRAINS
         ),
         tables=tuple(_table(name, members) for name, members in by_dataset.items()),
-        findings=tuple(
-            sentence
-            for name, members in by_dataset.items()
-            for sentence in _findings(name, members)
-        ),
+        findings=tuple(sentence for told in findings for sentence in told),
+        lead=tuple(sentence for told in findings for sentence in told[:3]),
         caveats=(
             "The settings of each learner are those for all labels; none was tuned for few labels, "
             "for noise or for loss.",
@@ -162,7 +161,7 @@ def _findings(name: str, records: Sequence[Record]) -> list[str]:
     at_fewest = ", ".join(f"{who} {cell(_at(learners[who], LABELS, 0), 100)} %" for who in ranked)
     found = [f"{name}, {fewest:g} labels: {at_fewest}."]
     for supervised, unsupervised in _rivals(learners):
-        found.append(_crossing(name, supervised, unsupervised, learners))
+        found += _comparison(name, supervised, unsupervised, learners)
     for strain, what in ((NOISE, "noise"), (LOST, "lost synapses")):
         held = ", ".join(
             f"{who} up to {_halfway(members, strain):g}" for who, members in learners.items()
@@ -178,24 +177,41 @@ def _rivals(learners: dict[str, list[Record]]) -> list[tuple[str, str]]:
     return [("surrogate", "diehl-cook")] if {"surrogate", "diehl-cook"} <= learners.keys() else []
 
 
-def _crossing(
-    name: str, supervised: str, unsupervised: str, learners: dict[str, list[Record]]
-) -> str:
-    """Return from how many labels on supervised learning is ahead."""
-    levels = _levels(learners[supervised], LABELS)
-    ahead = [
-        _at(learners[supervised], LABELS, k).mean > _at(learners[unsupervised], LABELS, k).mean
-        for k in range(len(levels))
-    ]
-    if all(ahead):
-        return f"{name}: {supervised} is ahead of {unsupervised} at every number of labels."
-    if not ahead[-1]:
-        return f"{name}: {unsupervised} is ahead of {supervised} even with all labels."
-    last_behind = max(k for k, leads in enumerate(ahead) if not leads)
-    return (
-        f"{name}: {unsupervised} is ahead of {supervised} with {levels[last_behind]:g} labels or "
-        f"fewer, {supervised} from {levels[last_behind + 1]:g} on."
+def _comparison(name: str, first: str, second: str, learners: dict[str, list[Record]]) -> list[str]:
+    """Return how far one learner leads another at each number of labels, and where that is sure."""
+    levels = [f"{level:g}" for level in _levels(learners[first], LABELS)]
+    leads = _leads(learners[first], learners[second])
+    told = ", ".join(
+        f"{cell(lead, 100)} with {level} labels" for level, lead in zip(levels, leads, strict=True)
     )
+    ahead = ", ".join(level for level, lead in zip(levels, leads, strict=True) if lead.low > 0)
+    behind = ", ".join(level for level, lead in zip(levels, leads, strict=True) if lead.high < 0)
+    sure = (
+        f"{first} is surely ahead of {second} with {ahead} labels and surely behind with {behind}."
+        if ahead and behind
+        else f"{first} is surely ahead of {second} with {ahead} labels, and nowhere surely behind."
+        if ahead
+        else f"{first} is surely behind {second} with {behind} labels, and nowhere surely ahead."
+        if behind
+        else f"neither {first} nor {second} is surely ahead at any number of labels."
+    )
+    return [
+        f"{name}: points by which {first} is more accurate than {second}, paired by seed: {told}.",
+        f"{name}: {sure}",
+    ]
+
+
+def _leads(first: Sequence[Record], second: Sequence[Record]) -> list[Interval]:
+    """Return the differences in accuracy at each number of labels, paired by seed."""
+    seeds = sorted({r.trial.seed for r in first} & {r.trial.seed for r in second})
+    one, other = (
+        _accuracies(sorted(members, key=lambda r: r.trial.seed), LABELS)
+        for members in (
+            [r for r in first if r.trial.seed in seeds],
+            [r for r in second if r.trial.seed in seeds],
+        )
+    )
+    return [paired_difference(*pair) for pair in zip(one.T, other.T, strict=True)]
 
 
 def _halfway(records: Sequence[Record], strain: Strain) -> float:

@@ -129,12 +129,31 @@ def told(surrogate: list[float], unsupervised: list[float]) -> str:
     return " ".join(frugality.section(records).findings)
 
 
-def test_the_crossing_is_read_from_the_curves() -> None:
-    assert "diehl-cook is ahead of surrogate with 300 labels or fewer, surrogate from 1000" in told(
-        [0.5, 0.7, 0.95], [0.7, 0.8, 0.85]
+def test_who_leads_is_told_with_intervals() -> None:
+    crossing = told([0.5, 0.7, 0.95], [0.7, 0.7, 0.85])
+    assert "than diehl-cook, paired by seed: -20.0 with 100 labels" in crossing
+    assert (
+        "surrogate is surely ahead of diehl-cook with 1000 labels and surely behind with 100."
+        in (crossing)
     )
-    assert "surrogate is ahead of diehl-cook at every number" in told([0.9] * 3, [0.7] * 3)
-    assert "diehl-cook is ahead of surrogate even with all" in told([0.6] * 3, [0.7] * 3)
+    assert "ahead of diehl-cook with 100, 300, 1000 labels, and nowhere" in told(
+        [0.9] * 3, [0.7] * 3
+    )
+    assert "behind diehl-cook with 100, 300, 1000 labels, and nowhere" in told([0.6] * 3, [0.7] * 3)
+
+
+def test_a_lead_that_may_be_chance_is_not_called_sure() -> None:
+    records = [
+        record(learner, seed, [value] * 3, [0.9, 0.6, 0.2])
+        for learner, values in (("surrogate", (0.9, 0.7, 0.8)), ("diehl-cook", (0.7, 0.75, 0.8)))
+        for seed, value in enumerate(values)
+    ]
+    findings = frugality.section(records).findings
+    assert "digits: neither surrogate nor diehl-cook is surely ahead at any number of labels." in (
+        findings
+    )
+    # Order of the records is no matter: seeds are paired.
+    assert frugality.section(records[:3] + records[:2:-1]).findings == findings
 
 
 def test_the_loss_that_is_borne_is_read_from_the_curves() -> None:
