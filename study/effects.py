@@ -41,6 +41,11 @@ class Difference(NamedTuple):
     interval: Interval
     p: float
 
+    def turned(self) -> Difference:
+        """Return the difference the other way round."""
+        mean, low, high = self.interval
+        return Difference(self.factor, self.low, self.high, Interval(-mean, -high, -low), self.p)
+
 
 class Term(NamedTuple):
     """A main effect (one name) or an interaction (two) in an analysis of variance."""

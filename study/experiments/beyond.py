@@ -22,6 +22,8 @@ from study.request import Request
 from study.stats import INTERVAL
 from study.thesis.grids import base_of
 from study.thesis.groups import RANDOM, Group, Point, groups, random_design
+from study.thesis.runs import VALIDATION
+from study.thesis.verdicts import LEVEL, judge_wish
 from study.trial import Record, Trial
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ def section(records: list[Record]) -> Section:
     names = list(dict.fromkeys(network.dataset for network in networks))
     sweeps = [sweep for name in names for sweep in _sweeps(name, networks)]
     single = [sweep for sweep in sweeps if sweep.group.name != RANDOM]
+    fronts = [_front_finding(name, [n for n in networks if n.dataset == name]) for name in names]
     used = {r.trial.id for sweep in sweeps for _, network in sweep.points for r in network}
     return Section(
         name="beyond",
@@ -110,11 +113,9 @@ def section(records: list[Record]) -> Section:
             )
             if figure is not None
         ),
-        tables=(_table(single),) if single else (),
-        findings=(
-            *(_finding(sweep) for sweep in single if len(sweep.points) > 1),
-            *(_front_finding(name, [n for n in networks if n.dataset == name]) for name in names),
-        ),
+        tables=(*_wishes(single), *([_table(single)] if single else [])),
+        findings=(*(_finding(sweep) for sweep in single if len(sweep.points) > 1), *fronts),
+        lead=tuple(fronts),
         caveats=tuple(_caveats(sweeps, len(records) - len(used))),
         references=("holm1979", "zenke2021"),
     )
@@ -141,6 +142,29 @@ def _sweeps(dataset: str, networks: Sequence[Replicates]) -> list[_Sweep]:
         ]
         found.append(_Sweep(dataset, group, tuple(sorted(placed, key=lambda item: item[0]))))
     return [sweep for sweep in found if sweep.points]
+
+
+def _wishes(sweeps: Sequence[_Sweep]) -> list[Table]:
+    """Return what the thesis expects outside its grid, and what the runs there say to it."""
+    rows, used = [], []
+    for sweep in sweeps:
+        if sweep.group.border is not None:
+            found = judge_wish(sweep.group.border, _differences(sweep))
+            rows.append((sweep.dataset, sweep.group.name, found.evidence, found.verdict))
+            used += [record for _, network in sweep.points for record in network]
+    if not rows:
+        return []
+    return [
+        Table(
+            "What the thesis expects outside its grid. It stands where a level there has a "
+            "significantly higher validation accuracy than the level at the border (Holm, "
+            f"p < {LEVEL}), and does not where each is significantly lower, or higher by at most "
+            f"{VALIDATION.negligible:g} points by its whole 95 % interval.",
+            ("data set", "expected to suit better", "evidence", "verdict"),
+            tuple(rows),
+            basis(used, interval=INTERVAL),
+        )
+    ]
 
 
 def _table(sweeps: Sequence[_Sweep]) -> Table:

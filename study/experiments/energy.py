@@ -74,6 +74,7 @@ def section(records: list[Record]) -> Section:
     names = list(dict.fromkeys(group.dataset for group in groups))
     found = {name: _matches([g for g in groups if g.dataset == name]) for name in names}
     matches = [match for members in found.values() for match in members]
+    told = [[_finding(match) for match in members] for members in found.values()]
     return Section(
         name="energy",
         title=TITLE,
@@ -89,7 +90,8 @@ def section(records: list[Record]) -> Section:
         "states.",
         figures=(_figure(groups, names, records),) if groups else (),
         tables=(_operations(matches), _energies(matches)) if matches else (),
-        findings=(*(_finding(match) for match in matches), _measured(records)),
+        findings=(*(sentence for of_one in told for sentence in of_one), _measured(records)),
+        lead=tuple(of_one[0] for of_one in told if of_one),
         caveats=(
             "An estimate of arithmetic is no measurement: leakage, control and the transport of "
             "spikes are left out, and a processor that steps through time gains nothing from "

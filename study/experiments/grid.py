@@ -103,6 +103,7 @@ def section(records: list[Record]) -> Section:
             *([tables.shares(all_runs), tables.differences(all_runs)] if all_runs else []),
         ),
         findings=tuple(finding for runs in all_runs for finding in findings.of(runs)),
+        lead=tuple(told for runs in all_runs for told in findings.lead(runs)),
         caveats=tuple(findings.caveats(all_runs)),
         deviations=tuple(findings.deviations(all_runs)),
         references=("hutter2014", "langsrud2003", "wilson1927", "holm1979"),

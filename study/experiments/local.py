@@ -100,6 +100,7 @@ def section(records: list[Record]) -> Section:
     ]
     placed = {record.trial.id for sweep in sweeps for record in _all(sweep)}
     usual = _usual(records)
+    findings = [_findings([s for s in sweeps if s.dataset == name]) for name in names]
     return Section(
         name="local",
         title=TITLE,
@@ -116,9 +117,8 @@ def section(records: list[Record]) -> Section:
             if any(sweep.dataset == name for sweep in sweeps)
         ),
         tables=(_table(sweeps),) if sweeps else (),
-        findings=tuple(
-            told for name in names for told in _findings([s for s in sweeps if s.dataset == name])
-        ),
+        findings=tuple(sentence for told in findings for sentence in told),
+        lead=tuple(told[0] for told in findings if told),
         caveats=tuple(_caveats(sweeps, len(records) - len(placed))),
         references=("diehl2015",),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from study.figures import draw_shares, label_axes, learner_colour
 from study.learners.diehl_cook import HISTORY_EVERY, PASS, sized
-from study.report.basis import basis
+from study.report.basis import basis, processors
 from study.report.replicates import (
     Replicates,
     cell,
@@ -106,6 +106,7 @@ def section(records: list[Record]) -> Section:
     groups = replicates(records)
     names = list(dict.fromkeys(group.dataset for group in groups))
     by_dataset = {name: [group for group in groups if group.dataset == name] for name in names}
+    findings = [told for name in names for told in _findings(name, by_dataset[name])]
     return Section(
         name="price",
         title=TITLE,
@@ -119,26 +120,45 @@ def section(records: list[Record]) -> Section:
         "taken that every learner reaches in validation, and of each learner the cheapest size "
         "that reaches it.",
         figures=tuple(
-            figure
-            for name, members in by_dataset.items()
-            for figure in (
-                _learning(name, members),
-                _against(name, members, SPIKES),
-                _against(name, members, OPERATIONS),
-            )
+            figure for name, members in by_dataset.items() for figure in _figures(name, members)
         ),
         tables=(_table(groups),),
-        findings=tuple(
-            told for name, members in by_dataset.items() for told in _findings(name, members)
-        ),
+        findings=tuple(findings),
+        lead=tuple(findings),
         caveats=(
             "Seconds are of this machine, one thread, with other trials beside it; they contain "
             "what it takes to look at validation samples on the way.",
+            *(told for name in names for told in _untimed(name, by_dataset[name])),
             "Operations are counts, not energy, and updates of neurons are left out of them; a "
             "multiply-accumulate and a synaptic operation do not cost the same.",
             "Sizes are few: the cheapest network that reaches an accuracy may lie between them.",
         ),
     )
+
+
+def _figures(name: str, groups: Sequence[Replicates]) -> list[Figure]:
+    timed = _timed(groups)
+    return [
+        *([_learning(name, timed)] if timed else []),
+        _against(name, groups, SPIKES),
+        _against(name, groups, OPERATIONS),
+    ]
+
+
+def _timed(groups: Sequence[Replicates]) -> list[Replicates]:
+    """Return the networks whose times compare: all on the processor that most trials ran on."""
+    common = processors([record for group in groups for record in group])[:1]
+    return [group for group in groups if processors(group) == common]
+
+
+def _untimed(name: str, groups: Sequence[Replicates]) -> list[str]:
+    left_out = len(groups) - len(_timed(groups))
+    if not left_out:
+        return []
+    return [
+        f"{name}: {left_out} of {len(groups)} networks were trained on other processors than most "
+        "trials; they are left out of what is drawn and said of time."
+    ]
 
 
 def _by_learner(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
@@ -285,17 +305,28 @@ def _table(groups: Sequence[Replicates]) -> Table:
 
 def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
     """Return what each learner pays for an accuracy that all of them reach."""
+    compared = ((TIME, _timed(groups)), (SPIKES, groups), (OPERATIONS, groups))
+    return [told for cost, members in compared for told in _finding(name, members, cost)]
+
+
+def _finding(name: str, groups: Sequence[Replicates], cost: Cost) -> list[str]:
     learners = _by_learner(groups)
     if len(learners) < 2:
         return []
-    reached = min(max(map(_validated, members)) for members in learners.values())
-    level = math.floor(100 * reached + ROUNDING) / 100
+    level = _level(learners)
+    prices = _prices(learners, level, cost)
+    if not prices:
+        return []
     return [
         f"{name}: for {100 * level:.0f} % in validation, which every learner reaches, the least "
         f"{cost.told}: {', '.join(prices)}."
-        for cost in (TIME, SPIKES, OPERATIONS)
-        if (prices := _prices(learners, level, cost))
     ]
+
+
+def _level(learners: Mapping[str, Sequence[Replicates]]) -> float:
+    """Return the highest whole percentage that every learner reaches in validation."""
+    reached = min(max(map(_validated, members)) for members in learners.values())
+    return math.floor(100 * reached + ROUNDING) / 100
 
 
 def _prices(learners: dict[str, list[Replicates]], level: float, cost: Cost) -> list[str]:
@@ -315,8 +346,12 @@ def _cheapest(groups: Sequence[Replicates], level: float, cost: Cost) -> float |
     return min((value for value in found if value is not None), default=None)
 
 
-def _until(group: Replicates, level: float) -> float | None:
-    """Return the seconds after which the mean over seeds reaches an accuracy."""
+def _until(group: Replicates, level: float) -> float:
+    """Return the seconds after which the mean over seeds reaches an accuracy.
+
+    On the way accuracy may be that of fewer validation samples than at the end, where the network
+    reaches the level at the latest.
+    """
     seconds, accuracies = _learned(group)
-    reached = np.flatnonzero(accuracies.mean(axis=0) >= level)
-    return float(seconds[reached[0]]) if len(reached) else None
+    reached = accuracies.mean(axis=0) >= level
+    return float(seconds[reached.argmax()] if reached.any() else seconds[-1])

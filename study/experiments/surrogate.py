@@ -56,8 +56,7 @@ def section(records: list[Record]) -> Section:
         tables=(_table(groups),) if groups else (),
         findings=tuple(_findings(groups)),
         caveats=(
-            "Digits of 8x8 pixels prove that the network learns, not how well it does on images "
-            "of common size.",
+            *_small(groups),
             "Training accuracy in the curves is taken on batches as they are met, before the "
             "weights of the epoch are final, so early in training it lies below validation.",
             "Each data set is split once; intervals show the spread over seeds of weights and "
@@ -70,6 +69,15 @@ def section(records: list[Record]) -> Section:
         ),
         references=("neftci2019", "zenke2018", "zenke2021"),
     )
+
+
+def _small(groups: Sequence[Replicates]) -> list[str]:
+    if not any(group.dataset == "digits" for group in groups):
+        return []
+    return [
+        "Digits of 8x8 pixels prove that the network learns, not how well it does on images of "
+        "common size."
+    ]
 
 
 def _refitted(groups: Sequence[Replicates]) -> list[str]:

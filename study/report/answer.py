@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from study.report.basis import processors
 from study.report.replicates import Replicates, cell, interval_of, replicates, seed_difference
 from study.report.section import Section
 from study.trial import Record
@@ -42,7 +43,7 @@ def opening(records: Sequence[Record], sections: Sequence[Section]) -> tuple[str
     """
     if told := answer(records):
         return QUESTION, told
-    leads = tuple(section.findings[0] for section in sections if section.findings)
+    leads = tuple(told for section in sections for told in section.lead or section.findings[:1])
     return (sections[0].question, leads) if leads else (QUESTION, (NOTHING,))
 
 
@@ -73,11 +74,13 @@ def _price(spiking: Sequence[Replicates]) -> list[str]:
     difference = seed_difference(first, second, "test_accuracy")
     if difference is None:
         return []
-    return [
+    lead = (
         f"{first.learner} is {cell(difference, 100)} percentage points above {second.learner}, "
-        f"with {_times(first, second, 'spikes_per_sample')} as many spikes a sample and "
-        f"{_times(first, second, 'train_seconds')} its training time."
-    ]
+        f"with {_times(first, second, 'spikes_per_sample')} as many spikes a sample"
+    )
+    if len(processors([*first, *second])) > 1:  # whose times do not compare
+        return [f"{lead}."]
+    return [f"{lead} and {_times(first, second, 'train_seconds')} its training time."]
 
 
 def _times(first: Replicates, second: Replicates, metric: str) -> str:
@@ -92,8 +95,8 @@ def _accuracy(group: Replicates) -> float:
     return interval.mean if interval else 0.0
 
 
-def basis(records: Sequence[Record], provenance: Mapping[str, object]) -> tuple[str, ...]:
-    """Return what the answer rests on: trials and failures, data, machine."""
+def basis(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return what the answer rests on: trials and failures, data, machines of the trials."""
     n_failed = sum(not record.done for record in records)
     failed = "none failed" if not n_failed else f"{n_failed} failed"
     sources = {
@@ -104,5 +107,5 @@ def basis(records: Sequence[Record], provenance: Mapping[str, object]) -> tuple[
     return (
         f"{len(records)} trials, of which {failed}.",
         *(f"{name}: {source}." for name, source in sources.items()),
-        f"Machine: {provenance['cpu']}.",
+        *(f"Machine: {machine}." for machine in processors(records)),
     )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from study import experiments, provenance
 from study.report import answer, summary
-from study.report.basis import engine_notes
+from study.report.basis import engine_notes, processors
 from study.report.details import details, failure
 from study.report.document import Report
 from study.report.render import render
@@ -85,7 +85,7 @@ def _report(
         created=_ended(unique),
         question=question,
         answer=told,
-        basis=answer.basis(unique, source),
+        basis=answer.basis(unique),
         summary=summary.table(opening),
         summary_figure=summary.figure(opening),
         sections=tuple(sections),
@@ -154,6 +154,11 @@ def _notes(records: Sequence[Record], request: Request, learners: set[str]) -> l
         notes.append(
             f"The trials were run by {len(versions)} versions of the code; "
             "the table of trials names the version of each."
+        )
+    if len(machines := processors(records)) > 1:
+        notes.append(
+            f"The trials ran on {len(machines)} kinds of processor, and times of one do not "
+            "compare with those of another; each trial names its own."
         )
     return notes
 

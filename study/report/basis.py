@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from study.trial import Record
@@ -42,6 +43,12 @@ def engine_notes(records: Iterable[Record]) -> list[str]:
     """Return, as sentences, what the engines of these records have to say, each once."""
     notes = {record.metrics.get("engine_note") for record in records}
     return [f"{note[0].upper()}{note[1:]}." for note in sorted(filter(None, notes))]
+
+
+def processors(records: Sequence[Record]) -> list[str]:
+    """Return the processors that trials ran on, the most used first."""
+    counted = Counter(str(r.provenance["cpu"]) for r in records if r.provenance.get("cpu"))
+    return [name for name, _ in counted.most_common()]
 
 
 def _seeds(seeds: list[int]) -> str:

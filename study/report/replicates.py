@@ -108,9 +108,11 @@ def cell(interval: Interval | None, scale: float = 1.0) -> str:
     if interval is None:
         return "–"
     mean, low, high = (value * scale for value in interval)
-    # Three significant digits of the mean, and the limits to the same place.
-    places = max(0, 2 - math.floor(math.log10(abs(mean)))) if mean else 0
-    if not low < high:
+    known = low < high
+    # Three significant digits of the mean, or of its interval where that is wider.
+    size = max(abs(mean), high - mean if known else 0.0)
+    places = max(0, 2 - math.floor(math.log10(size))) if size else 0
+    if not known:
         return f"{mean:,.{places}f}"
     if math.isclose(mean - low, high - mean, rel_tol=1e-6):
         return f"{mean:,.{places}f} ± {high - mean:,.{places}f}"

@@ -85,7 +85,8 @@ class Section:
     ``equations`` are Typst math strings. ``findings`` say what the data show, ``caveats`` what
     they do not, ``deviations`` where the model departs from its source; their numbers are taken
     from the records, never typed. ``references`` are keys of `study.report.references`, ``widget``
-    names an interactive picture for the page, and ``command`` makes the section again.
+    names an interactive picture for the page, and ``command`` makes the section again. ``lead``
+    opens a report of sections alone; where it is empty the first finding does.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Section:
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     findings: tuple[str, ...] = ()
+    lead: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
     references: tuple[str, ...] = ()

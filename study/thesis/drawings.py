@@ -13,7 +13,7 @@ from study.figures import COLOURS, heat_map, label_axes, panel_grid, spread
 from study.report.basis import basis
 from study.report.section import Figure, figure_name
 from study.thesis.choice import Choice, choices
-from study.thesis.grids import Axis
+from study.thesis.grids import Axis, level_text
 from study.thesis.runs import TEST, TIME, TRAIN, VALIDATION, Runs
 
 if TYPE_CHECKING:
@@ -299,11 +299,6 @@ def _without(runs: Runs) -> str:
 
 def _short(names: Sequence[str]) -> str:
     return " × ".join(name.split()[-1] for name in names)
-
-
-def level_text(level: object) -> str:
-    """Return a level for people."""
-    return f"{level:g}" if isinstance(level, int | float) else str(level)
 
 
 def _level_ticks(ax: Axes, axis: Axis) -> None:

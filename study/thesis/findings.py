@@ -17,8 +17,7 @@ from study.thesis.choice import (
     unsearched,
 )
 from study.thesis.claims import CLAIMS, STEPS
-from study.thesis.drawings import level_text
-from study.thesis.grids import grid_of
+from study.thesis.grids import grid_of, level_text
 from study.thesis.runs import CPU_SECONDS, TEST, TRAIN, VALIDATION, Runs
 from study.thesis.tables import judgements
 from study.thesis.verdicts import FAILS, LEVEL, OPEN, STANDS, difference_text
@@ -34,6 +33,11 @@ def of(runs: Runs) -> list[str]:
     ]  # fmt: skip
 
 
+def lead(runs: Runs) -> list[str]:
+    """Return the findings that a reader wants first: which settings matter, which claims stand."""
+    return [_effects(runs), *_claims(runs)]
+
+
 def caveats(all_runs: Sequence[Runs]) -> list[str]:
     """Return what the runs do not show."""
     told = [sentence for runs in all_runs for sentence in (*_gaps(runs), *_unsettled(runs))]
@@ -43,7 +47,9 @@ def caveats(all_runs: Sequence[Runs]) -> list[str]:
             "meet the same batches, so an effect may be that of this seed. Intervals rest on the "
             "other settings as replicates. --seeds K adds seeds; the first is not run again."
         )
-    told += [sentence for runs in all_runs for sentence in _by_the_clock(runs)]
+    told += [
+        sentence for runs in all_runs for sentence in (*_by_the_clock(runs), *_processors(runs))
+    ]
     told.append(
         "Training time is that of a processor in an epoch, on this machine, one thread a run; "
         "runs side by side still share caches, and differences are no laws."
@@ -203,8 +209,8 @@ def _claims(runs: Runs) -> list[str]:
         return []
     total = sum(found.values())
     return [
-        f"{runs.dataset}: of {total} claims of the thesis, {found[STANDS]} stand, {found[FAILS]} "
-        f"do not, {found[OPEN]} cannot be told."
+        f"{runs.dataset}: verdicts on {total} claims of the thesis: {found[STANDS]} × {STANDS}, "
+        f"{found[FAILS]} × {FAILS}, {found[OPEN]} × {OPEN}."
     ]
 
 
@@ -235,6 +241,16 @@ def _by_the_clock(runs: Runs) -> list[str]:
     return [
         f"{runs.dataset}: {timed} of {len(runs.records)} runs were timed by the clock, not by the "
         "processor: what else the machine did is part of their training time."
+    ]
+
+
+def _processors(runs: Runs) -> list[str]:
+    found = sorted(set(runs.processors))
+    if len(found) < 2:
+        return []
+    return [
+        f"{runs.dataset}: the runs were timed on {len(found)} kinds of processor. Where times are "
+        "compared the processor counts as one more setting; figures of time show all runs as one."
     ]
 
 

@@ -13,6 +13,12 @@ from study.learners.surrogate_config import SPYTORCH, SurrogateConfig, preset
 Level = int | float
 
 
+def level_text(level: object) -> str:
+    """Return a level for people; those of settings that are no numbers are texts."""
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    return f"{level:g}" if number else str(level)
+
+
 @dataclass(frozen=True)
 class Axis:
     """One setting of a grid.

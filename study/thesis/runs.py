@@ -16,6 +16,7 @@ from study.thesis.grids import Axis, grid_of
 from study.trial import Record
 
 CPU_SECONDS = "train_cpu_seconds"
+PROCESSOR = "processor"
 CHANCE_ERRORS = 4  # binomial standard errors above chance from which a run has learned
 
 
@@ -102,6 +103,17 @@ class Runs:
         return {axis.name: self.levels(axis) for axis in self.axes}
 
     @cached_property
+    def processors(self) -> np.ndarray:
+        """``[N]`` names of the processors that the runs were timed on."""
+        return np.array([str(record.provenance.get("cpu", "")) for record in self.records])
+
+    def factors_of(self, response: Response) -> dict[str, np.ndarray]:
+        """Return `factors`, and for times the processor as one more, where there are several."""
+        if response is not TIME or len(set(self.processors)) < 2:
+            return self.factors
+        return self.factors | {PROCESSOR: self.processors}
+
+    @cached_property
     def seeds(self) -> np.ndarray:
         """``[N]`` seeds."""
         return np.array([record.trial.seed for record in self.records])
@@ -155,16 +167,16 @@ class Runs:
 
     def _compare(self, response: Response) -> list[Difference]:
         live = self.live
-        found = level_differences(live.values(response), live.factors, live.seeds)
+        found = level_differences(live.values(response), live.factors_of(response), live.seeds)
         if live is self:
             return found
         known = {difference[:3] for difference in found}
-        everywhere = level_differences(self.values(response), self.factors, self.seeds)
+        everywhere = level_differences(self.values(response), self.factors_of(response), self.seeds)
         return found + [d for d in everywhere if d[:3] not in known]
 
     def variance(self, response: Response) -> Variance:
         """Return the shares of variance."""
-        return variance(self.values(response), self.factors)
+        return variance(self.values(response), self.factors_of(response))
 
     def noise(self, response: Response) -> float:
         """Return the standard deviation of a run about what its settings explain.

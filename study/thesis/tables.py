@@ -12,7 +12,7 @@ from study.report.replicates import cell, interval_of
 from study.report.section import Table
 from study.thesis.choice import Choice, choices, unsearched
 from study.thesis.claims import CLAIMS
-from study.thesis.drawings import level_text
+from study.thesis.grids import level_text
 from study.thesis.runs import RESPONSES, TIME, TRAIN, VALIDATION, Runs
 from study.thesis.verdicts import RULES, Judgement, difference_text, judge
 

@@ -24,8 +24,8 @@ from study.thesis.claims import (
     Statement,
     Step,
 )
-from study.thesis.grids import Level
-from study.thesis.runs import TRAIN, Response, Runs
+from study.thesis.grids import Level, level_text
+from study.thesis.runs import TRAIN, VALIDATION, Response, Runs
 
 STANDS, FAILS, OPEN = "stands", "does not", "cannot be told"
 LEVEL = 0.05  # of significance, after Holm's correction
@@ -80,7 +80,12 @@ RULES = (
         f"{ROUNDING:g} points of rounding.",
         "It lies outside, and the grid is whole.",
     ),
-    ("outside the grid", "Never: the runs say nothing of levels that were not run.", "Never."),
+    (
+        "outside the grid",
+        "Never: these runs say nothing of levels that were not run. The experiment beyond runs "
+        "some.",
+        "Never.",
+    ),
 )
 """Kind of claim, when it stands, when it does not; in all other cases it cannot be told."""
 
@@ -252,12 +257,30 @@ def _complete(runs: Runs) -> bool:
 def _between(runs: Runs, response: Response, axis: str, high: Level, low: Level) -> Difference:
     """Return the difference ``high - low``, whichever of the two is the larger level."""
     for found in runs.differences(response):
-        if (found.factor, found.high, found.low) == (axis, high, low):
-            return found
-        if (found.factor, found.high, found.low) == (axis, low, high):
-            mean, below, above = found.interval
-            return Difference(axis, high, low, type(found.interval)(-mean, -above, -below), found.p)
+        for way in (found, found.turned()):
+            if (way.factor, way.high, way.low) == (axis, high, low):
+                return way
     return Difference(axis, high, low, UNKNOWN, float("nan"))
+
+
+def judge_wish(border: Level, differences: Sequence[Difference]) -> Judgement:
+    """Return whether a level outside the grid is more accurate than the one at its border.
+
+    The wish stands if one of them is significantly better, and does not if each of them is
+    significantly worse or leads by no more than is negligible, by its whole 95 % interval.
+    """
+    leads = [d if d.low == border else d.turned() for d in differences if border in (d.high, d.low)]
+    told = _told(leads, VALIDATION) if leads else f"{level_text(border)} not run beside others"
+    if any(_significant(d) and d.interval.mean > 0 for d in leads):
+        return Judgement(told, STANDS)
+    if leads and all(_no_lead(d) for d in leads):
+        return Judgement(told, FAILS)
+    return Judgement(told, OPEN)
+
+
+def _no_lead(difference: Difference) -> bool:
+    worse = _significant(difference) and difference.interval.mean < 0
+    return worse or VALIDATION.show(difference.interval.high) <= VALIDATION.negligible
 
 
 def _significant(difference: Difference) -> bool:
@@ -272,13 +295,14 @@ def _negligible(difference: Difference, response: Response) -> bool:
 def difference_text(difference: Difference, response: Response) -> str:
     """Return a difference in words: levels, mean with interval, p value."""
     mean, low, high = map(response.show, difference.interval)
+    levels = f"{level_text(difference.high)} against {level_text(difference.low)}"
     if np.isnan(mean):
-        return f"{difference.high:g} against {difference.low:g}: not enough runs"
+        return f"{levels}: not enough runs"
     effect = f"{mean:+.2f}"
     if not np.isnan(low):
         effect += f" [{low:+.2f}, {high:+.2f}]"
     p = "" if np.isnan(difference.p) else f", p = {difference.p:.2g}"
-    return f"{difference.high:g} against {difference.low:g}: {effect} {response.unit}{p}"
+    return f"{levels}: {effect} {response.unit}{p}"
 
 
 def _told(found: Sequence[Difference], response: Response) -> str:

@@ -50,6 +50,15 @@ def test_learners_stand_from_best_to_worst_with_intervals_and_price() -> None:
     )
 
 
+def test_times_of_different_processors_are_not_compared() -> None:
+    elsewhere = [dataclasses.replace(r, provenance={"cpu": "other"}) for r in LOCAL]
+    here = [dataclasses.replace(r, provenance={"cpu": "this"}) for r in SURROGATE]
+    assert answer.answer([*here, *elsewhere])[1] == (
+        "surrogate is 5.00 percentage points above diehl-cook, with 0.05 times as many spikes a "
+        "sample."
+    )
+
+
 def numbers(sentences: tuple[str, ...]) -> list[str]:
     return re.findall(r"\d[\d.]*", " ".join(sentences))
 
@@ -82,13 +91,15 @@ def test_failures_alone_give_no_answer_but_are_counted() -> None:
         for record in LOCAL
     ]
     assert answer.opening(failed, []) == (answer.QUESTION, (answer.NOTHING,))
-    assert answer.basis(failed, {"cpu": "one"})[0] == "3 trials, of which 3 failed."
+    assert answer.basis(failed)[0] == "3 trials, of which 3 failed."
 
 
 def test_where_no_learners_are_compared_the_sections_speak() -> None:
     sweep = Section("grid", "Grid", "Which?", "So.", findings=("This one.", "Not that."))
     empty = Section("none", "None", "What?", "So.")
     assert answer.opening([], [sweep, empty]) == ("Which?", ("This one.",))
+    led = dataclasses.replace(sweep, lead=("First.", "Second."))
+    assert answer.opening([], [led, sweep])[1] == ("First.", "Second.", "This one.")
     assert answer.opening([*SURROGATE, *LOCAL], [sweep])[0] == answer.QUESTION
 
 
@@ -98,9 +109,13 @@ def test_missing_metrics_are_called_unknown() -> None:
     assert "an unknown multiple of its training time" in told
 
 
-def test_the_basis_names_data_and_machine() -> None:
-    assert answer.basis(SURROGATE, {"cpu": "a processor"}) == (
+def test_the_basis_names_data_and_the_machines_of_the_trials() -> None:
+    def on(record: Record, cpu: str) -> Record:
+        return dataclasses.replace(record, provenance={**record.provenance, "cpu": cpu})
+
+    assert answer.basis([on(SURROGATE[0], "slow"), *(on(r, "fast") for r in SURROGATE[1:])]) == (
         "3 trials, of which none failed.",
         "digits: somewhere.",
-        "Machine: a processor.",
+        "Machine: fast.",
+        "Machine: slow.",
     )

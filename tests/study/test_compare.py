@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 from study.data.reference import DatasetRef
 from study.experiments import compare
 from study.report import summary
-from study.report.replicates import replicates
-from study.stats import holm
+from study.report.replicates import cell, replicates
+from study.stats import Interval, holm
 from study.store import Store
 from study.table import LEADING, trials_table
 from study.trial import Outcome, Record, Trial
@@ -103,3 +104,19 @@ def test_replicates_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
     assert [group.learner for group in groups] == ["surrogate (slope=25)", "surrogate (slope=5)"]
     assert [len(group) for group in groups] == [2, 2]
     assert replicates(records[:2])[0].learner == "surrogate"
+
+
+@pytest.mark.parametrize(
+    ("interval", "told"),
+    [
+        (Interval(86.123, 85.9, 86.346), "86.1 ± 0.2"),
+        (Interval(-0.072, -2.0799, 1.9359), "-0.07 ± 2.01"),  # no more digits than are known
+        (Interval(0.072, 0.071, 0.073), "0.0720 ± 0.0010"),
+        (Interval(99.5, 98.0, 100.0), "99.5 [98.0, 100.0]"),
+        (Interval(1234.5, math.nan, math.nan), "1,234"),
+        (Interval(0.0, math.nan, math.nan), "0"),
+        (None, "–"),
+    ],
+)
+def test_cells_show_the_digits_that_are_known(interval: Interval | None, told: str) -> None:
+    assert cell(interval) == told

@@ -20,7 +20,7 @@ from study.store import Store
 from study.thesis import tables
 from study.thesis.choice import cost_of_training_choice
 from study.thesis.grids import FASHION, GRIDS, grid_of
-from study.thesis.runs import runs_of
+from study.thesis.runs import TIME, runs_of
 from study.trial import Outcome, Record
 from tests.study.grid_records import METRICS, grid_trials, planted
 
@@ -244,6 +244,40 @@ def test_time_is_that_of_the_processor_where_it_was_taken() -> None:
     assert any("27 of 81 runs were timed by the clock" in c for c in grid.section(old).caveats)
 
 
+def on_processors(records: list[Record], fast: list[bool]) -> list[Record]:
+    """Return the records as timed on two processors, one of them twice as fast."""
+    return [
+        dataclasses.replace(
+            record,
+            metrics=record.metrics
+            | {"train_cpu_seconds": record.metrics["train_cpu_seconds"] / (1 + quick)},
+            provenance=record.provenance | {"cpu": "fast" if quick else "slow"},
+        )
+        for record, quick in zip(records, fast, strict=True)
+    ]
+
+
+def test_a_faster_processor_counts_as_a_setting_and_not_as_noise() -> None:
+    trials, claim = grid_trials(), "More time steps take longer"
+    records = planted(trials, lambda c: {"train_cpu_seconds": 0.3 * c["n_steps"]})
+    mixed = on_processors(records, [k % 4 == 1 for k in range(81)])
+    evidence, verdict = judged(mixed, claim)
+    assert verdict == "stands"
+    assert evidence.startswith("training time, 120 against 80: +50.00 [")
+    (runs,) = runs_of(mixed)
+    assert any(
+        d.factor == "processor" and np.exp(d.interval.mean) == pytest.approx(2)
+        for d in runs.differences(TIME)
+    )
+    assert any("timed on 2 kinds of processor" in c for c in grid.section(mixed).caveats)
+
+
+def test_a_setting_that_goes_with_the_processor_cannot_be_told() -> None:
+    records = planted(grid_trials(), lambda c: {"train_cpu_seconds": 30.0})
+    mixed = on_processors(records, [r.trial.config["n_steps"] == 120 for r in records])
+    assert judged(mixed, "More time steps take longer")[1] == "cannot be told"
+
+
 def test_an_effect_of_nothing_is_none_whatever_rounding_leaves() -> None:
     records = planted(grid_trials("hd-spikes"), lambda c: {})
     assert "p = 1" in judged(records, "over-fit strongly")[0]
@@ -259,11 +293,30 @@ def test_data_sets_are_kept_apart_and_the_stand_in_is_named() -> None:
     assert all("hd-spikes" not in d for d in grid.section(records[:81]).deviations)
 
 
+def test_every_data_set_leads_with_what_matters_and_how_many_claims_stand() -> None:
+    section = grid.section(planted(grid_trials("tbl") + grid_trials("hd-spikes"), lambda c: {}))
+    assert [told.split(":")[0] for told in section.lead] == ["tbl", "tbl", "hd-spikes", "hd-spikes"]
+    assert all("verdicts on 13 claims" in told for told in section.lead[1::2])
+    assert set(section.lead) < set(section.findings)
+
+
 def test_other_data_has_effects_but_no_claims() -> None:
     records = planted(grid.trials(Request()), lambda c: {"n_validation": 282, "n_test": 355})
     section = grid.section(records)
     assert all(table.columns[-1] != "verdict" for table in section.tables)
     assert any("--profile thesis" in caveat for caveat in section.caveats)
+
+
+def test_settings_that_are_no_numbers_are_compared_too() -> None:
+    given = ("surrogate=atan,triangle", "recurrent=true,false", "hidden=50")
+    settings = tuple(parse_setting(text) for text in given)
+    trials = grid.trials(Request("thesis", datasets=(DatasetRef("tbl"),), settings=settings))
+    worse = planted(
+        trials, lambda c: {"validation_accuracy": 0.8 - 0.1 * (c["surrogate"] == "triangle")}
+    )
+    told = {row[1:3]: row[3] for row in tables.differences(runs_of(worse)).rows}
+    assert told["surrogate", "validation accuracy"].startswith("triangle against atan: -10.0")
+    assert told["recurrent", "validation accuracy"].startswith("True against False: ")
 
 
 def test_curves_that_had_not_settled_are_counted() -> None:

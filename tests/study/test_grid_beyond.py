@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -80,6 +81,29 @@ def test_a_planted_effect_is_found_and_a_missing_one_is_not() -> None:
     assert p_value < 0.05
     (steps,) = [f for f in found if "with the code scaled" in f]
     assert float(steps.split("corrected p = ")[1].split(")")[0]) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("better", "verdict"), [(0.02, "stands"), (-0.02, "does not"), (0.0, "does not")]
+)
+def test_wishes_of_the_thesis_are_judged(better: float, verdict: str) -> None:
+    def wished(config) -> dict[str, float]:
+        return spiking(config) | {"validation_accuracy": 0.8 + better * (config["hidden"] > 150)}
+
+    planted_section = beyond.section(planted(trials("fashion-mnist"), wished))
+    found = {row[1]: row[2:] for row in planted_section.tables[0].rows}
+    evidence, judged = found["150 hidden neurons or more"]
+    assert judged == verdict
+    for told in re.findall(r"[23]00 against 150: ([+-][\d.]+)", evidence):
+        assert float(told) == pytest.approx(100 * better, abs=0.2)
+
+
+def test_a_wish_that_one_seed_cannot_tell_stays_open() -> None:
+    asked = [t for t in trials("tbl", 1) if t.config["hidden"] in (300, 450)]
+    found = beyond.section(planted(asked, spiking)).tables[0].rows
+    assert ("tbl", "300 hidden neurons or more", "cannot be told") in [
+        (row[0], row[1], row[3]) for row in found
+    ]
 
 
 def test_the_front_holds_what_nothing_else_matches() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from study import powercap
 from study.config import parse_setting
+from study.data.reference import DatasetRef
 from study.energy import DRAM, FLOAT, INTEGER, SRAM, nanojoules
 from study.experiments import energy
 from study.request import Request
@@ -38,7 +39,9 @@ def test_silence_still_costs_updates() -> None:
     assert nanojoules(silent, FLOAT) > 0
 
 
-def records(spiking_accuracy: float, synops: float, **metrics: float) -> list[Record]:
+def records(
+    spiking_accuracy: float, synops: float, names: tuple[str, ...] = (), **metrics: float
+) -> list[Record]:
     """All spiking networks alike; perceptrons whose accuracy grows with their size."""
 
     def of(config) -> dict[str, float | None]:
@@ -52,7 +55,8 @@ def records(spiking_accuracy: float, synops: float, **metrics: float) -> list[Re
             "neuron_updates_per_sample": 0.0 if dense else 100.0,
         }
 
-    return planted(energy.trials(Request()), of, spread=0.0)
+    request = Request("thesis" if names else "quick", datasets=tuple(map(DatasetRef, names)))
+    return planted(energy.trials(request), of, spread=0.0)
 
 
 def test_trials_are_the_grid_and_perceptrons_of_several_sizes() -> None:
@@ -92,6 +96,12 @@ def test_the_opponent_is_the_smallest_that_is_no_worse() -> None:
 def test_the_verdict_follows_the_counts(synops: float, verdict: str) -> None:
     section = energy.section(records(0.85, synops))
     assert any(verdict in finding for finding in section.findings)
+
+
+def test_every_data_set_leads_with_its_most_accurate_network() -> None:
+    section = energy.section(records(0.85, 10.0, ("tbl", "hd-spikes")))
+    assert sorted(told.partition(":")[0] for told in section.lead) == ["hd-spikes", "tbl"]
+    assert all("most accurate" in told for told in section.lead)
 
 
 def test_without_an_equal_opponent_nothing_is_compared() -> None:

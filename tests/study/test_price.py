@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def test_larger_networks_without_labels_are_those_of_their_own_experiment() -> N
     shared = {t.id for t in price.trials(Request("standard", 1))} & {
         t.id for t in unsupervised.trials(Request("standard", 1))
     }
-    assert len(shared) == 3  # 100 and 400 neurons on MNIST, 400 on Fashion-MNIST
+    assert len(shared) == 4  # 100 and 400 neurons on MNIST and on Fashion-MNIST
 
 
 def test_sizes_of_the_user_stand_alone() -> None:
@@ -71,6 +72,48 @@ def test_one_accuracy_is_priced_for_every_learner(records: list[Record]) -> None
     )
     assert "spikes: surrogate with 200." in spikes
     assert "operations: surrogate with 2,000, mlp with 10,000." in operations
+
+
+def test_times_of_the_commonest_processor_alone_are_compared(records: list[Record]) -> None:
+    """The large surrogate network, trained elsewhere, is priced in spikes but not in seconds."""
+
+    def moved(trial: Trial) -> bool:
+        return trial.learner == "surrogate" and trial.config["hidden"] == 100
+
+    elsewhere = [
+        dataclasses.replace(r, provenance={"cpu": "slow" if moved(r.trial) else "fast"})
+        for r in records
+    ]
+    section = price.section(elsewhere)
+    time, spikes, _ = section.findings
+    assert "for 80 %" in time  # what the small surrogate network reaches
+    assert "for 90 %" in spikes
+    assert "surrogate with 200" in spikes
+    assert any("1 of 4 networks were trained on other processors" in c for c in section.caveats)
+    assert not any("other processors" in c for c in price.section(records).caveats)
+
+
+def test_networks_trained_on_a_processor_each_have_no_time_to_compare(
+    records: list[Record],
+) -> None:
+    each = [dataclasses.replace(r, provenance={"cpu": str(r.trial.seed)}) for r in records]
+    section = price.section(each)
+    assert [figure.name.split("-")[-1] for figure in section.figures] == ["spikes", "operations"]
+    assert not any("least seconds" in told for told in section.findings)
+
+
+def test_an_accuracy_that_shows_only_at_the_end_costs_all_the_time(records: list[Record]) -> None:
+    """On the way fewer samples may be looked at, and the level be missed by chance."""
+    store = Store(records[0].folder)
+    slow = [
+        store.put_done(
+            r.trial, Outcome(r.metrics, {"validation_accuracy": np.array([0.5, 0.7, 0.89])}), {}
+        )
+        if r.trial.config["hidden"] == 100 and r.trial.learner == "surrogate"
+        else r
+        for r in records
+    ]
+    assert price.section(slow).findings[0].endswith("mlp with 30.0, surrogate with 30.0.")
 
 
 def test_every_size_is_drawn_with_its_interval(records: list[Record]) -> None:
