@@ -88,9 +88,9 @@ def report() -> Report:
         summary_figure=figure("summary"),
         sections=(
             Section(
-                "neurons", LONG, LONG, LONG, ("sum_(i=1)^N x_i + y_i + z_i " * 8,),
-                (figure("rise"),), (wide,), (LONG,), ("Not much.",), references=("neftci2019",),
-                widget=lif, command="python -m study.run neurons",
+                "neurons", LONG, LONG, LONG, equations=("sum_(i=1)^N x_i + y_i + z_i " * 8,),
+                figures=(figure("rise"),), tables=(wide,), findings=(LONG,), caveats=("Not much.",),
+                references=("neftci2019",), widget=lif, command="python -m study.run neurons",
             ),
             Section("plasticity", "Plasticity", "?", ".", widget=Widget("stdp", rule)),
         ),
