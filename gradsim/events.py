@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -119,16 +120,29 @@ def raster(
 
 
 def from_raster(dense: Tensor) -> SpikeEvents:
-    """Return the events of a raster ``[T, B, N]`` of counts, ordered by sample, step and unit."""
-    by_sample = dense.detach().cpu().numpy().transpose(1, 0, 2)
-    n_samples, n_steps, n_units = by_sample.shape
-    sample, step, unit = np.nonzero(by_sample)
-    copies = by_sample[sample, step, unit].astype(np.int64)
-    counts = np.bincount(sample, weights=copies, minlength=n_samples).astype(np.int64)
-    return SpikeEvents(
-        np.repeat(step.astype(index_type(n_steps)), copies),
-        np.repeat(unit.astype(index_type(n_units)), copies),
-        np.concatenate(([0], np.cumsum(counts))),
-        n_units,
-        n_steps,
-    )
+    """Return the events of a raster ``[T, B, N]`` of counts, ordered by sample, step and unit.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else than counts.
+    """
+    events = if_sparse(dense, densest=math.inf)
+    if events is None:
+        raise ValueError("a raster must hold numbers of spikes: 0, 1, 2 and so on")
+    return events
+
+
+def if_sparse(dense: Tensor, densest: float) -> SpikeEvents | None:
+    """Return the events of a raster as `from_raster` does.
+
+    None where there are more than ``densest`` a cell, or where it does not hold counts.
+    """
+    from gradsim.kernels import orders
+
+    values = np.ascontiguousarray(dense.detach().cpu().numpy())
+    n_steps, _, n_units = values.shape
+    counts = orders.count_spikes(values)
+    if (counts < 0).any() or counts.sum() > densest * values.size:
+        return None
+    return SpikeEvents(*orders.list_spikes(values, counts), n_units, n_steps)

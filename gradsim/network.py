@@ -198,7 +198,7 @@ class SpikingNetwork(nn.Module):
         weights = [layer.weight for layer in self._layers()]
         return Recording(
             *events.network(
-                linear(x, weights[0]) if isinstance(x, Tensor) else x,
+                x,
                 [events.Hidden(neuron, decay) for neuron, decay, _ in populations],
                 (self.readout.neuron, self.readout.time_constants()),
                 [*weights, self.readout.weight],

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-from gradsim.events import SpikeEvents, index_type
+from gradsim.events import SpikeEvents, if_sparse, index_type
 from gradsim.kernels import buffers, loops
 from gradsim.kernels.loops import Inputs, Neurons, Source
 from gradsim.kernels.orders import GROUP, NO_SUMS, Spikes, Sums
@@ -26,6 +26,9 @@ from gradsim.surrogate import Surrogate
 
 CHEAP = 8
 """Rows of weights from the cache that take about as long as a row of a trace from memory."""
+
+SPARSE = 0.2
+"""Spikes a cell of a raster up to which adding rows of weights beats a dense product."""
 
 INLINE = ("fast_sigmoid", "superspike")
 """Surrogates whose derivative the loops compute themselves; others are computed by PyTorch."""
@@ -69,12 +72,11 @@ def network(
     Parameters
     ----------
     x
-        Input events, or the weighted input ``[T, B, N]`` of the first layer.
+        Input events, or a raster ``[T, B, in]``, which may need gradients.
     hidden, readout
         Neurons of the layers.
     weights
-        ``[out, in]`` into each layer, the readout last; those of the first layer are not used
-        where ``x`` is weighted already.
+        ``[out, in]`` into each layer, the readout last.
     recurrent
         ``[out, out]`` of each hidden layer, or None.
 
@@ -85,9 +87,13 @@ def network(
         their largest values ``[B, C]``, the spike counts ``[B, N]`` of each hidden layer, all with
         gradients, and a function that makes the rasters ``[T, B, N]``.
     """
-    events, currents = (x, None) if isinstance(x, SpikeEvents) else (None, x)
+    if isinstance(x, Tensor):
+        events = if_sparse(x, SPARSE)
+        dense = linear(x, weights[0]) if events is None else x
+    else:
+        events, dense = x, None
     plan = _Plan(tuple(hidden), readout, events, record=torch.is_grad_enabled())
-    membranes, peak, *counts = _Network.apply(plan, currents, *weights, *recurrent)
+    membranes, peak, *counts = _Network.apply(plan, dense, *weights, *recurrent)
     return membranes, peak, tuple(counts), plan.rasters
 
 
@@ -191,14 +197,15 @@ class _Network(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, plan: _Plan, currents: Tensor | None, *tensors: Tensor | None
+        ctx: Any, plan: _Plan, dense: Tensor | None, *tensors: Tensor | None
     ) -> tuple[Tensor, ...]:
+        """Run ``plan.events``, which ``dense`` is the raster of, if any; else weighted input."""
         ctx.set_materialize_grads(False)
         weights, recurrent = _split(tensors, len(plan.hidden) + 1)
         if plan.events is None:
-            assert currents is not None
-            grid = _Grid(currents.shape[1], currents.shape[0])
-            inputs = _Input(currents=currents)
+            assert dense is not None
+            grid = _Grid(dense.shape[1], dense.shape[0])
+            inputs = _Input(currents=dense)
         else:
             grid = _Grid(len(plan.events), plan.events.n_steps)
             inputs = _Input(plan.events.by_step, weights[0])
@@ -208,7 +215,7 @@ class _Network(torch.autograd.Function):
             inputs = _Input(plan.runs[-1].fired, following)
         readout = _run_readout(plan.readout, grid, inputs)
         ctx.readout = readout
-        ctx.plan, ctx.grid, ctx.weighted = plan, grid, currents is not None
+        ctx.plan, ctx.grid = plan, grid
         ctx.save_for_backward(*tensors)
         counts = (_unpadded(run.counts, run.n, grid.n_samples) for run in plan.runs)
         peak = _unpadded(readout.peak, readout.n, grid.n_samples)
@@ -220,6 +227,7 @@ class _Network(torch.autograd.Function):
         ctx: Any, g_membranes: Tensor | None, g_peak: Tensor | None, *g_counts: Tensor | None
     ) -> tuple[Any, ...]:
         plan, grid, runs = ctx.plan, ctx.grid, ctx.plan.runs
+        for_dense = ctx.needs_input_grad[1]
         weights, recurrent = _split(ctx.saved_tensors, len(runs) + 1)
         gi = _return_readout(ctx.readout, grid, g_membranes, g_peak)
         g_weights: list[Tensor | None] = [_by_spikes(grid, runs[-1].fired, gi, weights[-1])]
@@ -242,15 +250,17 @@ class _Network(torch.autograd.Function):
                 events,
                 recurrent[k],
                 None,
-                keep_gi=k > 0 or ctx.weighted,
+                keep_gi=k > 0 or for_dense,
                 replay=None if len(runs[k].trace) else _Input(below, weights[k]),
             )
             g_recurrent.append(g_own)
             g_weights.append(
                 _by_spikes(grid, runs[k - 1].fired, gi, weights[k]) if k > 0 else g_events
             )
-        g_currents = _time_major(gi, runs[0].n, grid) if ctx.weighted else None
-        return None, g_currents, *reversed(g_weights), *reversed(g_recurrent)
+        g_dense = _time_major(gi, runs[0].n, grid) if for_dense else None
+        if g_dense is not None and plan.events is not None:
+            g_dense = _through(g_dense, weights[0])
+        return None, g_dense, *reversed(g_weights), *reversed(g_recurrent)
 
 
 def _run(
@@ -472,6 +482,16 @@ def _padded(values: Tensor) -> np.ndarray:
 def _sample_major(values: Tensor) -> np.ndarray:
     """Return ``[T, B, N]`` as a flat, padded ``[B, T, width]``."""
     return _padded(values.transpose(0, 1).reshape(-1, values.shape[2]))
+
+
+def _through(gradient: Tensor, weights: Tensor) -> Tensor:
+    """Return the gradient ``[T, B, in]`` of what acts through weights ``[out, in]``."""
+    # Sample-major as the memory is: one product, and no copy.
+    return (
+        (gradient.transpose(0, 1).flatten(0, 1) @ weights)
+        .view(gradient.shape[1], gradient.shape[0], -1)
+        .transpose(0, 1)
+    )
 
 
 def _time_major(flat: np.ndarray, n: int, grid: _Grid) -> Tensor:

@@ -127,6 +127,24 @@ def copy_runs(values: np.ndarray, starts: np.ndarray, offsets: np.ndarray) -> np
     return copied
 
 
+def count_spikes(dense: np.ndarray) -> np.ndarray:
+    """Return the spikes ``[T, B]`` in the rows of a raster; -1 where a row holds no counts."""
+    n_steps, n_samples, n_units = dense.shape
+    counts = np.empty((n_steps, n_samples), np.int64)
+    _count_spikes(dense.reshape(-1, n_units), counts.reshape(-1))
+    return counts
+
+
+def list_spikes(dense: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return step, unit and offsets of the `counts` spikes in a raster ``[T, B, N]``."""
+    n_steps, _, n_units = dense.shape
+    offsets = np.concatenate(([0], np.cumsum(counts.sum(axis=0))))
+    step = buffers.empty(int(offsets[-1]), index_type(n_steps))
+    unit = buffers.empty(int(offsets[-1]), index_type(n_units))
+    _list_spikes(dense, counts, offsets, step, unit)
+    return step, unit, offsets
+
+
 # Through pointers, which know of no negative indices, these loops take half the time or less.
 
 
@@ -137,6 +155,31 @@ def _copy_runs(values, starts, offsets, copied):
         first, begin = starts[k], offsets[k]
         for j in range(offsets[k + 1] - begin):
             put(to, begin + j, get(source, first + j))
+
+
+@njit(cache=True, nogil=True)
+def _count_spikes(rows, counts):
+    for k in range(len(rows)):
+        total = others = 0
+        for value in rows[k]:
+            whole = np.int32(value)
+            total += whole
+            others += whole != value or whole < 0
+        counts[k] = -1 if others else total
+
+
+@njit(cache=True, nogil=True)
+def _list_spikes(dense, counts, offsets, step, unit):
+    for b in range(dense.shape[1]):
+        k = offsets[b]
+        for t in range(dense.shape[0]):
+            end = k + counts[t, b]
+            n = 0
+            while k < end:
+                for _ in range(np.int32(dense[t, b, n])):
+                    step[k], unit[k] = t, n
+                    k += 1
+                n += 1
 
 
 @njit(cache=True, nogil=True)

@@ -9,8 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gradsim import kernels
-from gradsim.events import from_raster
+from gradsim.events import from_raster, if_sparse
 from gradsim.kernels import buffers
+from gradsim.kernels.events import SPARSE
 from gradsim.losses import max_over_time_nll
 from gradsim.network import NetworkConfig, SpikingNetwork
 from gradsim.neurons import Adaptation, LIFParameters
@@ -247,6 +248,35 @@ def test_the_event_driven_engine_equals_pytorch_at_any_width_batch_and_length(ca
     network = case.network("events")
     assert_equal_outcomes(outcome(network, from_raster(case.x), case.loss), expected, 1e-12)
     assert_equal_outcomes(outcome(network, case.x, case.loss), expected, 1e-12)
+
+
+@pytest.mark.parametrize("recurrent", [False, True], ids=["feed-forward", "recurrent"])
+@pytest.mark.parametrize("values", ["sparse", "dense", "fractions", "negative"])
+def test_a_raster_may_hold_anything_and_gets_its_gradient(values, recurrent):
+    config = NetworkConfig(30, (20,), 3, weight_scale=4.0, recurrent=recurrent)
+    density = 2 * SPARSE if values == "dense" else SPARSE / 4
+    case = make_case(config, 20, 9, density, seed=4)
+    x = case.x * {"fractions": 0.7, "negative": -1.0}.get(values, 1.0)
+    assert (if_sparse(x, SPARSE) is None) == (values != "sparse")
+    outcomes, gradients = [], []
+    for engine in ("torch", "events"):
+        leaf = x.clone().requires_grad_()
+        outcomes.append(outcome(case.network(engine), leaf, case.loss))
+        gradients.append(leaf.grad)
+    assert outcomes[0]["counts 0"].sum() > 0 or values == "negative"
+    assert gradients[0].abs().sum() > 0
+    assert_equal_outcomes(outcomes[1], outcomes[0], 1e-12)
+    assert distance(gradients[1], gradients[0]) < 1e-12
+
+
+def test_a_raster_gets_its_gradient_where_the_weights_are_frozen():
+    case = lively("fire_first")
+    gradients = []
+    for engine in ("torch", "events"):
+        network, x = case.network(engine).requires_grad_(False), case.x.clone().requires_grad_()
+        case.loss(network(x)).backward()
+        gradients.append(x.grad)
+    assert distance(gradients[1], gradients[0]) < 1e-12
 
 
 @pytest.mark.parametrize("n_samples", [1, 7, 8, 9, 16, 17])

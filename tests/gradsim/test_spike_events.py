@@ -19,6 +19,19 @@ def test_a_raster_of_the_events_of_a_raster_is_the_same_raster(dense):
     assert np.array_equal(raster(events, torch.float64).numpy(), dense)
 
 
+@pytest.mark.parametrize("strange", [0.5, -1.0, float("nan"), float("inf"), 1e12])
+def test_a_raster_of_other_values_than_counts_is_refused(strange):
+    dense = torch.zeros(2, 3, 4)
+    dense[1, 2, 0] = strange
+    with pytest.raises(ValueError, match="must hold numbers of spikes"):
+        from_raster(dense)
+
+
+def test_a_raster_of_booleans_is_one_of_counts():
+    dense = torch.tensor([[[True, False], [False, False]]])
+    assert from_raster(dense.transpose(0, 2)).offsets.tolist() == [0, 1, 1]
+
+
 @given(COUNTS, st.data())
 def test_taking_samples_is_indexing_the_batch_axis(dense, data):
     n_samples = dense.shape[1]
