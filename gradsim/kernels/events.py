@@ -259,7 +259,7 @@ class _Network(torch.autograd.Function):
             )
         g_dense = _time_major(gi, runs[0].n, grid) if for_dense else None
         if g_dense is not None and plan.events is not None:
-            g_dense = _through(g_dense, weights[0])
+            g_dense = g_dense @ weights[0]
         return None, g_dense, *reversed(g_weights), *reversed(g_recurrent)
 
 
@@ -482,16 +482,6 @@ def _padded(values: Tensor) -> np.ndarray:
 def _sample_major(values: Tensor) -> np.ndarray:
     """Return ``[T, B, N]`` as a flat, padded ``[B, T, width]``."""
     return _padded(values.transpose(0, 1).reshape(-1, values.shape[2]))
-
-
-def _through(gradient: Tensor, weights: Tensor) -> Tensor:
-    """Return the gradient ``[T, B, in]`` of what acts through weights ``[out, in]``."""
-    # Sample-major as the memory is: one product, and no copy.
-    return (
-        (gradient.transpose(0, 1).flatten(0, 1) @ weights)
-        .view(gradient.shape[1], gradient.shape[0], -1)
-        .transpose(0, 1)
-    )
 
 
 def _time_major(flat: np.ndarray, n: int, grid: _Grid) -> Tensor:
