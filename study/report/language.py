@@ -5,7 +5,8 @@ looked up as a template: each value in it is replaced by ``{}``, and the catalog
 ``languages/CODE.json`` gives the sentence with ``{0} {1} ...`` where the values go. Nothing is
 guessed: what is not in the catalogue stays English, is collected, and the report says so.
 
-Look-ups are tried in this order, with values as in `study.report.values`:
+Look-ups are tried in this order, with values as in `study.report.values`, each with and without
+the full stop at its end:
 
 1. the whole text, without names;
 2. the same with names of data sets as values, then of learners and cells too, then whatever else
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
+from argparse import ArgumentParser
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -167,20 +168,27 @@ class Language:
     def _translated(self, text: str) -> str:
         for pattern in self._values:
             key = pattern.sub(PLACE, text)
-            if key in self._texts:
-                return _filled(self._texts[key], pattern.findall(text))
+            if version := self._version(key):
+                return _filled(version, pattern.findall(text))
         if not WORD.search(key):  # values and symbols: nothing is left to say
             return text
         listed = self._lists.sub(PLACE, text)
-        if listed in self._texts:
+        if version := self._version(listed):
             found = [self._one.sub(self._item, value) for value in self._lists.findall(text)]
-            return _filled(self._texts[listed], found)
+            return _filled(version, found)
         for separator, join in PARTS:
             parts = re.split(separator, text)
             if len(parts) > 1:
                 return join.join(map(self.translate, parts))
         self.missing[key] = text
         return text
+
+    def _version(self, key: str) -> str | None:
+        """Return the text of a template; a sentence may be known as a part, without full stop."""
+        bare = key.removesuffix(".")
+        if key not in self._texts and bare in self._texts:
+            return f"{self._texts[bare]}."
+        return self._texts.get(key)
 
     def _item(self, found: re.Match[str]) -> str:
         for pattern in self._values:
@@ -263,13 +271,16 @@ def lacking(report: Report, code: str) -> dict[str, str]:
     return found.missing
 
 
-def _main(arguments: list[str]) -> None:
+def _main() -> None:
     from study import main_job
 
+    parser = ArgumentParser(description="List what the report in a folder has no version of.")
+    parser.add_argument("out", type=Path, metavar="DIR", help="folder of a run")
+    out = parser.parse_args().out
     for code in CODES[1:]:
-        for template, text in lacking(main_job.gathered(Path(arguments[0])), code).items():
+        for template, text in lacking(main_job.gathered(out), code).items():
             print(f"{code}: {template}\n    {text}")  # noqa: T201
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    _main()
