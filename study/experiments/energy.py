@@ -74,7 +74,6 @@ def section(records: list[Record]) -> Section:
     names = list(dict.fromkeys(group.dataset for group in groups))
     found = {name: _matches([g for g in groups if g.dataset == name]) for name in names}
     matches = [match for members in found.values() for match in members]
-    told = [[_finding(match) for match in members] for members in found.values()]
     return Section(
         name="energy",
         title=TITLE,
@@ -90,8 +89,8 @@ def section(records: list[Record]) -> Section:
         "states.",
         figures=(_figure(groups, names, records),) if groups else (),
         tables=(_operations(matches), _energies(matches)) if matches else (),
-        findings=(*(sentence for of_one in told for sentence in of_one), _measured(records)),
-        lead=tuple(of_one[0] for of_one in told if of_one),
+        findings=(*map(_finding, matches), _measured(records)),
+        lead=tuple(_lead(members[0]) for members in found.values() if members),
         caveats=(
             "An estimate of arithmetic is no measurement: leakage, control and the transport of "
             "spikes are left out, and a processor that steps through time gains nothing from "
@@ -181,7 +180,7 @@ def _energies(matches: Sequence[_Match]) -> Table:
                     name,
                     f"{ours:,.3g}",
                     "–" if theirs is None else f"{theirs:,.3g}",
-                    "–" if theirs is None else f"{ours / theirs:.2g}",
+                    "–" if theirs is None else _times(ours / theirs),
                 )
             )
     return Table(
@@ -205,6 +204,27 @@ def _name(network: Replicates) -> str:
     return network.setting or network[0].trial.learner
 
 
+def _times(ratio: float) -> str:
+    return f"{float(f'{ratio:.2g}'):,g}"
+
+
+def _ratios(ours: Sequence[Record], theirs: Sequence[Record]) -> list[float]:
+    return [_mean(ours, price) / _mean(theirs, price) for _, price in ESTIMATES]
+
+
+def _lead(most_accurate: _Match) -> str:
+    ours, theirs = most_accurate.spiking, most_accurate.dense
+    if theirs is None:
+        return _finding(most_accurate)
+    ratios = _ratios(ours, theirs)
+    return (
+        f"{ours.dataset}: an inference of the most accurate spiking network "
+        f"({100 * _validated(ours):.1f} % in validation) would take {_times(min(ratios))} to "
+        f"{_times(max(ratios))} times the energy of a perceptron of equal accuracy "
+        f"({100 * _validated(theirs):.1f} %), depending on the estimate."
+    )
+
+
 def _finding(match: _Match) -> str:
     ours = match.spiking
     what = (
@@ -213,9 +233,9 @@ def _finding(match: _Match) -> str:
     )
     if match.dense is None:
         return f"{what} has no equal among the perceptrons that were run."
-    ratios = [_mean(ours, price) / _mean(match.dense, price) for _, price in ESTIMATES]
+    ratios = _ratios(ours, match.dense)
     per_estimate = ", ".join(
-        f"{name} {ratio:.2g}" for (name, _), ratio in zip(ESTIMATES, ratios, strict=True)
+        f"{name} {_times(ratio)}" for (name, _), ratio in zip(ESTIMATES, ratios, strict=True)
     )
     verdict = (
         "more by every estimate" if min(ratios) > 1

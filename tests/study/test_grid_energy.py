@@ -104,6 +104,13 @@ def test_every_data_set_leads_with_its_most_accurate_network() -> None:
     assert all("most accurate" in told for told in section.lead)
 
 
+def test_the_lead_has_the_span_of_the_ratios() -> None:
+    section = energy.section(records(0.85, 2200.0))
+    ratios = sorted(float(row[-1]) for row in section.tables[1].rows if row[1] == "most accurate")
+    assert f"would take {ratios[0]:g} to {ratios[-1]:g} times the energy" in section.lead[0]
+    assert energy.section(records(0.85, 1e8)).tables[1].rows[0][-1] == "8,300"
+
+
 def test_without_an_equal_opponent_nothing_is_compared() -> None:
     section = energy.section(records(0.99, 1000.0))
     assert any("no equal" in finding for finding in section.findings)
