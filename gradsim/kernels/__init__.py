@@ -3,8 +3,8 @@
 ``"torch"``
     `gradsim.kernels.reference`: plain PyTorch, any device, dtype and neuron.
 ``"events"``
-    `gradsim.kernels.events`: compiled, event-driven, exact gradients, on the CPU. A network on
-    `SpikeEvents` pays by the spike; a single layer on a raster does its matrix product densely.
+    `gradsim.kernels.events`: compiled, event-driven, exact gradients, on the CPU. A network pays
+    by the spike, also on rasters of few spikes; a single layer does its matrix product densely.
 ``"auto"``
     ``"events"`` where it can, else ``"torch"``.
 
