@@ -25,6 +25,7 @@ MIN_DF = 4  # of the residual, for interactions to be estimated
 MIN_SEEDS = 3  # below that the other settings of the grid are the replicates
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
+_Estimate = tuple[Interval, float]  # and the p value
 _Columns = dict[tuple[str, ...], np.ndarray]
 _Rows = dict[str, dict[Any, np.ndarray]]
 
@@ -101,7 +102,8 @@ def level_differences(
 
     With three seeds or more the seeds are the replicates: the difference is estimated in each and
     the interval is Student's over seeds. With fewer the other settings replicate each level, and
-    the interval is that of `level_means`.
+    the interval is that of `level_means`. A seed counts once its runs tell apart all levels that
+    the runs of all seeds do, so that one that has only begun takes nothing from the others.
 
     Parameters
     ----------
@@ -115,14 +117,13 @@ def level_differences(
         for name, values in factors.items()
         for low, high in combinations(_levels(values), 2)
     ]
-    parts = [seeds == seed for seed in np.unique(seeds)]
-    if len(parts) < MIN_SEEDS:
-        parts = [np.full(len(response), True)]
-    estimates = [
+    together = _contrasts(response, factors, pairs)
+    each = [
         _contrasts(response[part], {name: v[part] for name, v in factors.items()}, pairs)
-        for part in parts
+        for part in (seeds == seed for seed in np.unique(seeds))
     ]
-    found = [_combined(column) for column in zip(*estimates, strict=True)]
+    told = [estimates for estimates in each if _known(estimates) >= _known(together)]
+    found = [*map(_combined, zip(*told, strict=True))] if len(told) >= MIN_SEEDS else together
     corrected = holm([p for _, p in found])
     return [
         Difference(*pair, interval, p)
@@ -229,7 +230,7 @@ def _least_squares(response: np.ndarray, columns: _Columns) -> _Fit:
 
 def _contrasts(
     response: np.ndarray, factors: Factors, pairs: list[tuple[str, Any, Any]]
-) -> list[tuple[Interval, float]]:
+) -> list[_Estimate]:
     """Return each difference with its interval and p value; unknown where a level is absent."""
     fit, rows = _fit(response, factors)
     rounding = ROUNDING * float(np.abs(response).max())
@@ -256,14 +257,17 @@ def _p_value(mean: float, error: float, df: int) -> float:
     return float(2 * stats.t.sf(abs(mean) / error, df))
 
 
-def _combined(estimates: tuple[tuple[Interval, float], ...]) -> tuple[Interval, float]:
-    """Return one estimate as it is, and several as replicates."""
-    if len(estimates) == 1:
-        return estimates[0]
+def _known(estimates: list[_Estimate]) -> set[int]:
+    """Return which of the differences could be estimated."""
+    return {k for k, (interval, _) in enumerate(estimates) if not np.isnan(interval.mean)}
+
+
+def _combined(estimates: tuple[_Estimate, ...]) -> _Estimate:
+    """Return what replicates of an estimate say together."""
     from scipy import stats
 
-    means = [interval.mean for interval, _ in estimates if not np.isnan(interval.mean)]
-    if len(means) < 2:
+    means = [interval.mean for interval, _ in estimates]
+    if np.isnan(means).any():
         return UNKNOWN, float("nan")
     if np.ptp(means) == 0:
         return mean_interval(means), float(means[0] == 0)

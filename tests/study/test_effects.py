@@ -134,6 +134,21 @@ def test_from_three_seeds_on_the_seeds_are_the_replicates() -> None:
     assert found.interval.high == pytest.approx(2 + stats.t.ppf(0.975, 2) / 3**0.5)
 
 
+def test_a_seed_that_has_only_begun_takes_nothing_from_the_others() -> None:
+    points = np.concatenate([WHOLE, WHOLE, WHOLE[:4]])
+    seeds = np.repeat([0, 1, 2], [81, 81, 4])
+    response = points @ [1.0, 0.0, 0.5, 0.0] + 0.1 * noise(166)
+    # Of two seeds and a bit, the other settings are still the replicates.
+    found = level_differences(response, factors(points), seeds)
+    assert found == level_differences(response, factors(points), seeds * 0)
+    assert {d[:3]: d.p for d in found}["a", 2, 0] < 1e-6
+    three = np.concatenate([WHOLE] * 3 + [WHOLE[:4]])
+    kept = np.repeat([0, 1, 2, 3], [81, 81, 81, 4])
+    values = three @ [1.0, 0.0, 0.5, 0.0] + 0.1 * noise(247)
+    whole = level_differences(values[:243], factors(three[:243]), kept[:243])
+    assert level_differences(values, factors(three), kept) == whole
+
+
 def test_where_nothing_is_planted_few_differences_are_sure() -> None:
     sure = sum(
         min(d.p for d in level_differences(noise(81, seed), factors(WHOLE), np.zeros(81))) < 0.05
