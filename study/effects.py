@@ -118,11 +118,13 @@ def level_differences(
         for low, high in combinations(_levels(values), 2)
     ]
     together = _contrasts(response, factors, pairs)
+    known = _known(together)
+    parts = [seeds == seed for seed in np.unique(seeds)]
     each = [
         _contrasts(response[part], {name: v[part] for name, v in factors.items()}, pairs)
-        for part in (seeds == seed for seed in np.unique(seeds))
+        for part in (parts if len(parts) >= MIN_SEEDS else [])
     ]
-    told = [estimates for estimates in each if _known(estimates) >= _known(together)]
+    told = [estimates for estimates in each if _known(estimates) >= known]
     found = [*map(_combined, zip(*told, strict=True))] if len(told) >= MIN_SEEDS else together
     corrected = holm([p for _, p in found])
     return [
