@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import cycle, product
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from study.figures import draw_shares, learner_colour
 from study.learners import LEARNERS
 from study.procedures import frugal
 from study.report.basis import basis
-from study.report.replicates import cell
+from study.report.replicates import Replicates, cell, replicates
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.stats import INTERVAL, Interval, mean_interval, paired_difference
@@ -41,6 +42,7 @@ LABELS = Strain("labels", "labelled samples", "Accuracy against the number of la
 NOISE = Strain("noise_sd", "noise on pixels, standard deviation", "Accuracy against input noise")
 LOST = Strain("lost_share", "share of synapses lost", "Accuracy against lost synapses")
 STRAINS = (LABELS, NOISE, LOST)
+DASHES = ("-", "--", ":", "-.")
 
 
 def trials(request: Request) -> list[Trial]:
@@ -54,8 +56,9 @@ def trials(request: Request) -> list[Trial]:
 
 def section(records: list[Record]) -> Section:
     """Return one figure a strain, and what follows from them."""
-    names = list(dict.fromkeys(record.trial.dataset_name for record in records))
-    by_dataset = {name: [r for r in records if r.trial.dataset_name == name] for name in names}
+    groups = replicates(records, LABELS.accuracy)
+    names = list(dict.fromkeys(group.dataset for group in groups))
+    by_dataset = {name: [group for group in groups if group.dataset == name] for name in names}
     findings = [_findings(name, members) for name, members in by_dataset.items()]
     return Section(
         name="frugality",
@@ -89,9 +92,14 @@ def section(records: list[Record]) -> Section:
     )
 
 
-def _by_learner(records: Sequence[Record]) -> dict[str, list[Record]]:
-    learners = dict.fromkeys(record.trial.learner for record in records)
-    return {name: [r for r in records if r.trial.learner == name] for name in learners}
+def _of(groups: Sequence[Replicates], learner: str) -> list[Replicates]:
+    return [group for group in groups if group[0].trial.learner == learner]
+
+
+def _dashed(groups: Sequence[Replicates]) -> Iterator[tuple[Replicates, str]]:
+    """Yield each group with its line: the settings of a learner share a colour, not a line."""
+    for learner in dict.fromkeys(group[0].trial.learner for group in groups):
+        yield from zip(_of(groups, learner), cycle(DASHES), strict=False)
 
 
 def _accuracies(records: Sequence[Record], strain: Strain) -> np.ndarray:
@@ -99,28 +107,30 @@ def _accuracies(records: Sequence[Record], strain: Strain) -> np.ndarray:
     return np.array([record.metrics[strain.accuracy] for record in records])
 
 
-def _levels(records: Sequence[Record], strain: Strain) -> list[float]:
-    return list(records[0].metrics[strain.level])
+def _levels(groups: Sequence[Replicates], strain: Strain) -> list[float]:
+    return list(groups[0][0].metrics[strain.level])
 
 
-def _at(records: Sequence[Record], strain: Strain, level: int) -> Interval:
-    return mean_interval(_accuracies(records, strain)[:, level].tolist(), (0, 1))
+def _at(group: Replicates, strain: Strain, level: int) -> Interval:
+    return mean_interval(_accuracies(group, strain)[:, level].tolist(), (0, 1))
 
 
-def _figure(name: str, records: Sequence[Record], strain: Strain) -> Figure:
+def _figure(name: str, groups: Sequence[Replicates], strain: Strain) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=(5.6, 3.2), layout="constrained")
     ax = drawing.subplots()
+    levels = _levels(groups, strain)
     told = []
-    for learner, members in _by_learner(records).items():
-        levels = _levels(members, strain)
+    for group, dash in _dashed(groups):
         draw_shares(
-            ax, levels, _accuracies(members, strain),
-            color=learner_colour(learner), marker="o", ms=4, lw=1.5, label=learner,
+            ax, levels, _accuracies(group, strain), color=learner_colour(group[0].trial.learner),
+            ls=dash, marker="o", ms=4, lw=1.5, label=group.learner,
         )  # fmt: skip
-        first, last = (cell(_at(members, strain, end), 100) for end in (0, -1))
-        told.append(f"{learner} from {first} % at {levels[0]:g} to {last} % at {levels[-1]:g}")
+        first, last = (cell(_at(group, strain, end), 100) for end in (0, -1))
+        told.append(
+            f"{group.learner} from {first} % at {levels[0]:g} to {last} % at {levels[-1]:g}"
+        )
     if strain.logarithmic:
         ax.set_xscale("log")
     ax.set(xlabel=strain.axis, ylabel="test accuracy / %")
@@ -131,41 +141,40 @@ def _figure(name: str, records: Sequence[Record], strain: Strain) -> Figure:
         drawing,
         f"{strain.caption} on {name}. Lines are means over seeds, bands their 95 % intervals.",
         f"{strain.caption} on {name}: {'; '.join(told)}.",
-        _basis(records),
+        _basis(groups),
     )
 
 
-def _table(name: str, records: Sequence[Record]) -> Table:
+def _table(name: str, groups: Sequence[Replicates]) -> Table:
     columns = [
         (f"{level:g} {word}", strain, index)
         for strain, word in ((LABELS, "labels"), (NOISE, "noise"), (LOST, "lost"))
-        for index, level in enumerate(_levels(records, strain))
-        if index in (0, len(_levels(records, strain)) // 2, len(_levels(records, strain)) - 1)
+        for index, level in enumerate(_levels(groups, strain))
+        if index in (0, len(_levels(groups, strain)) // 2, len(_levels(groups, strain)) - 1)
     ]
     rows = [
-        (learner, *(cell(_at(members, strain, index), 100) for _, strain, index in columns))
-        for learner, members in _by_learner(records).items()
+        (group.learner, *(cell(_at(group, strain, index), 100) for _, strain, index in columns))
+        for group in groups
     ]
     return Table(
         f"Test accuracy on {name} in percent at the ends and in the middle of each curve.",
         ("learner", *(title for title, _, _ in columns)),
         tuple(rows),
-        _basis(records),
+        _basis(groups),
     )
 
 
-def _findings(name: str, records: Sequence[Record]) -> list[str]:
-    learners = _by_learner(records)
-    fewest = _levels(records, LABELS)[0]
-    ranked = sorted(learners, key=lambda who: -_at(learners[who], LABELS, 0).mean)
-    at_fewest = ", ".join(f"{who} {cell(_at(learners[who], LABELS, 0), 100)} %" for who in ranked)
+def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
+    fewest = _levels(groups, LABELS)[0]
+    ranked = sorted(groups, key=lambda group: -_at(group, LABELS, 0).mean)
+    at_fewest = ", ".join(
+        f"{group.learner} {cell(_at(group, LABELS, 0), 100)} %" for group in ranked
+    )
     found = [f"{name}, {fewest:g} labels: {at_fewest}."]
-    for supervised, unsupervised in _rivals(learners):
-        found += _comparison(name, supervised, unsupervised, learners)
+    for supervised, unsupervised in product(_of(groups, "surrogate"), _of(groups, "diehl-cook")):
+        found += _comparison(name, supervised, unsupervised)
     for strain, what in ((NOISE, "noise"), (LOST, "lost synapses")):
-        held = ", ".join(
-            f"{who} up to {_halfway(members, strain):g}" for who, members in learners.items()
-        )
+        held = ", ".join(f"{group.learner} up to {_halfway(group, strain):g}" for group in groups)
         found.append(
             f"{name}, {what}: the highest level at which a learner keeps half of its accuracy "
             f"above chance: {held}."
@@ -173,54 +182,59 @@ def _findings(name: str, records: Sequence[Record]) -> list[str]:
     return found
 
 
-def _rivals(learners: dict[str, list[Record]]) -> list[tuple[str, str]]:
-    return [("surrogate", "diehl-cook")] if {"surrogate", "diehl-cook"} <= learners.keys() else []
-
-
-def _comparison(name: str, first: str, second: str, learners: dict[str, list[Record]]) -> list[str]:
+def _comparison(name: str, first: Replicates, second: Replicates) -> list[str]:
     """Return how far one learner leads another at each number of labels, and where that is sure."""
-    levels = [f"{level:g}" for level in _levels(learners[first], LABELS)]
-    leads = _leads(learners[first], learners[second])
+    levels = [f"{level:g}" for level in _levels([first], LABELS)]
+    leads = _leads(first, second)
+    if not leads:
+        return []
     told = ", ".join(
         f"{cell(lead, 100)} with {level} labels" for level, lead in zip(levels, leads, strict=True)
     )
     ahead = ", ".join(level for level, lead in zip(levels, leads, strict=True) if lead.low > 0)
     behind = ", ".join(level for level, lead in zip(levels, leads, strict=True) if lead.high < 0)
+    one, other = first.learner, second.learner
     sure = (
-        f"{first} is surely ahead of {second} with {ahead} labels and surely behind with {behind}."
+        f"{one} is surely ahead of {other} with {ahead} labels and surely behind with {behind}."
         if ahead and behind
-        else f"{first} is surely ahead of {second} with {ahead} labels, and nowhere surely behind."
+        else f"{one} is surely ahead of {other} with {ahead} labels, and nowhere surely behind."
         if ahead
-        else f"{first} is surely behind {second} with {behind} labels, and nowhere surely ahead."
+        else f"{one} is surely behind {other} with {behind} labels, and nowhere surely ahead."
         if behind
-        else f"neither {first} nor {second} is surely ahead at any number of labels."
+        else f"neither {one} nor {other} is surely ahead at any number of labels."
     )
     return [
-        f"{name}: points by which {first} is more accurate than {second}, paired by seed: {told}.",
+        f"{name}: points by which {one} is more accurate than {other}, paired by seed: {told}.",
         f"{name}: {sure}",
     ]
 
 
-def _leads(first: Sequence[Record], second: Sequence[Record]) -> list[Interval]:
-    """Return the differences in accuracy at each number of labels, paired by seed."""
-    seeds = sorted({r.trial.seed for r in first} & {r.trial.seed for r in second})
+def _leads(first: Replicates, second: Replicates) -> list[Interval]:
+    """Return the differences in accuracy at each number of labels, paired by seed.
+
+    Without a seed that both have there are none.
+    """
     one, other = (
-        _accuracies(sorted(members, key=lambda r: r.trial.seed), LABELS)
-        for members in (
-            [r for r in first if r.trial.seed in seeds],
-            [r for r in second if r.trial.seed in seeds],
-        )
+        {r.trial.seed: r.metrics[LABELS.accuracy] for r in group} for group in (first, second)
     )
-    return [paired_difference(*pair) for pair in zip(one.T, other.T, strict=True)]
+    seeds = sorted(one.keys() & other.keys())
+    pairs = zip(
+        np.transpose([one[seed] for seed in seeds]),
+        np.transpose([other[seed] for seed in seeds]),
+        strict=True,
+    )
+    return [paired_difference(*pair) for pair in pairs]
 
 
-def _halfway(records: Sequence[Record], strain: Strain) -> float:
+def _halfway(group: Replicates, strain: Strain) -> float:
     """Return the highest level with half the accuracy above chance that there is without strain."""
-    chance = 1 / records[0].metrics["n_classes"]
-    means = _accuracies(records, strain).mean(axis=0)
+    chance = 1 / group[0].metrics["n_classes"]
+    means = _accuracies(group, strain).mean(axis=0)
     kept = np.flatnonzero(means - chance >= (means[0] - chance) / 2)
-    return _levels(records, strain)[kept[-1]]
+    return _levels([group], strain)[kept[-1]]
 
 
-def _basis(records: Sequence[Record]) -> str:
-    return basis(records, f"{records[0].metrics['n_tested']} test images", INTERVAL)
+def _basis(groups: Sequence[Replicates]) -> str:
+    n_tested = groups[0][0].metrics["n_tested"]
+    pooled = [record for group in groups for record in group]
+    return basis(pooled, f"{n_tested} test images", INTERVAL)

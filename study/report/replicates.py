@@ -33,11 +33,11 @@ class Replicates(list[Record]):
         return f"{name} ({self.setting})" if self.setting else name
 
 
-def replicates(records: Sequence[Record]) -> list[Replicates]:
-    """Return the records with a test accuracy, grouped by configuration, in a stable order."""
+def replicates(records: Sequence[Record], metric: str = "test_accuracy") -> list[Replicates]:
+    """Return the records with a metric, grouped by configuration, in a stable order."""
     groups: dict[str, Replicates] = {}
     for record in records:
-        if record.done and "test_accuracy" in record.metrics:
+        if record.done and metric in record.metrics:
             groups.setdefault(record.trial.config_id, Replicates()).append(record)
     kinds: dict[tuple[str, str], list[Replicates]] = {}
     for group in groups.values():

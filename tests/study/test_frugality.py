@@ -105,7 +105,9 @@ def test_few_samples_are_met_as_often_as_many() -> None:
     assert learner.config.epochs == frugal.MIN_UPDATES / 2
 
 
-def record(learner: str, seed: int, labels: list[float], lost: list[float]) -> Record:
+def record(
+    learner: str, seed: int, labels: list[float], lost: list[float], **config: object
+) -> Record:
     metrics = {
         "n_tested": 100,
         "n_classes": 10,
@@ -116,7 +118,7 @@ def record(learner: str, seed: int, labels: list[float], lost: list[float]) -> R
         "lost_share": [0.0, 0.5, 0.9],
         "lost_accuracy": lost,
     }
-    trial = Trial(frugal.PROCEDURE, learner, DatasetRef("digits"), {}, seed)
+    trial = Trial(frugal.PROCEDURE, learner, DatasetRef("digits"), config, seed)
     return Record(trial, "done", metrics, None, {}, Path("/nowhere"))
 
 
@@ -154,6 +156,33 @@ def test_a_lead_that_may_be_chance_is_not_called_sure() -> None:
     )
     # Order of the records is no matter: seeds are paired.
     assert frugality.section(records[:3] + records[:2:-1]).findings == findings
+
+
+def test_each_setting_of_a_swept_learner_meets_its_rival() -> None:
+    lost = [0.9, 0.6, 0.2]
+    records = [
+        *(record("surrogate", seed, [0.9] * 3, lost, hidden=100) for seed in range(3)),
+        *(record("surrogate", seed, [0.5] * 3, lost, hidden=50) for seed in range(2)),
+        *(record("diehl-cook", seed, [0.75] * 3, lost) for seed in range(3)),
+    ]
+    section = frugality.section(records)
+    assert (
+        "digits: points by which surrogate (hidden=50) is more accurate than diehl-cook, paired by "
+        "seed: -25.0 with 100 labels, -25.0 with 300 labels, -25.0 with 1000 labels."
+    ) in section.findings
+    lines = {line.get_label(): line for line in section.figures[0].drawing.axes[0].lines}
+    small, large = lines["surrogate (hidden=50)"], lines["surrogate (hidden=100)"]
+    assert small.get_color() == large.get_color()
+    assert small.get_linestyle() != large.get_linestyle()
+    assert [row[0] for row in section.tables[0].rows] == [
+        "diehl-cook", "surrogate (hidden=100)", "surrogate (hidden=50)",
+    ]  # fmt: skip
+
+
+def test_learners_without_a_common_seed_are_not_compared() -> None:
+    one = record("surrogate", 0, [0.5] * 3, [0.9, 0.6, 0.2])
+    other = record("diehl-cook", 1, [0.7] * 3, [0.9, 0.6, 0.2])
+    assert not any("paired" in told for told in frugality.section([one, other]).findings)
 
 
 def test_the_loss_that_is_borne_is_read_from_the_curves() -> None:
