@@ -335,6 +335,15 @@ def test_a_report_without_anything_renders(tmp_path: Path):
         assert "This run compared no learners." in text
 
 
+def test_where_sections_answer_nothing_is_said_of_learners(tmp_path: Path):
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    render(Report("Sweep", "", "", "quick", moment, answer=("More steps cost time.",)), tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    for text in (page.text, pdf_text(tmp_path / "report.pdf")):
+        assert "More steps cost time." in text
+        assert "This run compared no learners." not in text
+
+
 def test_numbers_are_told_from_text_by_column(report: Report):
     plain = context(report)
     assert [column["numeric"] for column in plain["trials"]["columns"]] == [
