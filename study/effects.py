@@ -7,7 +7,7 @@ as a whole grid. Levels are categories; nothing is assumed to be linear in them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -25,16 +25,14 @@ MIN_DF = 4  # of the residual, for interactions to be estimated
 MIN_SEEDS = 3  # below that the other settings of the grid are the replicates
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
+_Wanted = tuple[str, Any, Any]  # factor, level, and the level to subtract or None
 _Estimate = tuple[Interval, float]  # and the p value
 _Columns = dict[tuple[str, ...], np.ndarray]
 _Rows = dict[str, dict[Any, np.ndarray]]
 
 
 class Difference(NamedTuple):
-    """The difference between two levels of a factor, the others averaged over.
-
-    ``p`` is two-sided and corrected by Holm for all differences of the same call.
-    """
+    """The difference between two levels of a factor, the others averaged over; p two-sided."""
 
     factor: str
     high: Any
@@ -80,30 +78,33 @@ class Variance:
         return next((t.share for t in self.terms if set(t.names) == set(names)), float("nan"))
 
 
-def level_means(response: np.ndarray, factors: Factors) -> dict[str, dict[Any, Interval]]:
+def level_means(
+    response: np.ndarray, factors: Factors, seeds: np.ndarray, nuisance: Set[str] = frozenset()
+) -> dict[str, dict[Any, Interval]]:
     """Return the mean at each level with its 95 % interval, the other factors averaged over.
 
-    Of a whole grid these are the plain means. The model has main effects and, where enough runs
-    tell them apart, two-way interactions; what it leaves over, higher interactions and chance,
-    gives the interval. So the interval holds for these levels of the other factors, not for
-    others that might have been chosen.
+    Of a whole grid these are the plain means. The intervals are those of `level_differences`.
     """
-    fit, rows = _fit(response, factors)
-    return {
-        name: {level: fit.interval(row) for level, row in found.items()}
-        for name, found in rows.items()
-    }
+    wanted = [(name, level, None) for name, values in factors.items() for level in _levels(values)]
+    found: dict[str, dict[Any, Interval]] = {name: {} for name in factors}
+    estimates = _replicated(response, factors, _replicates(factors, seeds, nuisance), wanted)
+    for (name, level, _), (interval, _p) in zip(wanted, estimates, strict=True):
+        found[name][level] = interval
+    return found
 
 
 def level_differences(
-    response: np.ndarray, factors: Factors, seeds: np.ndarray
+    response: np.ndarray, factors: Factors, seeds: np.ndarray, nuisance: Set[str] = frozenset()
 ) -> list[Difference]:
-    """Return the differences between all pairs of levels of each factor.
+    """Return the differences between all pairs of levels of each factor; see `corrected`.
 
     With three seeds or more the seeds are the replicates: the difference is estimated in each and
-    the interval is Student's over seeds. With fewer the other settings replicate each level, and
-    the interval is that of `level_means`. A seed counts once its runs tell apart all levels that
-    the runs of all seeds do, so that one that has only begun takes nothing from the others.
+    the interval is Student's over them. A seed counts once its own runs tell apart all levels that
+    the runs of all seeds do, so that one that has only begun takes nothing from the others. With
+    fewer the other settings replicate each level: the model has main effects and, where enough
+    runs tell them apart, two-way interactions, and what it leaves over, higher interactions and
+    chance, gives the interval. That holds for these seeds and these levels of the other factors,
+    not for others that might have been chosen.
 
     Parameters
     ----------
@@ -111,68 +112,73 @@ def level_differences(
         Of N runs.
     seeds
         ``[N]``.
+    nuisance
+        Factors whose levels a seed need not tell apart to count, such as the machine.
     """
-    pairs = [
+    wanted = [
         (name, high, low)
         for name, values in factors.items()
         for low, high in combinations(_levels(values), 2)
     ]
-    together = _contrasts(response, factors, pairs)
-    known = _known(together)
-    parts = [seeds == seed for seed in np.unique(seeds)]
-    each = [
-        _contrasts(response[part], {name: v[part] for name, v in factors.items()}, pairs)
-        for part in (parts if len(parts) >= MIN_SEEDS else [])
-    ]
-    told = [estimates for estimates in each if _known(estimates) >= known]
-    found = [*map(_combined, zip(*told, strict=True))] if len(told) >= MIN_SEEDS else together
-    corrected = holm([p for _, p in found])
+    found = _replicated(response, factors, _replicates(factors, seeds, nuisance), wanted)
     return [
-        Difference(*pair, interval, p)
-        for pair, (interval, _), p in zip(pairs, found, corrected, strict=True)
+        Difference(*pair, interval, p) for pair, (interval, p) in zip(wanted, found, strict=True)
     ]
 
 
-def variance(response: np.ndarray, factors: Factors) -> Variance:
+def corrected(differences: Sequence[Difference]) -> list[Difference]:
+    """Return the differences with p values corrected by Holm's method for all of them."""
+    p_values = holm([difference.p for difference in differences])
+    return [d._replace(p=p) for d, p in zip(differences, p_values, strict=True)]
+
+
+def variance(
+    response: np.ndarray, factors: Factors, seeds: np.ndarray, nuisance: Set[str] = frozenset()
+) -> Variance:
     """Return the shares of variance of main effects and two-way interactions (type II).
 
     Of a whole grid this is the functional ANOVA: the terms are orthogonal and the shares add up
-    to one. Interactions are left out where too few runs are left for the error of the F tests,
-    which is what no term explains; so is every term that the runs cannot tell from others.
+    to one. Interactions are left out where too few runs are left for the error of the F tests; so
+    is every term that the runs cannot tell from others. Where seeds are the replicates (see
+    `level_differences`) that error is the interaction of the term with the seeds, else what no
+    term explains.
 
     References
     ----------
     Hutter, Hoos & Leyton-Brown, ICML 2014 (functional ANOVA); Langsrud, Stat. Comput. 13:163-167
     (2003), doi:10.1023/A:1023260610025 (type II).
     """
-    from scipy import stats
-
     columns = _columns(factors, _order(response, factors))
     total = float(((response - response.mean()) ** 2).sum())
-    error = _residual(response, list(columns.values()))
-    squares, dfs, p_values = [], [], []
-    for names in columns:
-        others = [block for other, block in columns.items() if not set(names) <= set(other)]
-        without, with_it = (
-            _residual(response, kept) for kept in (others, [*others, columns[names]])
+    rest = _residual(response, list(columns.values()))
+    explained = {names: _explained(response, columns, names) for names in columns}
+    parts = _replicates(factors, seeds, nuisance)
+    kept = np.any(parts, axis=0) if len(parts) >= MIN_SEEDS else np.full(len(seeds), False)
+    own = {names: block[kept] for names, block in columns.items()}
+    p_values = [
+        _f_test(
+            _explained(response[kept], own, names),
+            _with_seeds(response[kept], own, names, seeds[kept]),
         )
-        squares.append(without.squares - with_it.squares)
-        dfs.append(without.df - with_it.df)
-        defined = error.df > 0 and error.squares > 0 and dfs[-1] > 0
-        ratio = (squares[-1] / dfs[-1]) / (error.squares / error.df) if defined else np.nan
-        p_values.append(float(stats.f.sf(ratio, dfs[-1], error.df)) if defined else np.nan)
-    shares = [value / total if total > 0 else 0.0 for value in squares]
+        if kept.any() and nuisance.isdisjoint(names)
+        else _f_test(explained[names], rest)
+        for names in columns
+    ]
+    shares = [found.squares / total if total > 0 else 0.0 for found in explained.values()]
+    dfs = [found.df for found in explained.values()]
     terms = map(Term, columns, shares, dfs, holm(p_values))
     # What the runs cannot tell from other terms has lost degrees of freedom to them.
     told = tuple(term for term in terms if term.df == columns[term.names].shape[1])
     return Variance(
         told,
-        error.squares / total if total > 0 else 0.0,
-        (error.squares / error.df) ** 0.5 if error.df > 0 else float("nan"),
+        rest.squares / total if total > 0 else 0.0,
+        (rest.squares / rest.df) ** 0.5 if rest.df > 0 else float("nan"),
     )
 
 
-class _Residual(NamedTuple):
+class _Squares(NamedTuple):
+    """A sum of squares and its degrees of freedom."""
+
     squares: float
     df: int
 
@@ -183,7 +189,7 @@ class _Fit(NamedTuple):
     coefficients: np.ndarray
     inverse: np.ndarray
     span: np.ndarray
-    residual: _Residual
+    residual: _Squares
 
     def estimates(self, row: np.ndarray) -> bool:
         """Whether the runs span ``row``."""
@@ -209,6 +215,55 @@ class _Fit(NamedTuple):
         return float((squares / df) ** 0.5 * np.linalg.norm(row @ self.inverse))
 
 
+def _explained(response: np.ndarray, columns: _Columns, names: tuple[str, ...]) -> _Squares:
+    """Return what a term explains of what the terms without its factors leave (type II)."""
+    others = [block for other, block in columns.items() if not set(names) <= set(other)]
+    return _gain(response, others, columns[names])
+
+
+def _with_seeds(
+    response: np.ndarray, columns: _Columns, names: tuple[str, ...], seeds: np.ndarray
+) -> _Squares:
+    """Return what the interaction of a term with the seeds explains."""
+    seed = np.stack([seeds == value for value in np.unique(seeds)[1:]], axis=1).astype(float)
+    interaction = (columns[names][:, :, None] * seed[:, None, :]).reshape(len(seeds), -1)
+    return _gain(response, [*columns.values(), seed], interaction)
+
+
+def _gain(response: np.ndarray, blocks: list[np.ndarray], block: np.ndarray) -> _Squares:
+    without, with_it = (_residual(response, kept) for kept in (blocks, [*blocks, block]))
+    return _Squares(without.squares - with_it.squares, without.df - with_it.df)
+
+
+def _f_test(effect: _Squares, error: _Squares) -> float:
+    """Return the p value of the ratio of two mean squares; NaN where there is none."""
+    if effect.df < 1 or error.df < 1 or error.squares <= 0:
+        return float("nan")
+    from scipy import stats
+
+    ratio = (effect.squares / effect.df) / (error.squares / error.df)
+    return float(stats.f.sf(ratio, effect.df, error.df))
+
+
+def _replicates(factors: Factors, seeds: np.ndarray, nuisance: Set[str]) -> list[np.ndarray]:
+    """Return which runs are those of each seed that counts, ``[N]`` each."""
+    required = _told(factors, np.full(len(seeds), True)) - nuisance
+    parts = [seeds == seed for seed in np.unique(seeds)]
+    return [part for part in parts if _told(factors, part) >= required]
+
+
+def _told(factors: Factors, part: np.ndarray) -> set[str]:
+    """Return the factors all of whose levels some of the runs tell apart by themselves."""
+    own = {name: values[part] for name, values in factors.items()}
+    fit, rows = _least_squares(np.zeros(part.sum()), _columns(own, order=1)), _rows(own, order=1)
+    return {
+        name
+        for name, values in factors.items()
+        if len(rows[name]) == len(_levels(values))
+        and all(fit.estimates(row) for row in rows[name].values())
+    }
+
+
 def _order(response: np.ndarray, factors: Factors) -> int:
     """Return 2 if the runs tell two-way interactions from main effects and chance, else 1."""
     fit = _least_squares(response, _columns(factors, order=2))
@@ -230,18 +285,37 @@ def _least_squares(response: np.ndarray, columns: _Columns) -> _Fit:
     return _Fit(inverse @ response, inverse, inverse @ design, _residual(response, blocks))
 
 
-def _contrasts(
-    response: np.ndarray, factors: Factors, pairs: list[tuple[str, Any, Any]]
+def _replicated(
+    response: np.ndarray,
+    factors: Factors,
+    replicates: Sequence[np.ndarray],
+    wanted: Sequence[_Wanted],
 ) -> list[_Estimate]:
-    """Return each difference with its interval and p value; unknown where a level is absent."""
+    """Return means and differences: over the replicates where enough of them know it."""
+    together = _estimates(response, factors, wanted)
+    each = [
+        _estimates(response[part], {name: v[part] for name, v in factors.items()}, wanted)
+        for part in (replicates if len(replicates) >= MIN_SEEDS else ())
+    ]
+    found = []
+    for pooled, *own in zip(together, *each, strict=True):
+        known = [estimate for estimate in own if not np.isnan(estimate[0].mean)]
+        found.append(_combined(known) if len(known) >= MIN_SEEDS else pooled)
+    return found
+
+
+def _estimates(
+    response: np.ndarray, factors: Factors, wanted: Sequence[_Wanted]
+) -> list[_Estimate]:
+    """Return each mean or difference and its p value; unknown where a level is absent."""
     fit, rows = _fit(response, factors)
     rounding = ROUNDING * float(np.abs(response).max())
     found = []
-    for name, high, low in pairs:
-        if high not in rows[name] or low not in rows[name]:
+    for name, high, low in wanted:
+        if high not in rows[name] or (low is not None and low not in rows[name]):
             found.append((UNKNOWN, float("nan")))
             continue
-        row = rows[name][high] - rows[name][low]
+        row = rows[name][high] - (0 if low is None else rows[name][low])
         interval = fit.interval(row)
         mean = 0.0 if abs(interval.mean) <= rounding else interval.mean
         found.append((interval, _p_value(mean, fit.error(row), fit.residual.df)))
@@ -259,18 +333,11 @@ def _p_value(mean: float, error: float, df: int) -> float:
     return float(2 * stats.t.sf(abs(mean) / error, df))
 
 
-def _known(estimates: list[_Estimate]) -> set[int]:
-    """Return which of the differences could be estimated."""
-    return {k for k, (interval, _) in enumerate(estimates) if not np.isnan(interval.mean)}
-
-
-def _combined(estimates: tuple[_Estimate, ...]) -> _Estimate:
+def _combined(estimates: Sequence[_Estimate]) -> _Estimate:
     """Return what replicates of an estimate say together."""
     from scipy import stats
 
     means = [interval.mean for interval, _ in estimates]
-    if np.isnan(means).any():
-        return UNKNOWN, float("nan")
     if np.ptp(means) == 0:
         return mean_interval(means), float(means[0] == 0)
     return mean_interval(means), float(stats.ttest_1samp(means, 0.0).pvalue)
@@ -312,9 +379,9 @@ def _rows(factors: Factors, order: int) -> _Rows:
     return rows
 
 
-def _residual(response: np.ndarray, blocks: list[np.ndarray]) -> _Residual:
+def _residual(response: np.ndarray, blocks: list[np.ndarray]) -> _Squares:
     design = np.column_stack([np.ones(len(response)), *blocks])
     coefficients, _, rank, _ = np.linalg.lstsq(design, response, rcond=None)
     squares = float(((response - design @ coefficients) ** 2).sum())
     rounding = ROUNDING**2 * float((response**2).sum())
-    return _Residual(squares if squares > rounding else 0.0, len(response) - int(rank))
+    return _Squares(squares if squares > rounding else 0.0, len(response) - int(rank))

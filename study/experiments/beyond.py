@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.data.reference import DatasetRef
-from study.effects import Difference, level_differences
+from study.effects import Difference, corrected, level_differences
 from study.figures import COLOURS, draw_levels, label_axes, panel_grid, spread
 from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
@@ -213,11 +213,12 @@ def _finding(sweep: _Sweep) -> str:
 
 def _differences(sweep: _Sweep) -> list[Difference]:
     runs = [(level, record) for level, network in sweep.points for record in network]
-    return level_differences(
+    found = level_differences(
         np.array([record.metrics["validation_accuracy"] for _, record in runs]),
         {sweep.group.field: np.array([level for level, _ in runs])},
         np.array([record.trial.seed for _, record in runs]),
     )
+    return corrected(found)
 
 
 def _front(networks: Sequence[Replicates]) -> list[Replicates]:

@@ -170,7 +170,7 @@ def effects(runs: Runs) -> Figure:
     live = runs.live
     drawing = _drawing(7.6, 2.6)
     panels = drawing.subplots(1, len(live.axes) + 1, squeeze=False)[0]
-    means = level_means(live.values(VALIDATION), live.factors)
+    means = level_means(live.values(VALIDATION), live.factors, live.seeds)
     for ax in panels[1:-1]:
         ax.sharey(panels[0])
         ax.tick_params(labelleft=False)

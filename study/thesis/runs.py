@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from study.effects import Difference, Variance, level_differences, variance
+from study.effects import Difference, Variance, corrected, level_differences, variance
 from study.report.replicates import replicates
 from study.thesis.grids import Axis, grid_of
 from study.trial import Record
 
 CPU_SECONDS = "train_cpu_seconds"
 PROCESSOR = "processor"
+NUISANCE = frozenset({PROCESSOR})
 CHANCE_ERRORS = 4  # binomial standard errors above chance from which a run has learned
 
 
@@ -167,16 +168,15 @@ class Runs:
 
     def _compare(self, response: Response) -> list[Difference]:
         live = self.live
-        found = level_differences(live.values(response), live.factors_of(response), live.seeds)
-        if live is self:
-            return found
-        known = {difference[:3] for difference in found}
-        everywhere = level_differences(self.values(response), self.factors_of(response), self.seeds)
-        return found + [d for d in everywhere if d[:3] not in known]
+        found = _raw_differences(live, response)
+        if live is not self:
+            known = {difference[:3] for difference in found}
+            found += [d for d in _raw_differences(self, response) if d[:3] not in known]
+        return corrected(found)
 
     def variance(self, response: Response) -> Variance:
         """Return the shares of variance."""
-        return variance(self.values(response), self.factors_of(response))
+        return variance(self.values(response), self.factors_of(response), self.seeds, NUISANCE)
 
     def noise(self, response: Response) -> float:
         """Return the standard deviation of a run about what its settings explain.
@@ -188,6 +188,11 @@ class Runs:
             return self.live.variance(response).noise
         spreads = [np.var([response.of(r.metrics) for r in group], ddof=1) for group in groups]
         return float(np.sqrt(np.mean(spreads)))
+
+
+def _raw_differences(runs: Runs, response: Response) -> list[Difference]:
+    factors = runs.factors_of(response)
+    return level_differences(runs.values(response), factors, runs.seeds, NUISANCE)
 
 
 def runs_of(records: Sequence[Record]) -> list[Runs]:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from study.effects import level_differences, level_means, variance
-from study.stats import holm, share_interval
+from study.effects import corrected, level_differences, level_means, variance
+from study.stats import holm, mean_interval, share_interval
 
 NAMES = "abcd"
 WHOLE = np.array(list(product(range(3), repeat=4)))
@@ -44,7 +44,7 @@ def functional_anova(response: np.ndarray, points: np.ndarray) -> dict[tuple[str
 @given(st.integers(0, 1000))
 def test_shares_of_a_whole_grid_are_those_of_the_functional_anova(seed: int) -> None:
     response = WHOLE[:, 0] + WHOLE[:, 1] * WHOLE[:, 2] + noise(81, seed)
-    found = variance(response, factors(WHOLE))
+    found = variance(response, factors(WHOLE), np.zeros(81))
     expected = functional_anova(response, WHOLE)
     assert {t.names: t.share for t in found.terms} == pytest.approx(expected)
     assert sum(term.share for term in found.terms) + found.rest == pytest.approx(1)
@@ -53,7 +53,7 @@ def test_shares_of_a_whole_grid_are_those_of_the_functional_anova(seed: int) -> 
 def test_one_factor_gives_the_one_way_f_test() -> None:
     levels = np.repeat([0, 1, 2], [5, 9, 4])
     response = levels * 0.4 + noise(18)
-    found = variance(response, {"a": levels})
+    found = variance(response, {"a": levels}, np.zeros(18))
     expected = stats.f_oneway(*(response[levels == level] for level in range(3)))
     assert found.terms[0].p == pytest.approx(expected.pvalue)
     within = sum(
@@ -75,7 +75,7 @@ def test_two_levels_of_one_factor_differ_as_in_students_t_test() -> None:
 
 def test_level_means_of_a_whole_grid_are_plain_means() -> None:
     response = WHOLE @ [1.0, 2.0, 0.0, 0.5] + noise(81)
-    found = level_means(response, factors(WHOLE))
+    found = level_means(response, factors(WHOLE), np.zeros(81))
     for column, name in enumerate(NAMES):
         for level in range(3):
             expected = response[WHOLE[:, column] == level].mean()
@@ -110,15 +110,19 @@ def test_a_third_of_a_grid_gives_main_effects_with_intervals() -> None:
     response = third @ [1.0, 0.0, 5.0, 0.0] + 0.01 * noise(27)
     found = {d[:3]: d for d in level_differences(response, factors(third), np.zeros(27))}
     assert found["c", 2, 0].interval.low == pytest.approx(10, abs=0.1)
-    assert {len(term.names) for term in variance(response, factors(third)).terms} == {1}
-    assert variance(response, factors(third)).share("c") == pytest.approx(25 / 26, abs=0.01)
+    assert {len(term.names) for term in variance(response, factors(third), np.zeros(27)).terms} == {
+        1
+    }
+    assert variance(response, factors(third), np.zeros(27)).share("c") == pytest.approx(
+        25 / 26, abs=0.01
+    )
 
 
 def test_levels_that_always_change_together_are_not_told_apart() -> None:
     levels = np.repeat([0, 1], 6)
     confounded = {"a": levels, "b": levels * 10}
     response = levels + noise(12)
-    assert variance(response, confounded).terms == ()
+    assert variance(response, confounded, np.zeros(12)).terms == ()
     assert all(
         np.isnan(d.interval.mean) for d in level_differences(response, confounded, levels * 0)
     )
@@ -149,9 +153,41 @@ def test_a_seed_that_has_only_begun_takes_nothing_from_the_others() -> None:
     assert level_differences(values, factors(three), kept) == whole
 
 
+def test_seeds_on_machines_of_their_own_are_replicates_all_the_same() -> None:
+    points, seeds = np.concatenate([WHOLE] * 3), np.repeat([0, 1, 2], 81)
+    machine = np.where(seeds == 0, "old", "new")
+    slope = np.array([1.0, 2.0, 3.0])[seeds]
+    response = slope * points[:, 0] + 5.0 * (seeds == 0)
+    alone = level_differences(response, factors(points), seeds)
+    both = {**factors(points), "machine": machine}
+    beside = level_differences(response, both, seeds, frozenset({"machine"}))
+    assert [d for d in beside if d.factor != "machine"] == alone
+
+
+def test_seeds_that_disagree_leave_a_term_unsure() -> None:
+    """Two-way ANOVA by hand: what the levels and the seeds do together is the error."""
+    levels, seeds = np.tile(np.repeat([0, 1, 2], 27), 3), np.repeat([0, 1, 2], 81)
+    response = np.array([2.0, -0.5, 1.0])[seeds] * levels + 0.1 * noise(243)
+    cells = np.array(
+        [[response[(levels == k) & (seeds == n)].mean() for n in range(3)] for k in range(3)]
+    )
+    effect = cells.mean(axis=1) - cells.mean()
+    left = cells - cells.mean(axis=0) - effect[:, None]
+    expected = stats.f.sf((3 * (effect**2).sum() / 2) / ((left**2).sum() / 4), 2, 4)
+    (term,) = variance(response, {"a": levels}, seeds).terms
+    assert term.p == pytest.approx(expected)
+    assert term.p > 0.1
+    assert variance(response, {"a": levels}, seeds * 0).terms[0].p < 1e-6
+    means = level_means(response, {"a": levels}, seeds)["a"]
+    assert means[2] == pytest.approx(mean_interval(cells[2].tolist()))
+
+
 def test_where_nothing_is_planted_few_differences_are_sure() -> None:
     sure = sum(
-        min(d.p for d in level_differences(noise(81, seed), factors(WHOLE), np.zeros(81))) < 0.05
+        min(
+            d.p for d in corrected(level_differences(noise(81, seed), factors(WHOLE), np.zeros(81)))
+        )
+        < 0.05
         for seed in range(200)
     )
     # At most 5 % of families in expectation: binomial(200, 0.05) exceeds 19 with p < 0.005.
@@ -159,7 +195,7 @@ def test_where_nothing_is_planted_few_differences_are_sure() -> None:
 
 
 def test_a_response_without_variance_has_no_shares_and_no_warning() -> None:
-    found = variance(np.ones(81), factors(WHOLE))
+    found = variance(np.ones(81), factors(WHOLE), np.zeros(81))
     assert all(term.share == 0 for term in found.terms)
     assert found.rest == 0
 
