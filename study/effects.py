@@ -67,11 +67,14 @@ class Variance:
         Share of what no term explains: higher interactions and chance.
     noise
         Standard deviation of the rest, in units of the response; NaN without degrees of freedom.
+    df
+        Degrees of freedom of the rest.
     """
 
     terms: tuple[Term, ...]
     rest: float
     noise: float
+    df: int
 
     def share(self, *names: str) -> float:
         """Return the share of a term; NaN where it was not estimated."""
@@ -173,6 +176,7 @@ def variance(
         told,
         rest.squares / total if total > 0 else 0.0,
         (rest.squares / rest.df) ** 0.5 if rest.df > 0 else float("nan"),
+        rest.df,
     )
 
 

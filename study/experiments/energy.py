@@ -95,6 +95,9 @@ def section(records: list[Record]) -> Section:
             "An estimate of arithmetic is no measurement: leakage, control and the transport of "
             "spikes are left out, and a processor that steps through time gains nothing from "
             "silence.",
+            "A perceptron's multiply-accumulates are counted for all non-zero weights, those on "
+            "inputs of zero included; a chip that skips them would save part of that.",
+            *_unequal_seeds(matches),
             "Networks were trained at 32 bits; what accuracy 8 bits would cost either of them is "
             "not known here.",
             "Neurons are counted as updated in every step. A chip that updates them on events "
@@ -106,12 +109,24 @@ def section(records: list[Record]) -> Section:
     )
 
 
+def _unequal_seeds(matches: Sequence[_Match]) -> list[str]:
+    seeds = {
+        match.spiking.dataset: (len(match.spiking), len(match.dense))
+        for match in matches
+        if match.dense and len(match.dense) != len(match.spiking)
+    }
+    return [
+        f"{name}: means of spiking networks are over {ours} seeds, of perceptrons over {theirs}."
+        for name, (ours, theirs) in seeds.items()
+    ]
+
+
 def _matches(groups: Sequence[Replicates]) -> list[_Match]:
     spiking = [g for g in groups if g.learner.split()[0] != BASELINE]
     dense = [g for g in groups if g.learner.split()[0] == BASELINE]
     if not spiking:
         return []
-    best = max(spiking, key=_validated)
+    best = max(spiking, key=lambda g: (_validated(g), -_mean(g, FLOAT)))
     close = [g for g in spiking if _validated(g) >= _validated(best) - CLOSE]
     frugal = min(close, key=lambda g: _mean(g, FLOAT))
     chosen = {"most accurate": best, f"within {100 * CLOSE:g} point, least energy": frugal}
@@ -220,8 +235,8 @@ def _lead(most_accurate: _Match) -> str:
     return (
         f"{ours.dataset}: an inference of the most accurate spiking network "
         f"({100 * _validated(ours):.1f} % in validation) would take {_times(min(ratios))} to "
-        f"{_times(max(ratios))} times the energy of a perceptron of equal accuracy "
-        f"({100 * _validated(theirs):.1f} %), depending on the estimate."
+        f"{_times(max(ratios))} times the energy of the cheapest perceptron that is at least as "
+        f"accurate ({100 * _validated(theirs):.1f} %), depending on the estimate."
     )
 
 
@@ -243,8 +258,8 @@ def _finding(match: _Match) -> str:
         else "more or less, depending on the estimate"
     )  # fmt: skip
     return (
-        f"{what} would take {verdict}, compared with a perceptron of equal accuracy "
-        f"({100 * _validated(match.dense):.1f} %); ratios: {per_estimate}."
+        f"{what} would take {verdict}, compared with the cheapest perceptron that is at least as "
+        f"accurate ({100 * _validated(match.dense):.1f} %); ratios: {per_estimate}."
     )
 
 

@@ -89,10 +89,11 @@ def section(records: list[Record]) -> Section:
         "activity penalty - change accuracy and time, how do they interact, which combination "
         "would validation data choose, and which of the thesis's claims about them stand?",
         method="Every combination of three levels a setting (two on the embedded digits) is "
-        "trained from the same seed; the epoch is chosen by validation accuracy. Effects are "
-        "estimated by least squares with main effects and two-way interactions, and what those "
-        "leave over is the error: with one seed the other settings replicate each level; from "
-        "three seeds on, the seeds do. Shares of variance are those of a functional ANOVA. "
+        "trained from the same seeds; the epoch is chosen by validation accuracy. Effects are "
+        "estimated by least squares with main effects and two-way interactions. With fewer than "
+        "three seeds what those leave over is the error, so that the other settings replicate "
+        "each level; from three seeds on, the seeds do. Shares of variance are those of a "
+        "functional ANOVA. "
         "p values are corrected by Holm's method. Levels at which most runs stay at chance are "
         "left out when other settings are compared. The best combination is chosen by validation "
         "accuracy, and its test accuracy is read once.",
@@ -101,6 +102,7 @@ def section(records: list[Record]) -> Section:
             *([judged, tables.rules()] if judged else []),
             *(tables.chosen(runs) for runs in all_runs),
             *([tables.shares(all_runs), tables.differences(all_runs)] if all_runs else []),
+            *([tables.errors()] if judged else []),
         ),
         findings=tuple(finding for runs in all_runs for finding in findings.of(runs)),
         lead=tuple(told for runs in all_runs for told in findings.lead(runs)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isclose
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from study.stats import Interval, mcnemar, paired_difference, share_interval
 from study.thesis.grids import Level, base_of
 from study.thesis.runs import TEST, TRAIN, VALIDATION, Response, Runs
 from study.trial import Record
+
+FAMILY = 0.05  # probability that any of the combinations leads by chance
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,34 @@ def choices(runs: Runs, response: Response) -> list[Choice]:
         for levels, records in sorted(found.items())
     ]
     return sorted(combinations, key=lambda choice: -choice.mean(response))
+
+
+def ties(runs: Runs, response: Response) -> list[Choice]:
+    """Return the combinations with the largest mean response; with few samples many have it."""
+    ranked = choices(runs, response)
+    return [c for c in ranked if isclose(c.mean(response), ranked[0].mean(response))]
+
+
+def lead_by_chance(runs: Runs, one: Choice, other: Choice, n_rivals: int) -> float:
+    """Return the difference in training accuracy that chance alone exceeds in 5 % of families.
+
+    A one-sided t test of a combination against each of ``n_rivals``, with Bonferroni's correction.
+    The spread is that of the two over their seeds; with one seed that of what the settings leave
+    unexplained where the network learns. NaN where neither is known.
+    """
+    from scipy import stats
+
+    values = [np.array([TRAIN.of(r.metrics) for r in c.records]) for c in (one, other)]
+    df = sum(len(of_seeds) - 1 for of_seeds in values)
+    if df:
+        spread = (sum(((v - v.mean()) ** 2).sum() for v in values) / df) ** 0.5
+    else:
+        found = runs.live.variance(TRAIN)
+        spread, df = found.noise, found.df
+    if not df:
+        return float("nan")
+    critical = float(stats.t.ppf(1 - FAMILY / max(1, n_rivals), df))
+    return critical * spread * sum(1 / len(v) for v in values) ** 0.5
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,15 @@ HIDDEN, STEPS, SLOPE = "hidden neurons", "time steps", "surrogate slope"
 
 @dataclass(frozen=True)
 class Rises:
-    """A response rises (falls: ``up`` false) from the lowest level of an axis to the highest."""
+    """A response rises (falls: ``up`` false) from the lowest level of an axis to the highest.
+
+    A ``marginal`` rise may be as small as it likes.
+    """
 
     axis: str
     response: Response
     up: bool = True
+    marginal: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Best:
-    """A response is largest (smallest) at a level of an axis."""
+    """A response is largest (smallest) at a level of an axis; ``marginal``: by however little."""
 
     axis: str
     response: Response
     level: Level
     up: bool = True
+    marginal: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,10 +133,14 @@ FASHION = (
         "100 hidden neurons and more train faster", "4.2, Fig. 13",
         (Step(HIDDEN, TIME, 100, 50, up=False), Step(HIDDEN, TIME, 150, 50, up=False)),
     ),
-    Claim("100 time steps are most accurate", "4.2, Fig. 14", (Best(STEPS, VALIDATION, 100),)),
+    Claim(
+        "100 time steps are marginally most accurate", "4.2, Fig. 14",
+        (Best(STEPS, VALIDATION, 100, marginal=True),),
+    ),
     Claim("More time steps take longer", "4.2, Fig. 14", (Rises(STEPS, TIME),)),
     Claim(
-        "A smaller slope is more accurate", "4.2, Fig. 15", (Rises(SLOPE, VALIDATION, up=False),)
+        "A smaller slope is marginally more accurate", "4.2, Fig. 15",
+        (Rises(SLOPE, VALIDATION, up=False, marginal=True),),
     ),
     Claim("A smaller slope takes longer", "4.2, Fig. 15", (Rises(SLOPE, TIME, up=False),)),
     Claim("A penalty of 1e-6 is most accurate", "4.2, Fig. 16", (Best(PENALTY, VALIDATION, 1e-6),)),
@@ -172,8 +181,8 @@ SPEECH = (
     Claim("A slope of 100 is fastest", "4.3, Fig. 19", (Best(SLOPE, TIME, 100.0, up=False),)),
     Claim("A penalty of 2e-6 is best", "4.3, Fig. 20", (Best(PENALTY, VALIDATION, 2e-6),)),
     Claim(
-        "The best combination is 200 neurons, 80 steps or fewer, slope 100, penalty 2e-6",
-        "4.3, Table 3", (_optimum(200, 80, 100.0, 2e-6),),
+        "The best combination is 200 neurons, 75 steps or fewer, slope 100, penalty 2e-6",
+        "4.3, Table 3", (_optimum(200, 75, 100.0, 2e-6),),
     ),
     Claim("It reaches 99.92 % in training", "4.3, Table 3", (Reaches(0.9992),)),
     Claim("It lies about 1 % above the mean of all combinations", "4.3", (Gain(0.5, 1.5),)),

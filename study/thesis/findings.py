@@ -8,21 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from study import data
+from study.effects import MIN_SEEDS
 from study.thesis.choice import (
     Choice,
     Comparison,
     choices,
     compare,
     cost_of_training_choice,
+    ties,
     unsearched,
 )
 from study.thesis.claims import CLAIMS, STEPS
 from study.thesis.grids import grid_of, level_text
-from study.thesis.runs import CPU_SECONDS, TEST, TRAIN, VALIDATION, Runs
+from study.thesis.runs import CPU_SECONDS, TEST, TRAIN, VALIDATION, Response, Runs, settled
 from study.thesis.tables import judgements
 from study.thesis.verdicts import FAILS, LEVEL, OPEN, STANDS, difference_text
-
-SETTLED = 0.9  # of the epochs; a best epoch later than that says that learning had not settled
 
 
 def of(runs: Runs) -> list[str]:
@@ -41,12 +41,7 @@ def lead(runs: Runs) -> list[str]:
 def caveats(all_runs: Sequence[Runs]) -> list[str]:
     """Return what the runs do not show."""
     told = [sentence for runs in all_runs for sentence in (*_gaps(runs), *_unsettled(runs))]
-    if any(len(set(runs.seeds)) == 1 for runs in all_runs):
-        told.append(
-            "One seed: all runs with the same number of neurons start from the same weights and "
-            "meet the same batches, so an effect may be that of this seed. Intervals rest on the "
-            "other settings as replicates. --seeds K adds seeds; the first is not run again."
-        )
+    told += [sentence for runs in all_runs for sentence in _few_seeds(runs)]
     told += [
         sentence for runs in all_runs for sentence in (*_by_the_clock(runs), *_processors(runs))
     ]
@@ -135,13 +130,24 @@ def _choice(runs: Runs) -> str:
     lead = 100 * (best.mean(TEST) - runs.live.values(TEST).mean())
     return (
         f"{runs.dataset}: validation chooses {_combination(best)}, with {best.test()} % of test "
-        f"samples right, {lead:+.2f} points against the mean{where}."
+        f"samples right, {lead:+.2f} points against the mean{where}.{_tied(runs, VALIDATION)}"
     )
+
+
+def _tied(runs: Runs, response: Response) -> str:
+    n_tied = len(ties(runs, response))
+    return f" It is the first in the grid of {n_tied} that tie." if n_tied > 1 else ""
 
 
 def _cost(runs: Runs) -> str:
     cost = cost_of_training_choice(runs)
     trained = cost.second
+    if cost.first.levels == trained.levels and (n_tied := len(ties(runs, TRAIN))) > 1:
+        return (
+            f"{runs.dataset}: training accuracy, the thesis's way to choose, picks the same "
+            f"combination, but only as the first in the grid of {n_tied} that tie: what it costs "
+            "cannot be told."
+        )
     if cost.first.levels == trained.levels:
         return (
             f"{runs.dataset}: training accuracy, the thesis's way to choose, picks the same "
@@ -170,17 +176,22 @@ def _search(runs: Runs) -> list[str]:
 
 def _points(comparison: Comparison) -> str:
     mean, low, high = comparison.points
-    interval = "" if np.isnan(low) else f" [{low:+.2f}, {high:+.2f}]"
+    if not np.isnan(low):
+        return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
     p = "" if np.isnan(comparison.p) else f" (exact McNemar p = {comparison.p:.2g})"
-    return f"{mean:+.2f}{interval}{p}"
+    return f"{mean:+.2f}{p}"
 
 
 def _border(runs: Runs) -> list[str]:
-    best = choices(runs, VALIDATION)[0]
+    best = ties(runs, VALIDATION)
     outer = [
         axis.name
         for axis in runs.axes
-        if len(axis.levels) > 2 and best.levels[axis.name] in (axis.levels[0], axis.levels[-1])
+        if len(axis.levels) > 2
+        and any(
+            all(choice.levels[axis.name] == end for choice in best)
+            for end in (axis.levels[0], axis.levels[-1])
+        )
     ]
     if not outer:
         return []
@@ -214,6 +225,18 @@ def _claims(runs: Runs) -> list[str]:
     ]
 
 
+def _few_seeds(runs: Runs) -> list[str]:
+    n_seeds = len(set(runs.seeds))
+    if n_seeds >= MIN_SEEDS:
+        return []
+    return [
+        f"{runs.dataset}: with fewer than {MIN_SEEDS} seeds ({n_seeds} here) the other settings "
+        "are the replicates. Runs of a seed with the same number of neurons start from the same "
+        "weights and meet the same batches, so effects, p values and verdicts are those of these "
+        "seeds, and others may say otherwise. --seeds K adds seeds; what is done is not run again."
+    ]
+
+
 def _gaps(runs: Runs) -> list[str]:
     told = []
     missing = runs.whole() - len(runs.records)
@@ -221,6 +244,11 @@ def _gaps(runs: Runs) -> list[str]:
         told.append(
             f"{runs.dataset}: {missing} of the {runs.whole()} combinations of these levels and "
             "seeds are not done (a fraction was asked for, or runs failed or are missing)."
+        )
+    if len({len(choice.records) for choice in choices(runs, VALIDATION)}) > 1:
+        told.append(
+            f"{runs.dataset}: combinations have unequal numbers of seeds; one with few seeds leads "
+            "more easily by chance."
         )
     names = {axis.name: axis.levels for axis in runs.axes}
     absent = [
@@ -255,17 +283,13 @@ def _processors(runs: Runs) -> list[str]:
 
 
 def _unsettled(runs: Runs) -> list[str]:
-    late = sum(
-        record.metrics["best_epoch"] > SETTLED * record.metrics["epochs_run"]
-        for record, learned in zip(runs.records, runs.learned, strict=True)
-        if learned
-    )
-    learned = int(runs.learned.sum())
+    learned = runs.take(runs.learned)
+    late = sum(not settled(record) for record in learned.records)
     if not late:
         return []
     return [
-        f"{runs.dataset}: in {late} of the {learned} runs that learned, the best epoch is among "
-        f"the last tenth ({_epochs(runs.take(runs.learned))} epochs): their curves had not settled."
+        f"{runs.dataset}: in {late} of the {len(learned.records)} runs that learned, the best "
+        f"epoch is among the last tenth ({_epochs(learned)} epochs): their curves had not settled."
     ]
 
 

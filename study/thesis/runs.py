@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from study.effects import Difference, Variance, corrected, level_differences, variance
-from study.report.replicates import replicates
-from study.thesis.grids import Axis, grid_of
+from study.thesis.grids import GRIDS, Axis, grid_of
 from study.trial import Record
 
 CPU_SECONDS = "train_cpu_seconds"
 PROCESSOR = "processor"
 NUISANCE = frozenset({PROCESSOR})
+SETTLED = 0.9  # of the epochs; a best epoch later than that says that learning had not settled
 CHANCE_ERRORS = 4  # binomial standard errors above chance from which a run has learned
 
 
@@ -176,18 +176,14 @@ class Runs:
 
     def variance(self, response: Response) -> Variance:
         """Return the shares of variance."""
-        return variance(self.values(response), self.factors_of(response), self.seeds, NUISANCE)
+        if response.name not in self._variances:
+            values, factors = self.values(response), self.factors_of(response)
+            self._variances[response.name] = variance(values, factors, self.seeds, NUISANCE)
+        return self._variances[response.name]
 
-    def noise(self, response: Response) -> float:
-        """Return the standard deviation of a run about what its settings explain.
-
-        Over seeds where there are replicates; else that of the analysis of variance.
-        """
-        groups = [group for group in replicates(self.records) if len(group) > 1]
-        if not groups:
-            return self.live.variance(response).noise
-        spreads = [np.var([response.of(r.metrics) for r in group], ddof=1) for group in groups]
-        return float(np.sqrt(np.mean(spreads)))
+    @cached_property
+    def _variances(self) -> dict[str, Variance]:
+        return {}
 
 
 def _raw_differences(runs: Runs, response: Response) -> list[Difference]:
@@ -195,14 +191,21 @@ def _raw_differences(runs: Runs, response: Response) -> list[Difference]:
     return level_differences(runs.values(response), factors, runs.seeds, NUISANCE)
 
 
+def settled(record: Record) -> bool:
+    """Whether the best epoch of a run is not among its last."""
+    return record.metrics["best_epoch"] <= SETTLED * record.metrics["epochs_run"]
+
+
 def runs_of(records: Sequence[Record]) -> list[Runs]:
-    """Return the runs of each data set, in the order of the thesis."""
+    """Return the runs of each data set, in the order of `GRIDS`, which is the thesis's."""
     found: dict[str, list[Record]] = {}
     for record in records:
         if record.done:
             found.setdefault(record.trial.dataset_name, []).append(record)
+    ranks = {name: rank for rank, name in enumerate(GRIDS)}
     return [
-        Runs(dataset, _axes(dataset, members), tuple(members)) for dataset, members in found.items()
+        Runs(dataset, _axes(dataset, found[dataset]), tuple(found[dataset]))
+        for dataset in sorted(found, key=lambda name: ranks.get(name, len(ranks)))
     ]
 
 

@@ -12,6 +12,7 @@ from study.report.replicates import cell, interval_of
 from study.report.section import Table
 from study.thesis.choice import Choice, choices, unsearched
 from study.thesis.claims import CLAIMS
+from study.thesis.errors import ERRORS
 from study.thesis.grids import level_text
 from study.thesis.runs import RESPONSES, TIME, TRAIN, VALIDATION, Runs
 from study.thesis.verdicts import RULES, Judgement, difference_text, judge
@@ -42,7 +43,7 @@ def chosen(runs: Runs) -> Table:
     like = f"The thesis's table {number} from our runs: " if number else ""
     return Table(
         f"{like}Combinations on {runs.dataset} and who chooses them. The test set chose nothing; "
-        "its interval is binomial.",
+        "its interval is binomial, those of spikes and seconds are over seeds.",
         (
             "combination",
             *(axis.name for axis in runs.axes),
@@ -85,7 +86,8 @@ def shares(all_runs: Sequence[Runs]) -> Table:
         rows.append((runs.dataset, "rest", *(f"{100 * part.rest:.1f}" for part in parts.values())))
     return Table(
         "Shares of variance in percent: functional ANOVA, which on a grid with gaps is type II; "
-        "F tests against the rest, Holm's correction over the terms of one response.",
+        "F tests, with three seeds or more against the interaction with the seeds, with fewer "
+        "against the rest; Holm's correction over the terms of one response.",
         (
             "data set",
             "setting or pair",
@@ -154,4 +156,14 @@ def rules() -> Table:
         f"{TIME.negligible:g} % of time.",
         ("kind of claim", "stands", "does not"),
         RULES,
+    )
+
+
+def errors() -> Table:
+    """Return what the thesis says that does not hold."""
+    return Table(
+        "What the thesis says that does not hold, read in its text; the plan of these runs rests "
+        "on it.",
+        ("thesis", "it says", "what holds"),
+        ERRORS,
     )

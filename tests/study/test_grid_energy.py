@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,25 @@ def test_the_lead_has_the_span_of_the_ratios() -> None:
     ratios = sorted(float(row[-1]) for row in section.tables[1].rows if row[1] == "most accurate")
     assert f"would take {ratios[0]:g} to {ratios[-1]:g} times the energy" in section.lead[0]
     assert energy.section(records(0.85, 1e8)).tables[1].rows[0][-1] == "8,300"
+
+
+def test_of_equally_accurate_networks_the_one_with_the_least_energy_counts() -> None:
+    found = records(0.85, 2200.0)
+    dear = [
+        replace(r, metrics={**r.metrics, "synops_per_sample": 9e5})
+        if r.trial.learner == "surrogate" and r.trial.config["hidden"] == 25
+        else r
+        for r in found
+    ]
+    assert energy.section(dear).tables[1].rows == energy.section(found).tables[1].rows
+
+
+def test_unequal_numbers_of_seeds_are_told() -> None:
+    found = records(0.85, 2200.0)
+    more = [replace(r, trial=replace(r.trial, seed=1)) for r in found if r.trial.learner != "mlp"]
+    told = "digits: means of spiking networks are over 2 seeds, of perceptrons over 1."
+    assert told in energy.section(found + more).caveats
+    assert told not in energy.section(found).caveats
 
 
 def test_without_an_equal_opponent_nothing_is_compared() -> None:
