@@ -140,7 +140,9 @@ def configure(
     kind: type = type(config)
     fields = _field_types(kind)
     axes = {
-        setting.key: [_convert(setting, text, fields[setting.key]) for text in setting.values]
+        setting.key: list(
+            dict.fromkeys(_convert(setting, text, fields[setting.key]) for text in setting.values)
+        )
         for setting in settings
         if setting.concerns(name) and setting.key in fields
     }

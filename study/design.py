@@ -13,6 +13,8 @@ from study.errors import UserError
 FULL, FRACTION, RANDOM = "full", "fraction", "random"
 SEED = 0  # of random designs
 LISTED = 10**6  # grids up to this size are shuffled whole
+MOST_DIGITS = 9  # of the number of random points
+MIN_AXES = 3  # with fewer, a fraction would take the effect of one axis for that of the other
 
 
 def check(design: str) -> str:
@@ -24,7 +26,8 @@ def check(design: str) -> str:
         If it is none of ``full``, ``fraction`` and ``random:N``.
     """
     name, _, count = design.partition(":")
-    if design in (FULL, FRACTION) or (name == RANDOM and count.isdigit() and int(count) > 0):
+    counted = count.isascii() and count.isdigit() and len(count) <= MOST_DIGITS
+    if design in (FULL, FRACTION) or (name == RANDOM and counted and int(count) > 0):
         return design
     raise UserError(
         f"unknown design {design!r}\nAllowed: full, fraction, random:N, as in random:20"
@@ -43,32 +46,32 @@ def points(n_levels: Sequence[int], design: str = FULL) -> list[tuple[int, ...]]
             Every combination.
         ``fraction``
             Those whose level numbers sum to a multiple of m, the least number of levels of an axis
-            that has several: one in m, and all where only one axis has several. Any combination of
-            the other axes occurs exactly once, so that main effects are told apart from each
-            other. With k axes of three levels it is the regular 3^(k-1) fraction, with two the
-            half fraction, of resolution k (Box, Hunter & Hunter, Statistics for Experimenters,
-            2005, chapter 6).
+            that has several: one in m, and all where fewer than three axes have several. Any
+            combination of the axes but one with m levels occurs exactly once, so that main effects
+            are told apart from each other. With k axes of three levels it is the regular 3^(k-1)
+            fraction, with two the half fraction, of resolution k (Box, Hunter & Hunter, Statistics
+            for Experimenters, 2005, chapter 6).
         ``random:N``
             N of them, drawn without repetition with the fixed seed `SEED`, in the order of the
             draw: a larger N only adds points.
     """
     name, _, count = design.partition(":")
     if name == RANDOM:
-        return [_point(number, n_levels) for number in _draw(math.prod(n_levels), int(count))]
+        return _draw(n_levels, int(count))
     everything = product(*map(range, n_levels))
     several = [levels for levels in n_levels if levels > 1]
-    if name == FULL or len(several) < 2:
+    if name == FULL or len(several) < MIN_AXES:
         return list(everything)
     return [point for point in everything if sum(point) % min(several) == 0]
 
 
-def _draw(size: int, count: int) -> list[int]:
-    rng = np.random.default_rng(SEED)
+def _draw(n_levels: Sequence[int], count: int) -> list[tuple[int, ...]]:
+    rng, size = np.random.default_rng(SEED), math.prod(n_levels)
     if size <= LISTED:
-        return rng.permutation(size)[:count].tolist()
-    drawn: dict[int, None] = {}
+        return [_point(number, n_levels) for number in rng.permutation(size)[:count]]
+    drawn: dict[tuple[int, ...], None] = {}
     while len(drawn) < min(count, size):
-        drawn[int(rng.integers(size))] = None
+        drawn[tuple(rng.integers(n_levels).tolist())] = None
     return list(drawn)
 
 

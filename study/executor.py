@@ -55,7 +55,10 @@ class LocalWorkers:
         if child is None or not child.alive:
             if child is not None:
                 child.end()
-            child = self._children[slot] = Child(self._memory)
+            try:
+                child = self._children[slot] = Child(self._memory)
+            except OSError as problem:  # no memory or no processes left
+                return _failed(problem)
 
         def advance(fraction: float) -> None:
             self.fractions[slot] = fraction
@@ -69,6 +72,12 @@ class LocalWorkers:
         for child in self._children.values():
             child.end()
         self._threads.shutdown(wait=True)
+
+
+def _failed(problem: Exception) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_exception(problem)
+    return future
 
 
 class ClusterWorkers:

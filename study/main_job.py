@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -39,6 +40,9 @@ LISTED = 10  # trials named at most, of an experiment and of failures
 Plan = dict[str, list[Trial]]
 """Trials by the name of the experiment that asks for them."""
 
+Asked = tuple[Request, list[str], str]
+"""A request, the names of its experiments, and its command line."""
+
 _console = Console(stderr=True)
 
 
@@ -52,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _dry_run(plan)
     out = options.out or Path("reports") / request.profile
-    store = _open_store(out, request, list(plan))
+    store = _open_store(out)
     everything = _all_trials(plan)
     remaining = sweep.missing(everything, store)
     if remaining:
@@ -64,10 +68,12 @@ def run(options: argparse.Namespace) -> int:
             running.RunningFile(store.folder) as heart,
             SweepProgress(remaining, pace) as progress,
         ):
+            _save_request(out, request, list(plan))
             sweep.sweep(remaining, store, workers, ready, [progress, heart])
     else:
+        _save_request(out, request, list(plan))
         _say("every trial is done; rendering only")
-    return report(out, language=options.lang)
+    return _render(out, (request, list(plan), _command()), language=options.lang)
 
 
 def status(out: Path) -> int:
@@ -92,7 +98,7 @@ def status(out: Path) -> int:
         for told_state in ("failed", "running", "missing"):
             _name_some(by_state[told_state], told_state, records, runs)
     rest = Counter(kind(trial) for trial in everything if state(trial) != "done")
-    elapsed = sum(runs.get(trial.id, 0.0) for trial in everything)
+    elapsed = [(kind(trial), runs[trial.id]) for trial in everything if state(trial) == "running"]
     workers = running.last_workers(store.folder)
     if left := Pace(records.values()).told(rest, elapsed, workers):
         print(f"{left} with {workers} worker{'s' * (workers > 1)}")  # noqa: T201
@@ -119,14 +125,18 @@ def report(out: Path, other: Path | None = None, language: str = "en") -> int:
 
     With ``other``, the report says what differs from the run in that folder.
     """
+    return _render(out, _load(out), other, language)
+
+
+def _render(out: Path, asked: Asked, other: Path | None = None, language: str = "en") -> int:
     from study.report import assemble
 
-    request, names, command = _load(out)
+    request, names, command = asked
     plan, store = _plan(request, None), Store(out / "trials")
     records = _records(plan, names, store)
+    comparison = _comparison(records, other) if other else None
     with told_when_unwritable(out), house_style():
         trials, found = assemble.gather(records, request, command)
-        comparison = _comparison(records, other) if other else None
         lacking = _lacking({name: plan[name] for name in names if name in plan}, store)
         found = replace(
             found, comparison=comparison, language=language, notes=(*found.notes, *lacking)
@@ -157,7 +167,8 @@ def gathered(out: Path) -> Report:
 def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section:
     from study.report import against
 
-    unpack(other)
+    with told_when_unwritable(other), house_style():
+        unpack(other)
     before = Store(other / "trials").everything()
     if not before:
         raise UserError(
@@ -186,7 +197,9 @@ def _request(options: argparse.Namespace) -> Request:
 def _plan(request: Request, names: Sequence[str] | None) -> Plan:
     chosen = names if names is not None else experiments.names()
     planned = {name: experiments.load(name).trials(request) for name in chosen}
-    return {name: trials for name, trials in planned.items() if trials}
+    # What the user names twice is run, and counted as a replicate, once.
+    unique = {name: list({t.id: t for t in trials}.values()) for name, trials in planned.items()}
+    return {name: trials for name, trials in unique.items() if trials}
 
 
 def _all_trials(plan: Plan) -> list[Trial]:
@@ -219,6 +232,7 @@ def _checked_data(
             if folder and n_trials > 1:
                 with told_when_unwritable(folder):
                     shared.share(ref, dataset, folder)
+            del dataset  # not kept in memory while trials run
         yield replace(access, shared=folder)
     finally:
         if folder:
@@ -235,33 +249,45 @@ def _dry_run(plan: Plan) -> int:
     return 0
 
 
-def _open_store(out: Path, request: Request, names: Sequence[str]) -> Store:
+def _open_store(out: Path) -> Store:
     store = Store(out / "trials")
     with told_when_unwritable(out):
         unpack(out)
         store.prepare()
-        write_atomic(out / REQUEST_FILE, _dump(request, names).encode())
     return store
 
 
-def _dump(request: Request, names: Sequence[str]) -> str:
-    command = "python -m study.run " + shlex.join(sys.argv[1:])
-    saved = {"command": command, "experiments": list(names), "request": asdict(request)}
-    return json.dumps(saved, indent=1)
+def _command() -> str:
+    return "python -m study.run " + shlex.join(sys.argv[1:])
 
 
-def _load(out: Path) -> tuple[Request, list[str], str]:
+def _save_request(out: Path, request: Request, names: Sequence[str]) -> None:
+    saved = {"command": _command(), "experiments": list(names), "request": asdict(request)}
+    with told_when_unwritable(out):
+        write_atomic(out / REQUEST_FILE, json.dumps(saved, indent=1).encode())
+
+
+def _load(out: Path) -> Asked:
     """Return the last request in a folder, its experiments and its command line."""
     try:
         saved = json.loads((out / REQUEST_FILE).read_text())
-        with told_when_unwritable(out):
-            unpack(out)
-    except FileNotFoundError:
+        found = _parsed(saved["request"]), saved["experiments"], saved["command"]
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"nothing was run in {out}. Start with: python -m study.run all --out {out}"
         ) from None
-    fields = saved["request"]
-    request = Request(
+    except (ValueError, KeyError, TypeError) as problem:
+        raise UserError(
+            f"{out / REQUEST_FILE} is damaged ({type(problem).__name__}: {problem}). "
+            "The same command that made it writes it anew; what is done is not run again."
+        ) from None
+    with told_when_unwritable(out):
+        unpack(out)
+    return found
+
+
+def _parsed(fields: Mapping[str, Any]) -> Request:
+    return Request(
         profile=fields["profile"],
         n_seeds=fields["n_seeds"],
         datasets=tuple(DatasetRef(**ref) for ref in fields["datasets"]),
@@ -272,7 +298,6 @@ def _load(out: Path) -> tuple[Request, list[str], str]:
         ),
         design=fields.get("design", design.FULL),
     )
-    return request, saved["experiments"], saved["command"]
 
 
 def _records(plan: Plan, names: Sequence[str], store: Store) -> dict[str, list[Record]]:

@@ -33,7 +33,7 @@ class Pace:
             self._seconds[kind(record.trial)] += seconds
 
     def seconds_left(
-        self, remaining: Counter[Kind], elapsed: float, workers: int
+        self, remaining: Counter[Kind], elapsed: Iterable[tuple[Kind, float]], workers: int
     ) -> tuple[float, int]:
         """Return the seconds that are left, and how many trials are of a kind never finished.
 
@@ -42,17 +42,22 @@ class Pace:
         remaining
             Trials without a record, running ones included, by kind.
         elapsed
-            Seconds for which the running ones have run, together.
+            Of each that runs its kind, and the seconds since its start. They count up to the mean
+            of the kind: one that is overdue takes nothing from the time of others.
         workers
             How many run at a time.
         """
         known = {name: n for name, n in remaining.items() if n and self._trials[name]}
-        work = sum(n * self._seconds[name] / self._trials[name] for name, n in known.items())
+        means = {name: self._seconds[name] / self._trials[name] for name in known}
+        work = sum(n * means[name] for name, n in known.items())
+        work -= sum(min(seconds, means[name]) for name, seconds in elapsed if name in means)
         n_known = sum(known.values())
         at_a_time = max(1, min(workers, n_known))
-        return max(0.0, work - elapsed) / at_a_time, sum(remaining.values()) - n_known
+        return max(0.0, work) / at_a_time, sum(remaining.values()) - n_known
 
-    def told(self, remaining: Counter[Kind], elapsed: float, workers: int) -> str:
+    def told(
+        self, remaining: Counter[Kind], elapsed: Iterable[tuple[Kind, float]], workers: int
+    ) -> str:
         """Return the time left in words; empty if nothing is left or known."""
         seconds, n_unknown = self.seconds_left(remaining, elapsed, workers)
         if n_unknown == sum(remaining.values()):

@@ -14,8 +14,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from study.data.fetch import UNPACKING_ERRORS
 from study.errors import UserError
-from study.store import write_atomic
+from study.store import told_when_unwritable, write_atomic
 
 PACKED = "trials.zip"
 MEMBER = re.compile(r"[0-9a-f]{16}\.(json|npz)")
@@ -36,11 +37,16 @@ def pack(out: Path) -> Path:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in records:
-            _add(archive, path.name, _without_files(json.loads(path.read_bytes())))
+            try:
+                record = _without_files(json.loads(path.read_bytes()))
+            except (ValueError, KeyError, TypeError):
+                continue  # the store takes what it cannot read for absent
+            _add(archive, path.name, record)
             arrays = path.with_suffix(".npz")
             if arrays.exists():
                 _add(archive, arrays.name, arrays.read_bytes())
-    write_atomic(out / PACKED, buffer.getvalue())
+    with told_when_unwritable(out):
+        write_atomic(out / PACKED, buffer.getvalue())
     return out / PACKED
 
 
@@ -70,7 +76,7 @@ def unpack(out: Path) -> int:
                 arrays = name.replace(".json", ".npz")
                 for member in (arrays, name) if arrays in names else (name,):
                     write_atomic(folder / member, archive.read(member))
-    except (zipfile.BadZipFile, EOFError, ValueError) as problem:
+    except (*UNPACKING_ERRORS, ValueError) as problem:
         raise UserError(
             f"{source} is damaged ({problem}). Get it again, or remove it and run the trials anew."
         ) from None

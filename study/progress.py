@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from study.pace import Pace, kind
+from study.pace import Kind, Pace, kind
 from study.trial import Record, Trial
 
 QUIET_SECONDS = 10.0  # between two lines about trials that went well, where nobody watches
@@ -34,7 +34,7 @@ class SweepProgress:
         self.console = console or Console(stderr=True)
         self.n_trials, self.n_finished, self.n_failed = len(waiting), 0, 0
         self.remaining, self.pace = Counter(map(kind, waiting)), pace
-        self.started_at: dict[str, float] = {}
+        self.started_at: dict[str, tuple[Kind, float]] = {}
         self.bars: dict[int, TaskID] = {}
         self.n_workers, self.told_at = 1, float("-inf")
         self.progress = Progress(
@@ -57,7 +57,7 @@ class SweepProgress:
 
     def started(self, trial: Trial, slot: int) -> None:
         """Show a bar for a trial."""
-        self.started_at[trial.id] = time.monotonic()
+        self.started_at[trial.id] = kind(trial), time.monotonic()
         self._drop(slot)
         self.bars[slot] = self.progress.add_task(f"  {trial.label}", total=1.0, left="")
 
@@ -77,7 +77,8 @@ class SweepProgress:
         self.remaining[kind(record.trial)] -= 1
         self.pace.note(record)
         now = time.monotonic()
-        seconds = now - self.started_at.pop(record.trial.id, now)
+        _, since = self.started_at.pop(record.trial.id, (None, now))
+        seconds = now - since
         quiet = not self.console.is_terminal and now - self.told_at < QUIET_SECONDS
         if quiet and record.done and self.n_finished < self.n_trials:
             return
@@ -95,7 +96,7 @@ class SweepProgress:
         )
 
     def _left(self, now: float) -> str:
-        elapsed = sum(now - since for since in self.started_at.values())
+        elapsed = [(name, now - since) for name, since in self.started_at.values()]
         return self.pace.told(+self.remaining, elapsed, self.n_workers)
 
     def _drop(self, slot: int) -> None:

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     try:
         options = _parse(sys.argv[1:] if arguments is None else list(arguments))
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()  # here, where a reader that has gone is no error
+        return status
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)  # noqa: T201
         return 2
@@ -82,6 +84,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     command.add_argument("--out", type=Path, default=Path("reports/quick"), metavar="DIR")
     command.set_defaults(run=_pack)
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"):
+        raise UserError(
+            f"{arguments[0]} stands before the command; options follow it, as in: "
+            "python -m study.run all --profile standard"
+        )
     if first is not None and first not in commands.choices:
         raise unknown("command or experiment", first, commands.choices)
     return parser.parse_args(arguments)
@@ -147,7 +154,8 @@ def _trial_options() -> _Parser:
         default="full",
         metavar="full|fraction|random:N",
         help="which points of a grid to run: all, a regular fraction (one in as many as the "
-        "shortest axis has values), or N drawn with a fixed seed (default: full)",
+        "shortest axis has values, where three or more vary), or N drawn with a fixed seed "
+        "(default: full)",
     )
     add(
         "--time-limit",

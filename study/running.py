@@ -92,7 +92,7 @@ class _Run:
 
 
 def _read(folder: Path) -> Iterator[_Run]:
-    for path in folder.glob(".run-*.json"):
+    for path in folder.glob(".run~*~*~*.json"):
         with suppress(OSError, json.JSONDecodeError):  # a run may end, and remove it, just now
             content, age_s = json.loads(path.read_text()), time.time() - path.stat().st_mtime
             yield _Run(content, age_s, owner_lives(path) is not False and age_s < STALE_SECONDS)

@@ -3,6 +3,7 @@
 Everything is written to a temporary name and renamed, arrays before the JSON, so that a record is
 either whole or absent. There are no locks; a network file system is fine. Names that begin with a
 dot belong to a run, of which they name host and process: what it is writing, and `study.running`.
+Of two runs on one store the first to finish a trial keeps it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Store:
         """Create the folder, prove that it can be written, and drop what a killed run left."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomic(self.folder / ".writable", b"")
-        (self.folder / ".writable").unlink()
+        (self.folder / ".writable").unlink(missing_ok=True)
         remove_leftovers(self.folder)
 
     def get(self, trial: Trial) -> Record | None:
@@ -104,7 +105,7 @@ class Store:
             for name, content in contents.items():
                 write_atomic(self.folder / name, content)
             return self._put(Record(trial, "done", outcome.metrics, None, provenance, self.folder))
-        except BaseException:
+        except Exception:  # not Ctrl-C, which may come when the record is there already
             for name in contents:
                 (self.folder / name).unlink(missing_ok=True)
             raise
@@ -112,7 +113,12 @@ class Store:
     def put_failed(
         self, trial: Trial, error: Mapping[str, str], provenance: Mapping[str, Any]
     ) -> Record:
-        """Keep why a trial failed; it is tried again on the next run."""
+        """Keep why a trial failed; it is tried again on the next run.
+
+        Where another run has done it meanwhile, its record stays and is returned.
+        """
+        if (record := self.get(trial)) is not None and record.done:
+            return record
         return self._put(Record(trial, "failed", {}, error, provenance, self.folder))
 
     def _put(self, record: Record) -> Record:
@@ -196,24 +202,32 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 def own_prefix(kind: str) -> str:
     """Return how names begin that belong to this process; see `owner_lives`."""
-    return f".{kind}-{socket.gethostname()}-{os.getpid()}-"
+    return f".{kind}~{socket.gethostname()}~{os.getpid()}~"  # no host's name has a tilde
 
 
 def owner_lives(path: Path) -> bool | None:
     """Whether the process that a name belongs to lives; None where another host would know."""
-    host_and_pid = path.name.split("-", 1)[1].removeprefix(f"{socket.gethostname()}-")
-    pid = host_and_pid.split("-", 1)[0]
-    return _alive(int(pid)) if pid.isdigit() else None
+    host, pid = _owner(path)
+    return _alive(pid) if host == socket.gethostname() else None
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes of this host that no longer live left behind."""
-    for path in folder.glob(".*-*-*"):
-        if owner_lives(path) is False:
+    """Remove what processes of this host that no longer live left behind.
+
+    What bears this process's own name, from before its work began, is of one that had its number:
+    in a container that is started again it is often the same.
+    """
+    for path in folder.glob(".*~*~*~*"):
+        if _owner(path) == (socket.gethostname(), os.getpid()) or owner_lives(path) is False:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _owner(path: Path) -> tuple[str, int]:
+    _, host, pid, _ = path.name.split("~", 3)
+    return host, int(pid)
 
 
 def _alive(pid: int) -> bool:

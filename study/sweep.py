@@ -48,12 +48,20 @@ def with_needs(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def missing(trials: Iterable[Trial], store: Store) -> list[Trial]:
-    """Return the trials (needs included) without a record of success."""
+    """Return the trials (needs included) without a record of success, in their order.
+
+    A trial that others need is missing too where its files were left out of a packed store.
+    """
     wanted = with_needs(trials)
     records = store.records(wanted)
-    return [
-        trial for trial in wanted if (record := records.get(trial.id)) is None or not record.done
-    ]
+    lacking: list[Trial] = []
+    needed: set[str] = set()
+    for trial in reversed(wanted):
+        record = records.get(trial.id)
+        if record is None or not (record.done and (record.whole or trial.id not in needed)):
+            lacking.append(trial)
+            needed.update(need.id for need in trial.needs)
+    return lacking[::-1]
 
 
 def sweep(
@@ -134,6 +142,10 @@ class _Sweep:
         while free and self.ready:
             place = heapq.heappop(self.ready)
             trial = self.trials[place]
+            found = self.store.get(trial)
+            if found is not None and found.done and found.whole:  # by another run, meanwhile
+                self._done(place, found, None)
+                continue
             try:
                 needs = [self._outcome(needed) for needed in trial.needs]
             except Exception as problem:  # whatever a damaged file may raise
@@ -173,6 +185,9 @@ class _Sweep:
             # No room, or nothing that can be kept; the record of a failure is small and plain.
             self._fail(place, describe(problem), slot, provenance)
             return
+        self._done(place, record, slot)
+
+    def _done(self, place: int, record: Record, slot: int | None) -> None:
         self._tell(record, slot)
         for dependent in self.dependents.pop(place, []):
             self.unmet[dependent] -= 1
@@ -188,6 +203,9 @@ class _Sweep:
     ) -> None:
         with told_when_unwritable(self.store.folder):
             record = self.store.put_failed(self.trials[place], error, provenance or {})
+        if record.done:  # by another run, meanwhile
+            self._done(place, record, slot)
+            return
         self._tell(record, slot)
         self.unmet[place] = -1
         for dependent in self.dependents.pop(place, []):

@@ -161,6 +161,11 @@ class Record:
         return self.status == "done"
 
     @property
+    def whole(self) -> bool:
+        """Whether all files of the outcome are kept, as they are not in a packed store."""
+        return not self.provenance.get("files_left_out")
+
+    @property
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the outcome, read from disk."""
         path = self.folder / f"{self.trial.id}.npz"
@@ -177,10 +182,11 @@ class Record:
         UserError
             If its files were left out of a packed store.
         """
-        if left_out := self.provenance.get("files_left_out"):
+        if not self.whole:
+            left_out = ", ".join(self.provenance["files_left_out"])
             raise UserError(
-                f"{', '.join(left_out)} of trial {self.trial.id} is not kept in a packed store. "
-                f"Remove {self.folder / self.trial.id}.json to run that trial again."
+                f"{left_out} of trial {self.trial.id} is not kept in a packed store: the trial has "
+                "to be run again"
             )
         suffixes = self.provenance.get("files")
         if suffixes is None:  # a record from before files were named

@@ -57,27 +57,36 @@ class Memory:
 
     def __init__(self, all_mb: float | None) -> None:
         self.all_mb = all_mb
-        self._held: dict[int, float] = {}
+        self._busy: dict[int, bool] = {}
 
     def problem(self, pid: int, limit_mb: float | None) -> str | None:
-        """Return why a worker, which alone may hold ``limit_mb``, must end, or None."""
-        held = measure.held_mb(pid)
-        if held is None:
+        """Return why a worker with a trial, which alone may hold ``limit_mb``, must end, or None.
+
+        All workers are measured anew, idle ones too; only those with a trial can be the largest.
+        """
+        self._busy[pid] = True
+        measured = {other: measure.held_mb(other) for other in tuple(self._busy)}
+        held = {other: found for other, found in measured.items() if found is not None}
+        if pid not in held:
             return None
-        self._held[pid] = held
-        if limit_mb is not None and held > limit_mb:
-            return f"held {held:.0f} MB, more than --memory-limit {limit_mb:g}"
-        every = list(self._held.values())
-        if self.all_mb is not None and sum(every) > self.all_mb and held == max(every):
+        own, every = held[pid], sum(held.values())
+        if limit_mb is not None and own > limit_mb:
+            return f"held {own:.0f} MB, more than --memory-limit {limit_mb:g}"
+        largest = max(found for other, found in held.items() if self._busy.get(other))
+        if self.all_mb is not None and every > self.all_mb and own == largest:
             return (
-                f"was the largest, with {held:.0f} MB, when the workers held {sum(every):.0f} MB "
+                f"was the largest, with {own:.0f} MB, when the workers held {every:.0f} MB "
                 f"of {self.all_mb:.0f}; fewer at a time (--jobs) may do"
             )
         return None
 
+    def idle(self, pid: int) -> None:
+        """Note that a worker has no trial any more."""
+        self._busy[pid] = False
+
     def forget(self, pid: int) -> None:
         """Leave a worker that ended out of the sum."""
-        self._held.pop(pid, None)
+        self._busy.pop(pid, None)
 
 
 class Child:
@@ -129,6 +138,7 @@ class Child:
                     message = self._messages.get(timeout=CHECK_SECONDS)
             seconds = time.monotonic() - clock
             if isinstance(message, Result):
+                self._memory.idle(self._process.pid)
                 return message
             if message is None:
                 kind, told = DIED, f"its worker process {self._ending()}"

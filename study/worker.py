@@ -70,8 +70,10 @@ def execute(
     try:
         context = Context(data, tuple(needs), lambda fraction, _note: report(fraction))
         outcome = trial.resolve()(trial, context)
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"{trial.procedure} returned {type(outcome).__name__}, not an Outcome")
     except Exception as problem:
-        error = describe(problem)
+        outcome, error = None, describe(problem)
     return Result(outcome, error, source(started, time.monotonic() - clock))
 
 

@@ -140,11 +140,7 @@ def parse(name: str) -> DatasetRef:
 
 def kind(ref: DatasetRef) -> str:
     """Return ``"images"``, ``"events"`` or ``"traces"``."""
-    if ref.path is None:
-        return DATASETS[ref.name].kind
-    from study.data import npz
-
-    return npz.kind(ref)
+    return ref.kind or DATASETS[ref.name].kind
 
 
 def load(ref: DatasetRef, access: DataAccess) -> Dataset:

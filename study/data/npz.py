@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.data.fetch import UNPACKING_ERRORS
 from study.data.reference import DatasetRef
 from study.data.samples import Dataset, Events, Images, Samples
 from study.data.splits import stratified_split
@@ -24,12 +25,12 @@ def reference(path: Path) -> DatasetRef:
     Raises
     ------
     UserError
-        If the file does not exist.
+        If the file does not exist or is no archive.
     """
     if not path.is_file():
         raise UserError(f"data file {path} does not exist; expected an .npz file")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return DatasetRef(path.name, str(path.resolve()), digest)
+    return DatasetRef(path.name, str(path.resolve()), digest, _kind(path))
 
 
 def load(ref: DatasetRef) -> Dataset:
@@ -61,13 +62,13 @@ def load(ref: DatasetRef) -> Dataset:
     )
 
 
-def kind(ref: DatasetRef) -> str:
+def _kind(path: Path) -> str:
     """Return ``"images"`` or ``"events"`` without reading the arrays."""
     try:
-        with zipfile.ZipFile(ref.path or "") as archive:
+        with zipfile.ZipFile(path) as archive:
             return "images" if "images.npy" in archive.namelist() else "events"
-    except (OSError, zipfile.BadZipFile):
-        raise UserError(f"data file {ref.path} is not a readable .npz file") from None
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, error) from None
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -75,11 +76,15 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         # Object arrays would run code when read.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"data file {path} is damaged or not an .npz of plain arrays "
-            f"({type(error).__name__}: {error})"
-        ) from None
+    except (*UNPACKING_ERRORS, OSError, ValueError, TypeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"data file {path} is damaged or not an .npz of plain arrays "
+        f"({type(error).__name__}: {error})"
+    )
 
 
 def _samples(arrays: Mapping[str, np.ndarray]) -> Samples:

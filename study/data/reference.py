@@ -9,11 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DatasetRef:
-    """The name of a data set or, for a user's own file, its path and content checksum."""
+    """The name of a data set or, for a user's own file, its path, content checksum and kind."""
 
     name: str
     path: str | None = None
     sha256: str | None = None
+    kind: str | None = None
 
     def canonical(self) -> dict[str, str]:
         """Return what identifies the content; a moved file is still the same data set."""

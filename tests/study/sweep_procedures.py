@@ -72,6 +72,10 @@ def ask_too_much(_trial: Trial, _context: Context) -> Outcome:
     return Outcome({"value": np.ones(2**50).sum()})
 
 
+def forget_to_return(_trial: Trial, _context: Context) -> None:
+    """Compute for nothing."""
+
+
 def nan(_trial: Trial, _context: Context) -> Outcome:
     """Return numbers that are none."""
     return Outcome({"loss": float("nan"), "curve": [1.0, float("inf")], "value": 1})

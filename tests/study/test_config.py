@@ -54,10 +54,17 @@ def test_of_several_settings_of_a_field_the_last_counts() -> None:
 
 
 def test_a_design_takes_its_points_of_the_grid() -> None:
-    settings = [parse_setting(text) for text in ("size=1,2,3", "rate=1,2,3", "fast=true")]
+    settings = [parse_setting(text) for text in ("size=1,2,3", "rate=1,2,3", "fast=false,true")]
     found = configure(Example(), "example", settings, "fraction")
-    assert [(config.size, config.rate) for config in found] == [(1, 1.0), (2, 3.0), (3, 2.0)]
-    assert all(config.fast for config in found)
+    # Those whose level numbers, from 0, sum to an even one.
+    assert [(c.size, c.rate) for c in found if not c.fast] == [
+        (1, 1),
+        (1, 3),
+        (2, 2),
+        (3, 1),
+        (3, 3),
+    ]
+    assert [(c.size, c.rate) for c in found if c.fast] == [(1, 2), (2, 1), (2, 3), (3, 2)]
     assert len(configure(Example(), "example", settings, "random:5")) == 5
     assert configure(Example(), "example", [], "random:5") == [Example()]
 

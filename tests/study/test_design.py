@@ -43,7 +43,7 @@ def test_a_fraction_has_every_level_and_every_combination_without_one_axis(
 ) -> None:
     found = points(n_levels, "fraction")
     several = [levels for levels in n_levels if levels > 1]
-    share = min(several) if len(several) > 1 else 1
+    share = min(several) if len(several) > 2 else 1
     assert len(found) == math.prod(n_levels) // share
     for axis, levels in enumerate(n_levels):
         assert {point[axis] for point in found} == set(range(levels))
@@ -76,10 +76,26 @@ def test_a_grid_too_large_to_list_can_be_drawn_from() -> None:
     found = points([10] * 12, "random:50")
     assert len(set(found)) == 50
     assert points([10] * 12, "random:20") == found[:20]
+    assert len(set(points([10] * 30, "random:50"))) == 50  # more points than 64 bits count
+
+
+def test_two_axes_are_run_whole_since_half_of_them_would_not_tell_one_from_the_other() -> None:
+    assert points([2, 1, 2], "fraction") == points([2, 1, 2])
 
 
 @pytest.mark.parametrize(
-    "text", ["half", "random", "random:", "random:0", "random:x", "full:2", ""]
+    "text",
+    [
+        "half",
+        "random",
+        "random:",
+        "random:0",
+        "random:x",
+        "random:²",
+        f"random:{'9' * 5000}",
+        "full:2",
+        "",
+    ],
 )
 def test_other_designs_are_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"full, fraction, random:N"):

@@ -162,3 +162,13 @@ def test_a_file_that_changes_after_it_was_named_is_noticed(tmp_path: Path) -> No
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         data.parse(str(tmp_path / "none.npz"))
+
+
+def test_damage_within_a_compressed_array_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **image_arrays(600))
+    content = bytearray(path.read_bytes())
+    content[200:260] = bytes(byte ^ 0xFF for byte in content[200:260])
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        data.load(data.parse(str(path)), DataAccess())

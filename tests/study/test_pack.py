@@ -80,3 +80,19 @@ def test_a_damaged_file_is_told(run: Path) -> None:
     (run / PACKED).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="damaged"):
         unpack(run)
+
+
+def test_flipped_bytes_are_told(run: Path) -> None:
+    content = bytearray(pack(run).read_bytes())
+    content[60:90] = bytes(byte ^ 0xFF for byte in content[60:90])
+    (run / PACKED).write_bytes(content)
+    for path in (run / "trials").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match="damaged"):
+        unpack(run)
+
+
+def test_a_record_that_cannot_be_read_is_left_out(run: Path) -> None:
+    (run / "trials" / f"{TRIALS[0].id}.json").write_text("{")
+    with zipfile.ZipFile(pack(run)) as archive:
+        assert sorted(archive.namelist()) == sorted(f"{trial.id}.json" for trial in TRIALS[1:])

@@ -54,12 +54,21 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["unsupervised", "--learner", "mlp"], "nothing to run"),
         (["data", "fetch", "minst"], "Did you mean 'mnist'"),
         (["status", "--out", "nowhere"], "nothing was run in nowhere"),
+        (["--profile", "quick", "surrogate"], "options follow it"),
     ],
 )
 def test_mistakes_are_told_in_a_line_or_two(capsys, tmp_path, monkeypatch, arguments, told) -> None:
     monkeypatch.chdir(tmp_path)
     assert told in refused(capsys, *arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_none_and_a_damaged_request_are_told(capsys, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert f"nothing was run in {file}" in refused(capsys, "status", "--out", str(file))
+    (tmp_path / "request.json").write_text('{"request": {}}')
+    assert "request.json is damaged" in refused(capsys, "report", "--out", str(tmp_path))
 
 
 def test_a_missing_data_set_is_told_before_anything_runs(capsys, tmp_path, monkeypatch) -> None:
@@ -106,11 +115,19 @@ def test_a_grid_file_and_a_design_plan_trials_and_the_command_line_wins(capsys, 
         return capsys.readouterr().out.splitlines()
 
     assert len(planned()) == 9
-    assert len(planned("--design", "fraction")) == 3
+    assert len(planned("--design", "fraction", "--set", "epochs=1,2,3")) == 9
     assert len(planned("--design", "random:4")) == 4
     overridden = planned("--set", "mlp.hidden=8")
     assert len(overridden) == 3
     assert all("hidden=8" in line for line in overridden)
+
+
+def test_what_is_named_twice_is_planned_once(capsys) -> None:
+    once = ["compare", "--learner", "mlp", "--dataset", "digits", "--set", "hidden=5", "--dry-run"]
+    assert main(once) == 0
+    planned = capsys.readouterr().out
+    assert main([*once[:5], "digits", "--set", "hidden=5,5", "--dry-run"]) == 0
+    assert capsys.readouterr().out == planned
 
 
 @pytest.mark.parametrize("what", ["experiments", "datasets", "learners"])
@@ -232,3 +249,21 @@ def test_status_and_report_know_the_design_and_why_a_trial_failed(tmp_path: Path
     assert run(*arguments, *design).returncode == 0
     assert "2 done, 0 failed" in run("status", "--out", str(tmp_path)).stdout
     assert not list((tmp_path / "trials").glob(".*"))
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    planned = subprocess.run(
+        f"{sys.executable} -m study.run surrogate --dry-run | true; echo ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", capture_output=True, text=True,
+    )  # fmt: skip
+    assert (planned.stdout, planned.stderr) == ("0\n", "")
+
+
+def test_ones_own_data_may_be_gone_when_the_report_is_made(tmp_path: Path) -> None:
+    mine, out = tmp_path / "mine.npz", tmp_path / "out"
+    images = np.random.default_rng(0).integers(0, 256, (60, 4, 5), dtype=np.uint8)
+    np.savez(mine, images=images, labels=np.arange(60) % 3)
+    run(*SMALL, "--dataset", str(mine), "--out", str(out))
+    mine.unlink()
+    assert "2 done" in run("status", "--out", str(out)).stdout
+    assert run("report", "--out", str(out)).returncode == 0

@@ -20,7 +20,7 @@ DONE = Record(TRIAL, "done", {}, None, {}, Path())
 
 
 def left_behind(folder: Path, host: str, pid: int, age: float = 0.0, workers: int = 3) -> Path:
-    path = folder / f".run-{host}-{pid}-running.json"
+    path = folder / f".run~{host}~{pid}~running.json"
     path.write_text(json.dumps({"workers": workers, "since": {TRIAL.id: time.time() - 50}}))
     os.utime(path, (time.time() - age,) * 2)
     return path
@@ -81,7 +81,7 @@ def test_the_dead_and_the_silent_do_not_run(
 
 
 def test_damaged_files_are_passed_over(tmp_path: Path) -> None:
-    (tmp_path / ".run-another-host-1-running.json").write_text("{")
+    (tmp_path / ".run~another-host~1~running.json").write_text("{")
     assert running.running(tmp_path) == {}
     assert last_workers(tmp_path) == 1
 

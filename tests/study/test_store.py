@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.data.reference import DatasetRef
-from study.store import Store, remove_leftovers, write_atomic
-from study.trial import Outcome, Trial
+from study.store import Store, own_prefix, remove_leftovers, write_atomic
+from study.trial import Outcome, Record, Trial
 
 TRIAL = Trial("study.nothing:run", "model", DatasetRef("digits"), {"size": 3}, seed=1)
 
@@ -110,7 +110,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch) -
 
 
 def test_folders_of_dead_processes_go_too(tmp_path: Path) -> None:
-    shared = tmp_path / f".tmp-{socket.gethostname()}-999999999-data"
+    shared = tmp_path / f".tmp~{socket.gethostname()}~999999999~data"
     shared.mkdir()
     (shared / "0.bin").write_bytes(b"data")
     remove_leftovers(tmp_path)
@@ -119,13 +119,45 @@ def test_folders_of_dead_processes_go_too(tmp_path: Path) -> None:
 
 def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
     host = socket.gethostname()
-    living = tmp_path / f".tmp-{host}-{os.getpid()}-a.json"
-    dead = tmp_path / f".tmp-{host}-999999999-b.json"
-    elsewhere = tmp_path / ".tmp-another-host-1-c.json"
+    living = tmp_path / f".tmp~{host}~{os.getppid()}~a.json"
+    dead = tmp_path / f".tmp~{host}~999999999~b.json"
+    elsewhere = tmp_path / f".tmp~{host}-999999998~1~c.json"  # a host whose name begins alike
     for path in (living, dead, elsewhere):
         path.write_text("")
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, elsewhere.name])
+
+
+def test_what_bears_the_name_of_a_process_that_only_begins_is_an_earlier_ones(
+    tmp_path: Path,
+) -> None:
+    """A container that is started again gives its run the same host and number."""
+    shared = tmp_path / f"{own_prefix('tmp')}data"
+    shared.mkdir()
+    Store(tmp_path).prepare()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_does_not_replace_what_another_run_has_done(tmp_path: Path) -> None:
+    store, trial = Store(tmp_path), Trial("m:f", "x", None, {}, 0)
+    error = {"type": "E", "message": "", "traceback": ""}
+    assert not store.put_failed(trial, error, {}).done
+    store.put_done(trial, Outcome({"value": 1}), {})
+    assert store.put_failed(trial, error, {}).metrics == {"value": 1}
+    assert store.get(trial).done
+
+
+def test_an_interrupt_leaves_no_record_without_its_arrays(tmp_path: Path, monkeypatch) -> None:
+    store, trial = Store(tmp_path), Trial("m:f", "x", None, {}, 0)
+
+    def interrupted(record: Record) -> Record:
+        Store._put(store, record)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "_put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.put_done(trial, Outcome({}, {"array": np.arange(3)}), {})
+    assert store.get(trial).arrays["array"].tolist() == [0, 1, 2]
 
 
 CONFIGS = st.dictionaries(st.text(), st.integers() | st.floats(allow_nan=False) | st.text())

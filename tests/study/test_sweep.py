@@ -19,7 +19,7 @@ from study.errors import UserError
 from study.executor import LocalWorkers, Workers, open_workers
 from study.store import Store
 from study.sweep import missing, sweep, with_needs
-from study.trial import Record, Trial
+from study.trial import Outcome, Record, Trial
 from study.watch import Limits, Memory
 
 HERE = Path(__file__).parent
@@ -198,6 +198,47 @@ def test_without_a_limit_the_largest_worker_ends_before_memory_does(
     assert found(store, modest).done
 
 
+def test_what_is_no_outcome_is_a_failure_of_its_trial_alone(store: Store, workers) -> None:
+    wrong, right = trial(store, 1, "forget_to_return"), trial(store, 2)
+    run([wrong, right], store, workers)
+    assert error_of(store, wrong) == (
+        "TypeError", "sweep_procedures:forget_to_return returned NoneType, not an Outcome"
+    )  # fmt: skip
+    assert found(store, right).done
+
+
+def test_a_process_that_cannot_be_started_is_a_failure(store: Store, monkeypatch) -> None:
+    def none_left(_memory: Memory) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(executor, "Child", none_left)
+    with open_workers(1, None, Limits()) as pool:
+        run([trial(store, 1), trial(store, 2)], store, pool)
+    assert {error_of(store, trial(store, seed))[0] for seed in (1, 2)} == {"BlockingIOError"}
+
+
+def test_what_another_run_did_meanwhile_is_taken_over(store: Store, workers) -> None:
+    needed = trial(store, 1)
+    dependent = trial(store, 2, needs=[needed])
+    waiting = missing([dependent], store)
+    Store(store.folder).put_done(needed, Outcome({"value": 40}), {})
+    listener = Listener()
+    sweep(waiting, store, workers, DataAccess(), [listener])
+    assert found(store, dependent).metrics == {"value": 42}
+    assert not (store.folder.parent / "log" / needed.id).exists()
+    assert [record.trial.id for record in listener.records] == [needed.id, dependent.id]
+
+
+def test_a_packed_trial_is_run_again_only_where_its_files_are_needed(store: Store) -> None:
+    needed, alone = trial(store, 1, "draw"), trial(store, 3, "draw")
+    dependent = trial(store, 2, "draw", needs=[needed])
+    for each in (needed, alone):
+        store.put_done(each, Outcome({"value": 1}), {"files_left_out": ["network.nir"]})
+    assert missing([alone, dependent], store) == [needed, dependent]
+    store.put_done(dependent, Outcome({"value": 1}), {})
+    assert missing([alone, dependent], store) == []
+
+
 def test_only_the_largest_worker_has_to_end_and_then_counts_no_more(monkeypatch) -> None:
     held = {1: 60.0, 2: 50.0, 3: None}
     monkeypatch.setattr(measure, "held_mb", held.get)
@@ -210,6 +251,12 @@ def test_only_the_largest_worker_has_to_end_and_then_counts_no_more(monkeypatch)
     assert memory.problem(2, 50.0) is None
     assert "--memory-limit 49.5" in (memory.problem(2, 49.5) or "")
     assert memory.problem(3, 1.0) is None
+    # What was freed since is not counted, and what no trial holds is nobody's fault.
+    memory.idle(1)
+    held.update({1: 80.0, 2: 30.0})
+    assert "30 MB, when the workers held 110 MB" in (memory.problem(2, None) or "")
+    held[1] = 20.0
+    assert memory.problem(2, None) is None
     unlimited = Memory(None)
     assert [unlimited.problem(pid, None) for pid in held] == [None] * 3
 
