@@ -9,6 +9,7 @@ import numpy as np
 
 from study import data
 from study.effects import MIN_SEEDS
+from study.learners.surrogate_config import HEIDELBERG
 from study.thesis.choice import (
     Choice,
     Comparison,
@@ -82,10 +83,14 @@ def deviations(all_runs: Sequence[Runs]) -> list[str]:
             "hd-spikes stands in for SHD: the same audio through the same published model, "
             "recomputed. Claims on SHD are held against it."
         )
-    if held & {"hd-spikes", "shd"}:
-        told.append(
-            "SpyTorch's tutorial 4 trains 200 epochs on speech; the grid trains half as many."
-        )
+    speech = [runs for runs in all_runs if runs.dataset in held & {"hd-spikes", "shd"}]
+    told += [
+        f"{runs.dataset}: SpyTorch's tutorial 4 trains {HEIDELBERG['epochs']} epochs on speech, "
+        f"these runs {epochs}."
+        for runs in speech
+        if (epochs := runs.records[0].trial.config["epochs"]) != HEIDELBERG["epochs"]
+    ]
+    if speech:
         told.append(
             "On speech, the length of a bin falls as time steps rise, but time constants are kept "
             "in steps, as in the thesis: more steps also mean shorter memory in real time."

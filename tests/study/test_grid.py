@@ -371,6 +371,17 @@ def test_a_gain_just_outside_what_is_printed_cannot_be_told() -> None:
     assert gains(0) == "does not"
 
 
+def test_epochs_are_held_against_those_of_the_tutorial() -> None:
+    trials = grid_trials("hd-spikes")
+    longer = [
+        dataclasses.replace(trial, config={**trial.config, "epochs": 200}) for trial in trials
+    ]
+    short, whole = (grid.section(planted(members, lambda c: {})) for members in (trials, longer))
+    told = "hd-spikes: SpyTorch's tutorial 4 trains 200 epochs on speech, these runs 100."
+    assert told in short.deviations
+    assert not any("tutorial 4" in deviation for deviation in whole.deviations)
+
+
 def test_few_seeds_are_named_with_their_data() -> None:
     section = grid.section(planted(grid_trials("tbl") + grid_trials(seeds=3), lambda c: {}))
     told = [caveat for caveat in section.caveats if "with fewer than 3 seeds" in caveat]
