@@ -169,7 +169,7 @@ def _cluster(address: str, limits: Limits) -> Iterator[ClusterWorkers]:
         from distributed import Client
     except ImportError:
         raise UserError(
-            "--scheduler needs the package distributed: pip install 'twinspike[cluster]'"
+            "--scheduler needs the package distributed: pip install '.[cluster]'"
         ) from None
     try:
         client = Client(address, timeout=CONNECT_SECONDS)

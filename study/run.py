@@ -237,7 +237,7 @@ def _add_bench(commands: argparse._SubParsersAction[_Parser]) -> None:
             help="only these peers (default: all that are installed)",
         )
         system.add_argument("--quick", action="store_true", help=quick)
-    gradsim.epilog = "What is measured where it is installed: pip install 'twinspike[bench]'"
+    gradsim.epilog = "What is measured where it is installed: pip install '.[bench]'"
     biosim.add_argument(
         "--python",
         nargs="+",

@@ -117,7 +117,7 @@ def section(records: list[Record]) -> Section:
         findings=(*(_finding(sweep) for sweep in single if len(sweep.points) > 1), *fronts),
         lead=tuple(fronts),
         caveats=tuple(_caveats(sweeps, len(records) - len(used))),
-        references=("holm1979", "zenke2021"),
+        references=("lee2024", "holm1979", "zenke2021"),
     )
 
 

@@ -16,6 +16,7 @@ from study.procedures.membranes import (
     TraubConfig,
 )
 from study.report.basis import basis
+from study.report.replicates import significant
 from study.report.section import Figure, Section, Table, Widget
 from study.request import Request
 from study.trial import Record, Trial
@@ -357,13 +358,13 @@ def _found_gated(record: Record) -> list[str]:
     told = [
         f"{name}: {metrics['n_spikes']} spikes where SciPy finds "
         f"{metrics['reference_spikes']}; the membrane differs by at most "
-        f"{metrics['max_trace_error_v'] * 1e6:.2g} µV and a gate by "
+        f"{significant(metrics['max_trace_error_v'] * 1e6)} µV and a gate by "
         f"{metrics['max_gate_error']:.1e}, and peaks at {metrics['peak_v'] * 1e3:.1f} mV."
     ]
     if _fires(record):
         told.append(
             f"{name}: sustained firing sets in between "
-            f"{metrics['silent_current'] * scale:.3g} and {metrics['firing_current'] * scale:.3g} "
+            f"{metrics['silent_current'] * scale:.5g} and {metrics['firing_current'] * scale:.5g} "
             f"{unit}, with {metrics['onset_rate_hz']:.1f} Hz."
         )
     return told

@@ -14,7 +14,7 @@ from study.figures import COLOURS, label_axes
 from study.learners import LEARNERS
 from study.procedures.learning import PROCEDURE
 from study.report.basis import basis
-from study.report.replicates import Replicates, replicates
+from study.report.replicates import Replicates, replicates, significant
 from study.report.section import Figure, Section, Table
 from study.request import Request
 from study.trial import Record, Trial
@@ -81,8 +81,9 @@ def section(records: list[Record]) -> Section:
         "energy would they take, and what would a network without spikes need for the same "
         "accuracy?",
         method="Spikes, synaptic operations (a spike times a non-zero outgoing weight) and updates "
-        "of neurons are counted on the test samples. The opponent is the multilayer perceptron "
-        "with the fewest multiply-accumulates that is at least as accurate in validation. Energies "
+        "of neurons are counted on the test samples; of networks that are equally accurate in "
+        "validation the one with the least energy counts. The opponent is the multilayer "
+        "perceptron with the fewest multiply-accumulates that is at least as accurate. Energies "
         "are estimates for a chip in 45 nm (Horowitz, ISSCC 2014): arithmetic alone at 32 bits; "
         "with every weight and state fetched, from a small SRAM and from DRAM as lower and upper "
         "bound; and arithmetic at 8 bits for both networks. An update of a neuron decays two "
@@ -98,6 +99,7 @@ def section(records: list[Record]) -> Section:
             "A perceptron's multiply-accumulates are counted for all non-zero weights, those on "
             "inputs of zero included; a chip that skips them would save part of that.",
             *_unequal_seeds(matches),
+            *_coarse(groups),
             "Networks were trained at 32 bits; what accuracy 8 bits would cost either of them is "
             "not known here.",
             "Neurons are counted as updated in every step. A chip that updates them on events "
@@ -121,6 +123,17 @@ def _unequal_seeds(matches: Sequence[_Match]) -> list[str]:
     ]
 
 
+def _coarse(groups: Sequence[Replicates]) -> list[str]:
+    sizes = sorted({g[0].trial.config["hidden"] for g in groups if g[0].trial.learner == BASELINE})
+    if len(sizes) < 2:
+        return []
+    return [
+        f"Perceptrons of {sizes[0]} to {sizes[-1]} hidden units were run, {len(sizes)} sizes: "
+        "where the opponent is much more accurate, a cheaper one as accurate as the spiking "
+        "network may lie between two of them."
+    ]
+
+
 def _matches(groups: Sequence[Replicates]) -> list[_Match]:
     spiking = [g for g in groups if g.learner.split()[0] != BASELINE]
     dense = [g for g in groups if g.learner.split()[0] == BASELINE]
@@ -129,7 +142,7 @@ def _matches(groups: Sequence[Replicates]) -> list[_Match]:
     best = max(spiking, key=lambda g: (_validated(g), -_mean(g, FLOAT)))
     close = [g for g in spiking if _validated(g) >= _validated(best) - CLOSE]
     frugal = min(close, key=lambda g: _mean(g, FLOAT))
-    chosen = {"most accurate": best, f"within {100 * CLOSE:g} point, least energy": frugal}
+    chosen = {"most accurate": best, f"cheapest within {100 * CLOSE:g} point of it": frugal}
     if frugal is best:
         chosen = {"most accurate": best}
     return [_Match(why, network, _opponent(network, dense)) for why, network in chosen.items()]
@@ -175,7 +188,7 @@ def _operations(matches: Sequence[_Match]) -> Table:
         "is at least as accurate in validation.",
         (
             "data set", "network", "settings", "validation accuracy / %", "test accuracy / %",
-            "spikes", "SynOps", "MACs", "neuron updates",
+            "spikes, input included", "SynOps", "MACs", "neuron updates",
         ),
         tuple(rows),
         basis(_all(matches)),
@@ -193,8 +206,8 @@ def _energies(matches: Sequence[_Match]) -> Table:
                     match.spiking.dataset,
                     match.why,
                     name,
-                    f"{ours:,.3g}",
-                    "–" if theirs is None else f"{theirs:,.3g}",
+                    significant(ours),
+                    "–" if theirs is None else significant(theirs),
                     "–" if theirs is None else _times(ours / theirs),
                 )
             )
@@ -293,8 +306,9 @@ def _figure(
                 low, high = _mean(group, SRAM), _mean(group, DRAM)
                 accuracy = 100 * _validated(group)
                 ax.plot((low, high), (accuracy, accuracy), "-", color=colour, lw=0.6, alpha=0.5)
-                ax.plot(_mean(group, FLOAT), accuracy, "o" if dense else ".", color=colour,
-                        ms=5, label=label)  # fmt: skip
+                mark, size, fill = ("o", 6, "none") if dense else (".", 4, colour)
+                ax.plot(_mean(group, FLOAT), accuracy, mark, color=colour, ms=size, mfc=fill,
+                        label=label)  # fmt: skip
                 label = "_"
         ax.set_xscale("log")
         label_axes(ax, "energy of an inference / nJ", "validation accuracy / %")

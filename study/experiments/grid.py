@@ -108,7 +108,7 @@ def section(records: list[Record]) -> Section:
         lead=tuple(told for runs in all_runs for told in findings.lead(runs)),
         caveats=tuple(findings.caveats(all_runs)),
         deviations=tuple(findings.deviations(all_runs)),
-        references=("hutter2014", "langsrud2003", "wilson1927", "holm1979"),
+        references=("lee2024", "hutter2014", "langsrud2003", "wilson1927", "holm1979"),
     )
 
 

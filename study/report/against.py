@@ -51,6 +51,7 @@ def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Se
     old, new = replicates(before), replicates(after)
     pairs = sorted(_pairs(old, new), key=_change, reverse=True)
     records = [record for pair in pairs for group in pair[:2] for record in group]
+    differs = any(change.mean for change in _changes(pairs))
     return Section(
         name="against",
         title="What changed since another run",
@@ -58,8 +59,8 @@ def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Se
         method="Configurations that both runs measured are compared seed by seed: the difference "
         "is this run minus the other, its mean stands with its 95 % interval over seeds. An "
         "interval that leaves out zero marks a change that seeds alone do not explain.",
-        figures=(_figure(pairs, records),) if pairs else (),
-        tables=(_table(pairs, records),) if pairs else (),
+        figures=(_figure(pairs, records),) if differs else (),
+        tables=(_table(pairs, records),) if differs else (),
         findings=tuple(_findings(pairs, old, new)),
         caveats=tuple(_caveats(before, after)),
     )
@@ -77,6 +78,12 @@ def _pairs(old: Sequence[Replicates], new: Sequence[Replicates]) -> list[Pair]:
         if len(_like(group, alone)) == 1 and len(earlier := _like(group, rest)) == 1
     ]
     return [pair for pair in same + moved if pair.difference("test_accuracy")]
+
+
+def _changes(pairs: Sequence[Pair]) -> list[Interval]:
+    """Return all differences of the pairs that are known."""
+    found = (pair.difference(measure) for pair in pairs for measure, *_ in MEASURES)
+    return [difference for difference in found if difference is not None]
 
 
 def _change(pair: Pair) -> float:
@@ -175,7 +182,9 @@ def _findings(
                     ("rose", difference) if mean > 0 else ("fell", Interval(-mean, -high, -low))
                 )
                 found.append(f"{pair.name}: {title} {way} by {cell(size, scale)}.")
-    if pairs and len(found) == 1:
+    if pairs and not any(change.mean for change in _changes(pairs)):
+        found.append("Nothing that both measured differs.")
+    elif pairs and len(found) == 1:
         several = any(len(pair.before) > 1 and len(pair.after) > 1 for pair in pairs)
         found.append(
             "No interval leaves out zero: seeds alone may explain what differs."

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from study.trial import Record
 
+OVER_SEEDS = "over seeds"
 SHOWN = 4
 DIGITS = 8
 
@@ -21,7 +22,8 @@ def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
     n
         What was counted, such as ``"360 test images"``.
     interval
-        The kind of interval, such as ``"95 % Student t interval over seeds"``.
+        The kind of interval, such as ``"95 % Student t interval over seeds"``, which is left out
+        where there is one seed.
 
     Examples
     --------
@@ -32,7 +34,7 @@ def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
     parts = [
         f"n = {n}" if n else "",
         _seeds(seeds),
-        interval,
+        interval if len(seeds) > 1 or not interval.endswith(OVER_SEEDS) else "",
         _listed("configuration", hashes, SHOWN),
         f"trials {len(records)}",
     ]

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reference:
-    """A paper as it stands in the list; ``doi`` may be a whole address where there is no DOI."""
+    """A paper as it stands in the list.
+
+    ``doi`` may be a whole address where there is no DOI, and is empty where there is neither.
+    """
 
     authors: str
     year: int
@@ -116,6 +119,15 @@ REFERENCES: dict[str, Reference] = {
         "ANOVA for unbalanced data: Use Type II instead of Type III sums of squares",
         "Statistics and Computing 13(2):163-167",
         "10.1023/A:1023260610025",
+    ),
+    "lee2024": Reference(
+        "Lee I.",
+        2024,
+        "Implementing and performance analyzing a spiking neural network based on surrogate "
+        "gradient",
+        "Bachelor's thesis, Department of Computer Engineering, Soonchunhyang University (in "
+        "Korean)",
+        "",
     ),
     "mcnemar1947": Reference(
         "McNemar Q.",

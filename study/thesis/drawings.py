@@ -25,6 +25,7 @@ FIRST_FIGURE = {"fashion-mnist": 13, "shd": 17, "hd-spikes": 17, "tbl": 23}
 """Number of the thesis's figure on hidden neurons; the other three axes follow it."""
 
 SIDES = {"fashion-mnist": 28, "mnist": 28, "digits": 8}  # pixels
+MOST_SHARES = 7  # drawn
 MODEL_INTERVAL = "95 % interval of a model with two-way interactions, the rest as error"
 """With fewer than three seeds; else seeds are the replicates."""
 BRAILLE = {
@@ -191,8 +192,8 @@ def effects(runs: Runs) -> Figure:
         figure_name("grid", "effects", runs.dataset),
         drawing,
         f"Main effects on {runs.dataset}: validation accuracy at each level, the other settings "
-        f"averaged over{_without(runs)}. Right: what share of the variance each setting and each "
-        "pair of settings explains (functional ANOVA).",
+        f"averaged over{_without(runs)}. Right: the {MOST_SHARES} largest shares of the variance "
+        "that settings and pairs of settings explain (functional ANOVA); the table has all.",
         "Panels of validation accuracy with error bars against the levels of each setting, and a "
         "bar chart of variance shares.",
         basis(
@@ -205,7 +206,7 @@ def effects(runs: Runs) -> Figure:
 def _shares(ax: Axes, runs: Runs) -> None:
     found = runs.variance(VALIDATION)
     shares = {_short(term.names): term.share for term in found.terms} | {"rest": found.rest}
-    ranked = sorted(shares, key=lambda name: shares[name])[-7:]
+    ranked = sorted(shares, key=lambda name: shares[name])[-MOST_SHARES:]
     ax.barh(ranked, [100 * shares[name] for name in ranked], color=COLOURS[2])
     label_axes(ax, "variance / %", "")
     ax.tick_params(labelsize=7)

@@ -225,8 +225,8 @@ def _claims(runs: Runs) -> list[str]:
         return []
     total = sum(found.values())
     return [
-        f"{runs.dataset}: verdicts on {total} claims of the thesis: {found[STANDS]} × {STANDS}, "
-        f"{found[FAILS]} × {FAILS}, {found[OPEN]} × {OPEN}."
+        f"{runs.dataset}: of {total} claims of the thesis {found[STANDS]} stand, {found[FAILS]} do "
+        f"not, and {found[OPEN]} cannot be told."
     ]
 
 

@@ -48,6 +48,12 @@ def test_a_change_that_seeds_do_not_explain_is_told_with_its_interval(
     assert not any("processors differ" in text for text in section.caveats)
 
 
+def test_where_nothing_differs_nothing_is_drawn(before: list[Record], tmp_path: Path) -> None:
+    section = against.section(before, after(tmp_path, [0.80, 0.82, 0.84]), "other")
+    assert (section.figures, section.tables) == ((), ())
+    assert section.findings[-1] == "Nothing that both measured differs."
+
+
 def test_a_fall_is_told_by_its_size(before: list[Record], tmp_path: Path) -> None:
     section = against.section(before, after(tmp_path, [0.78, 0.797, 0.823]), "other")
     assert "surrogate · digits: test accuracy / % fell by 2.00 ± 0.75." in section.findings

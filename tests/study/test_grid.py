@@ -318,7 +318,7 @@ def test_every_data_set_leads_with_what_matters_and_how_many_claims_stand() -> N
     section = grid.section(planted(grid_trials("tbl") + grid_trials("hd-spikes"), lambda c: {}))
     # In the thesis's order, whatever that of the records.
     assert [told.split(":")[0] for told in section.lead] == ["hd-spikes", "hd-spikes", "tbl", "tbl"]
-    assert all("verdicts on 13 claims" in told for told in section.lead[1::2])
+    assert all(": of 13 claims of the thesis " in told for told in section.lead[1::2])
     assert set(section.lead) < set(section.findings)
 
 

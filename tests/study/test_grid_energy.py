@@ -129,6 +129,7 @@ def test_unequal_numbers_of_seeds_are_told() -> None:
     told = "digits: means of spiking networks are over 2 seeds, of perceptrons over 1."
     assert told in energy.section(found + more).caveats
     assert told not in energy.section(found).caveats
+    assert any("Perceptrons of 2 to 64 hidden" in told for told in energy.section(found).caveats)
 
 
 def test_without_an_equal_opponent_nothing_is_compared() -> None:

@@ -20,6 +20,7 @@ from study.report.equations import mathml
 from study.report.html import SCRIPTS
 from study.report.render import render
 from study.report.section import Figure, Section, Table
+from study.stats import INTERVAL
 from study.trial import Record, Trial
 
 HOSTILE = (
@@ -422,6 +423,12 @@ def test_the_basis_names_at_most_four_configurations():
     assert line.endswith(" +2 more · trials 6")
     assert line.count(", ") == 3
     assert basis([]) == "trials 0"
+
+
+def test_one_seed_has_no_interval_over_seeds() -> None:
+    alone = [record(0)]
+    assert "Student" not in basis(alone, interval=INTERVAL)
+    assert "Wilson" in basis(alone, interval="95 % Wilson interval over test samples")
 
 
 def test_svg_text_is_outlines_and_png_has_its_resolution(rendered: Path):
