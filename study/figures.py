@@ -205,6 +205,7 @@ def draw_levels(
     other = ax.twinx()
     other.plot(range(len(levels)), spikes, "s--", ms=3, color=COLOURS[1])
     other.tick_params(labelsize=7, colors=COLOURS[1])
+    other.set_ylabel("spikes", fontsize=7, color=COLOURS[1], labelpad=1)
     other.set_ylim(bottom=0)
     other.spines["right"].set_visible(True)
     ax.set_xticks(range(len(levels)), levels)
