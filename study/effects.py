@@ -82,7 +82,7 @@ class Variance:
 
 
 def level_means(
-    response: np.ndarray, factors: Factors, seeds: np.ndarray, nuisance: Set[str] = frozenset()
+    response: np.ndarray, factors: Factors, seeds: np.ndarray
 ) -> dict[str, dict[Any, Interval]]:
     """Return the mean at each level with its 95 % interval, the other factors averaged over.
 
@@ -90,7 +90,7 @@ def level_means(
     """
     wanted = [(name, level, None) for name, values in factors.items() for level in _levels(values)]
     found: dict[str, dict[Any, Interval]] = {name: {} for name in factors}
-    estimates = _replicated(response, factors, _replicates(factors, seeds, nuisance), wanted)
+    estimates = _replicated(response, factors, _replicates(factors, seeds, frozenset()), wanted)
     for (name, level, _), (interval, _p) in zip(wanted, estimates, strict=True):
         found[name][level] = interval
     return found

@@ -134,7 +134,8 @@ def _render(out: Path, asked: Asked, other: Path | None = None, language: str = 
     request, names, command = asked
     plan, store = _plan(request, None), Store(out / "trials")
     records = _records(plan, names, store)
-    comparison = _comparison(records, other) if other else None
+    with house_style():
+        comparison = _comparison(records, other) if other else None
     with told_when_unwritable(out), house_style():
         trials, found = assemble.gather(records, request, command)
         lacking = _lacking({name: plan[name] for name in names if name in plan}, store)
@@ -167,7 +168,7 @@ def gathered(out: Path) -> Report:
 def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section:
     from study.report import against
 
-    with told_when_unwritable(other), house_style():
+    with told_when_unwritable(other):
         unpack(other)
     before = Store(other / "trials").everything()
     if not before:

@@ -57,23 +57,25 @@ class Memory:
 
     def __init__(self, all_mb: float | None) -> None:
         self.all_mb = all_mb
-        self._busy: dict[int, bool] = {}
+        self._held: dict[int, float] = {}
+        self._idle: set[int] = set()
 
     def problem(self, pid: int, limit_mb: float | None) -> str | None:
         """Return why a worker with a trial, which alone may hold ``limit_mb``, must end, or None.
 
-        All workers are measured anew, idle ones too; only those with a trial can be the largest.
+        Others with a trial count as of their own last look, idle ones, at which nobody looks, as
+        they are now; only those with a trial can be the largest.
         """
-        self._busy[pid] = True
-        measured = {other: measure.held_mb(other) for other in tuple(self._busy)}
-        held = {other: found for other, found in measured.items() if found is not None}
-        if pid not in held:
+        own = measure.held_mb(pid)
+        if own is None:
             return None
-        own, every = held[pid], sum(held.values())
+        self._idle.discard(pid)
+        self._held[pid] = own
         if limit_mb is not None and own > limit_mb:
             return f"held {own:.0f} MB, more than --memory-limit {limit_mb:g}"
-        largest = max(found for other, found in held.items() if self._busy.get(other))
-        if self.all_mb is not None and every > self.all_mb and own == largest:
+        busy = list(self._held.values())
+        every = sum(busy) + sum(measure.held_mb(idle) or 0.0 for idle in tuple(self._idle))
+        if self.all_mb is not None and every > self.all_mb and own == max(busy):
             return (
                 f"was the largest, with {own:.0f} MB, when the workers held {every:.0f} MB "
                 f"of {self.all_mb:.0f}; fewer at a time (--jobs) may do"
@@ -82,11 +84,13 @@ class Memory:
 
     def idle(self, pid: int) -> None:
         """Note that a worker has no trial any more."""
-        self._busy[pid] = False
+        self._held.pop(pid, None)
+        self._idle.add(pid)
 
     def forget(self, pid: int) -> None:
         """Leave a worker that ended out of the sum."""
-        self._busy.pop(pid, None)
+        self._held.pop(pid, None)
+        self._idle.discard(pid)
 
 
 class Child:

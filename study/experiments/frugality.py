@@ -14,7 +14,7 @@ from study.figures import draw_shares, learner_colour
 from study.learners import LEARNERS
 from study.procedures import frugal
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, replicates
+from study.report.replicates import Replicates, by_dataset, by_learner, cell, replicates
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.stats import INTERVAL, Interval, mean_interval, paired_difference
@@ -56,10 +56,8 @@ def trials(request: Request) -> list[Trial]:
 
 def section(records: list[Record]) -> Section:
     """Return one figure a strain, and what follows from them."""
-    groups = replicates(records, LABELS.accuracy)
-    names = list(dict.fromkeys(group.dataset for group in groups))
-    by_dataset = {name: [group for group in groups if group.dataset == name] for name in names}
-    findings = [_findings(name, members) for name, members in by_dataset.items()]
+    groups = by_dataset(replicates(records, LABELS.accuracy))
+    findings = [_findings(name, members) for name, members in groups.items()]
     return Section(
         name="frugality",
         title=TITLE,
@@ -75,11 +73,9 @@ def section(records: list[Record]) -> Section:
         "labels and the same noise, so they are compared seed by seed; a difference is called sure "
         "where its 95 % interval excludes zero.",
         figures=tuple(
-            _figure(name, members, strain)
-            for name, members in by_dataset.items()
-            for strain in STRAINS
+            _figure(name, members, strain) for name, members in groups.items() for strain in STRAINS
         ),
-        tables=tuple(_table(name, members) for name, members in by_dataset.items()),
+        tables=tuple(_table(name, members) for name, members in groups.items()),
         findings=tuple(sentence for told in findings for sentence in told),
         lead=tuple(sentence for told in findings for sentence in told[:3]),
         caveats=(
@@ -92,14 +88,10 @@ def section(records: list[Record]) -> Section:
     )
 
 
-def _of(groups: Sequence[Replicates], learner: str) -> list[Replicates]:
-    return [group for group in groups if group[0].trial.learner == learner]
-
-
 def _dashed(groups: Sequence[Replicates]) -> Iterator[tuple[Replicates, str]]:
     """Yield each group with its line: the settings of a learner share a colour, not a line."""
-    for learner in dict.fromkeys(group[0].trial.learner for group in groups):
-        yield from zip(_of(groups, learner), cycle(DASHES), strict=False)
+    for members in by_learner(groups).values():
+        yield from zip(members, cycle(DASHES), strict=False)
 
 
 def _accuracies(records: Sequence[Record], strain: Strain) -> np.ndarray:
@@ -171,7 +163,9 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
         f"{group.learner} {cell(_at(group, LABELS, 0), 100)} %" for group in ranked
     )
     found = [f"{name}, {fewest:g} labels: {at_fewest}."]
-    for supervised, unsupervised in product(_of(groups, "surrogate"), _of(groups, "diehl-cook")):
+    learners = by_learner(groups)
+    rivals = (learners.get(name, []) for name in ("surrogate", "diehl-cook"))
+    for supervised, unsupervised in product(*rivals):
         found += _comparison(name, supervised, unsupervised)
     for strain, what in ((NOISE, "noise"), (LOST, "lost synapses")):
         held = ", ".join(f"{group.learner} up to {_halfway(group, strain):g}" for group in groups)

@@ -14,6 +14,8 @@ from study.learners.diehl_cook import HISTORY_EVERY, PASS, sized
 from study.report.basis import basis, processors
 from study.report.replicates import (
     Replicates,
+    by_dataset,
+    by_learner,
     cell,
     interval_of,
     mean_of,
@@ -104,9 +106,8 @@ def _along(trial: Trial, size: int) -> dict[str, Any]:
 def section(records: list[Record]) -> Section:
     """Return accuracy against each cost, and what the same accuracy costs each learner."""
     groups = replicates(records)
-    names = list(dict.fromkeys(group.dataset for group in groups))
-    by_dataset = {name: [group for group in groups if group.dataset == name] for name in names}
-    findings = [told for name in names for told in _findings(name, by_dataset[name])]
+    sets = by_dataset(groups)
+    findings = [told for name, members in sets.items() for told in _findings(name, members)]
     return Section(
         name="price",
         title=TITLE,
@@ -120,7 +121,7 @@ def section(records: list[Record]) -> Section:
         "taken that every learner reaches in validation, and of each learner the cheapest size "
         "that reaches it.",
         figures=tuple(
-            figure for name, members in by_dataset.items() for figure in _figures(name, members)
+            figure for name, members in sets.items() for figure in _figures(name, members)
         ),
         tables=(_table(groups),),
         findings=tuple(findings),
@@ -128,7 +129,7 @@ def section(records: list[Record]) -> Section:
         caveats=(
             "Seconds are of this machine, one thread, with other trials beside it; they contain "
             "what it takes to look at validation samples on the way.",
-            *(told for name in names for told in _untimed(name, by_dataset[name])),
+            *(told for name, members in sets.items() for told in _untimed(name, members)),
             "Operations are counts, not energy, and updates of neurons are left out of them; a "
             "multiply-accumulate and a synaptic operation do not cost the same.",
             "Sizes are few: the cheapest network that reaches an accuracy may lie between them.",
@@ -159,11 +160,6 @@ def _untimed(name: str, groups: Sequence[Replicates]) -> list[str]:
         f"{name}: {left_out} of {len(groups)} networks were trained on other processors than most "
         "trials; they are left out of what is drawn and said of time."
     ]
-
-
-def _by_learner(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
-    names = dict.fromkeys(group[0].trial.learner for group in groups)
-    return {name: [g for g in groups if g[0].trial.learner == name] for name in names}
 
 
 def _validated(group: Sequence[Record]) -> float:
@@ -205,7 +201,7 @@ def _learning(name: str, groups: Sequence[Replicates]) -> Figure:
     ax = drawing.subplots()
     shown: list[Record] = []
     told = []
-    for learner, members in _by_learner(groups).items():
+    for learner, members in by_learner(groups).items():
         best = max(members, key=_validated)
         shown += best
         seconds, accuracies = _learned(best)
@@ -235,7 +231,7 @@ def _against(name: str, groups: Sequence[Replicates], cost: Cost) -> Figure:
     drawing = Drawing(figsize=(5.6, 3.2), layout="constrained")
     ax = drawing.subplots()
     told = []
-    for learner, members in _by_learner(groups).items():
+    for learner, members in by_learner(groups).items():
         placed = sorted(
             ((value, group) for group in members if (value := _mean(group, cost))),
             key=lambda item: item[0],
@@ -310,7 +306,7 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
 
 
 def _finding(name: str, groups: Sequence[Replicates], cost: Cost) -> list[str]:
-    learners = _by_learner(groups)
+    learners = by_learner(groups)
     if len(learners) < 2:
         return []
     level = _level(learners)

@@ -10,7 +10,7 @@ import numpy as np
 from study.figures import COLOURS, heat_map, label_axes
 from study.learners.diehl_cook import HISTORY_BLOCK, HISTORY_VALIDATION, SIDE
 from study.report.basis import basis, engine_notes
-from study.report.replicates import Replicates, cell, interval_of, replicates
+from study.report.replicates import Replicates, by_dataset, cell, interval_of, replicates
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.trial import Record, Trial
@@ -57,16 +57,14 @@ def section(records: list[Record]) -> Section:
     groups = replicates(records)
     whole = published.longest(groups) or groups
     family = parts.family(records)
-    by_dataset: dict[str, list[Replicates]] = {}
-    for group in sorted(whole, key=lambda group: group[0].trial.config["n_exc"]):
-        by_dataset.setdefault(group.dataset, []).append(group)
+    sets = by_dataset(sorted(whole, key=lambda group: group[0].trial.config["n_exc"]))
     figures = [
         figure
-        for members in by_dataset.values()
+        for members in sets.values()
         for figure in (*_progress(members), fields.of_one(members[-1][0]), _confusion(members[-1]))
     ]
     figures += [parts.figure(family)] if family else []
-    figures += [figure for members in by_dataset.values() for figure in _history(members[0])]
+    figures += [figure for members in sets.values() for figure in _history(members[0])]
     return Section(
         name="unsupervised",
         title=TITLE,
@@ -91,7 +89,7 @@ def section(records: list[Record]) -> Section:
         ),
         findings=(*map(_finding, whole), *([parts.finding(family)] if family else [])),
         caveats=(
-            *_small(by_dataset),
+            *_small(sets),
             *_settings_caveats(whole),
             "A part of the training images is kept for validation: settings were chosen on it, and "
             "accuracy while learning is noted on it. The test set is read once, at the end.",

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.report.basis import processors
-from study.report.replicates import Replicates, cell, interval_of, replicates, seed_difference
+from study.report.replicates import (
+    Replicates,
+    by_dataset,
+    cell,
+    interval_of,
+    replicates,
+    seed_difference,
+)
 from study.report.section import Section
 from study.trial import Record
 
@@ -18,13 +25,11 @@ NOTHING = "No trial of this run ended with a test accuracy, so there is no answe
 
 def answer(records: Sequence[Record]) -> tuple[str, ...]:
     """Return what the trials say, a few sentences a data set; nothing where nothing was tested."""
-    by_dataset: dict[str, list[Replicates]] = {}
-    for group in sorted(replicates(records), key=_accuracy, reverse=True):
-        by_dataset.setdefault(group.dataset, []).append(group)
-    compared = {name: groups for name, groups in by_dataset.items() if _n_learners(groups) > 1}
+    sets = by_dataset(sorted(replicates(records), key=_accuracy, reverse=True))
+    compared = {name: groups for name, groups in sets.items() if _n_learners(groups) > 1}
     alone = [
         f"{group.learner} on {name} {_percent(group)}"
-        for name, groups in by_dataset.items()
+        for name, groups in sets.items()
         if name not in compared
         for group in groups
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from study.stats import INTERVAL
 from study.trial import Record
 
-OVER_SEEDS = "over seeds"
 SHOWN = 4
 DIGITS = 8
 
@@ -22,8 +22,7 @@ def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
     n
         What was counted, such as ``"360 test images"``.
     interval
-        The kind of interval, such as ``"95 % Student t interval over seeds"``, which is left out
-        where there is one seed.
+        The kind of interval; `INTERVAL`, which is over seeds, is left out where there is one seed.
 
     Examples
     --------
@@ -34,7 +33,7 @@ def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
     parts = [
         f"n = {n}" if n else "",
         _seeds(seeds),
-        interval if len(seeds) > 1 or not interval.endswith(OVER_SEEDS) else "",
+        interval if len(seeds) > 1 or interval != INTERVAL else "",
         _listed("configuration", hashes, SHOWN),
         f"trials {len(records)}",
     ]

@@ -47,6 +47,22 @@ def replicates(records: Sequence[Record], metric: str = "test_accuracy") -> list
     return sorted(groups.values(), key=lambda group: (group.dataset, group.learner))
 
 
+def by_dataset(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
+    """Return the groups of each data set, in the order of their first."""
+    found: dict[str, list[Replicates]] = {}
+    for group in groups:
+        found.setdefault(group.dataset, []).append(group)
+    return found
+
+
+def by_learner(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
+    """Return the groups of each learner, whatever its settings, in the order of their first."""
+    found: dict[str, list[Replicates]] = {}
+    for group in groups:
+        found.setdefault(group[0].trial.learner, []).append(group)
+    return found
+
+
 def _name(groups: Sequence[Replicates]) -> None:
     """Give groups of a kind the settings that tell them apart."""
     telling = _telling([group[0].trial.config for group in groups])

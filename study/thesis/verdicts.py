@@ -250,10 +250,10 @@ def _reaches(part: Reaches, runs: Runs) -> Judgement:
     told = f"best training accuracy {100 * best.mean(TRAIN):.2f} %, {off:+.2f} points"
     if abs(off) <= REACH:
         return Judgement(told, STANDS)
-    if not all(map(settled, best.records)):
+    final = all(map(settled, best.records))
+    if not final:
         told += ", its curve not settled"
-    final = _complete(runs) and all(map(settled, best.records))
-    return Judgement(told, FAILS if off > 0 or final else OPEN)
+    return Judgement(told, FAILS if off > 0 or (final and _complete(runs)) else OPEN)
 
 
 def _gain(part: Gain, runs: Runs) -> Judgement:
