@@ -129,6 +129,11 @@ def level_differences(
     ]
 
 
+def n_replicates(factors: Factors, seeds: np.ndarray) -> int:
+    """Return how many seeds count (see `level_differences`); below `MIN_SEEDS` none replicates."""
+    return len(_replicates(factors, seeds, frozenset()))
+
+
 def corrected(differences: Sequence[Difference]) -> list[Difference]:
     """Return the differences with p values corrected by Holm's method for all of them."""
     p_values = holm([difference.p for difference in differences])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.effects import MIN_SEEDS, level_means
+from study.effects import MIN_SEEDS, level_means, n_replicates
 from study.figures import COLOURS, heat_map, label_axes, panel_grid, spread
 from study.report.basis import basis
 from study.report.section import Figure, figure_name
@@ -175,6 +175,7 @@ def effects(runs: Runs) -> Figure:
     drawing = _drawing(7.6, 2.6)
     panels = drawing.subplots(1, len(live.axes) + 1, squeeze=False)[0]
     means = level_means(live.values(VALIDATION), live.factors, live.seeds)
+    replicated = n_replicates(live.factors, live.seeds) >= MIN_SEEDS
     for ax in panels[1:-1]:
         ax.sharey(panels[0])
         ax.tick_params(labelleft=False)
@@ -198,7 +199,7 @@ def effects(runs: Runs) -> Figure:
         "bar chart of variance shares.",
         basis(
             live.records,
-            interval=INTERVAL if len(set(live.seeds)) >= MIN_SEEDS else MODEL_INTERVAL,
+            interval=INTERVAL if replicated else MODEL_INTERVAL,
         ),
     )
 

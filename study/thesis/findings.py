@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from study import data
-from study.effects import MIN_SEEDS
+from study.effects import MIN_SEEDS, n_replicates
 from study.learners.surrogate_config import HEIDELBERG
 from study.thesis.choice import (
     Choice,
@@ -231,14 +231,15 @@ def _claims(runs: Runs) -> list[str]:
 
 
 def _few_seeds(runs: Runs) -> list[str]:
-    n_seeds = len(set(runs.seeds))
+    n_seeds = n_replicates(runs.factors, runs.seeds)
     if n_seeds >= MIN_SEEDS:
         return []
     return [
-        f"{runs.dataset}: with fewer than {MIN_SEEDS} seeds ({n_seeds} here) the other settings "
-        "are the replicates. Runs of a seed with the same number of neurons start from the same "
-        "weights and meet the same batches, so effects, p values and verdicts are those of these "
-        "seeds, and others may say otherwise. --seeds K adds seeds; what is done is not run again."
+        f"{runs.dataset}: with fewer than {MIN_SEEDS} seeds whose runs cover all levels ({n_seeds} "
+        "here) the other settings are the replicates. Runs of a seed with the same number of "
+        "neurons start from the same weights and meet the same batches, so effects, p values and "
+        "verdicts are those of these seeds, and others may say otherwise. --seeds K adds seeds; "
+        "what is done is not run again."
     ]
 
 

@@ -373,10 +373,8 @@ def test_a_gain_just_outside_what_is_printed_cannot_be_told() -> None:
 
 def test_epochs_are_held_against_those_of_the_tutorial() -> None:
     trials = grid_trials("hd-spikes")
-    longer = [
-        dataclasses.replace(trial, config={**trial.config, "epochs": 200}) for trial in trials
-    ]
-    short, whole = (grid.section(planted(members, lambda c: {})) for members in (trials, longer))
+    fewer = [dataclasses.replace(trial, config={**trial.config, "epochs": 100}) for trial in trials]
+    short, whole = (grid.section(planted(members, lambda c: {})) for members in (fewer, trials))
     told = "hd-spikes: SpyTorch's tutorial 4 trains 200 epochs on speech, these runs 100."
     assert told in short.deviations
     assert not any("tutorial 4" in deviation for deviation in whole.deviations)
@@ -386,6 +384,15 @@ def test_few_seeds_are_named_with_their_data() -> None:
     section = grid.section(planted(grid_trials("tbl") + grid_trials(seeds=3), lambda c: {}))
     told = [caveat for caveat in section.caveats if "with fewer than 3 seeds" in caveat]
     assert [caveat.partition(":")[0] for caveat in told] == ["tbl"]
+
+
+def test_a_third_seed_that_has_only_begun_is_no_replicate() -> None:
+    trials = grid_trials(seeds=3)
+    begun = [trial for trial in trials if trial.seed < 2] + [t for t in trials if t.seed == 2][:2]
+    section = grid.section(planted(begun, lambda c: {}))
+    assert any("cover all levels (2 here)" in caveat for caveat in section.caveats)
+    (effects,) = [figure for figure in section.figures if figure.name.startswith("grid-effects")]
+    assert "the rest as error" in effects.basis
 
 
 def test_combinations_with_unequal_seeds_are_told() -> None:
