@@ -48,7 +48,13 @@ def context(report: Report) -> dict[str, Any]:
             for number, section in enumerate(report.sections, start=1)
         ],
         "references": [
-            {"number": numbers[key], **vars(reference)} for key, reference in cited.items()
+            {
+                "number": numbers[key],
+                **vars(paper),
+                "stop": paper.stop,
+                "address": paper.address,
+            }
+            for key, paper in cited.items()
         ],
         "details": [_detail(detail) for detail in report.details],
         "deviations": [

@@ -18,6 +18,18 @@ class Reference:
     venue: str
     doi: str
 
+    @property
+    def address(self) -> str:
+        """Where the paper is found; empty where that is not known."""
+        if not self.doi or self.doi.startswith("https://"):
+            return self.doi
+        return f"https://doi.org/{self.doi}"
+
+    @property
+    def stop(self) -> str:
+        """What ends the title."""
+        return "" if self.title.endswith("?") else "."
+
 
 REFERENCES: dict[str, Reference] = {
     "brette2005": Reference(

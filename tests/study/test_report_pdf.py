@@ -383,6 +383,7 @@ def test_references_are_sorted_and_their_addresses_well_formed():
     assert list(references.REFERENCES) == sorted(references.REFERENCES)
     for key, reference in references.REFERENCES.items():
         assert re.fullmatch(r"10\.\d{4,5}/\S+|https://\S+|", reference.doi)
+        assert re.fullmatch(r"https://((?!https:)\S)+|", reference.address)
         assert str(reference.year) in key
 
 
