@@ -20,6 +20,7 @@ from study.store import told_when_unwritable, write_atomic
 
 PACKED = "trials.zip"
 MEMBER = re.compile(r"[0-9a-f]{16}\.(json|npz)")
+LARGEST = 1 << 30  # bytes of an unpacked file; a small archive can hold any number of zeros
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same trials give the same bytes
 
 
@@ -58,7 +59,7 @@ def unpack(out: Path) -> int:
     Raises
     ------
     UserError
-        If the file is damaged or holds something else.
+        If the file is damaged, or holds something else or a file too large.
     """
     source, folder = out / PACKED, out / "trials"
     if not source.exists():
@@ -68,6 +69,8 @@ def unpack(out: Path) -> int:
             names = archive.namelist()
             if foreign := [name for name in names if not MEMBER.fullmatch(name)]:
                 raise UserError(f"{source} holds {foreign[0]!r}, which is no record of a trial")
+            if large := [e.filename for e in archive.infolist() if e.file_size > LARGEST]:
+                raise UserError(f"{source} holds {large[0]!r} of more than {LARGEST} bytes")
             lacking = [
                 name for name in names if name.endswith(".json") and not (folder / name).exists()
             ]

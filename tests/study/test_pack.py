@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -73,6 +74,15 @@ def test_foreign_members_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="no record of a trial"):
         unpack(tmp_path)
     assert not (tmp_path / "trials").exists()
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(run: Path, monkeypatch) -> None:
+    pack(run)
+    shutil.rmtree(run / "trials")
+    monkeypatch.setattr("study.pack.LARGEST", 100)
+    with pytest.raises(UserError, match="more than 100 bytes"):
+        unpack(run)
+    assert not (run / "trials").exists()
 
 
 def test_a_damaged_file_is_told(run: Path) -> None:
