@@ -16,7 +16,7 @@ from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, mean_of, replicates
+from study.report.replicates import Replicates, by_dataset, cell, interval_of, mean_of, replicates
 from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.stats import INTERVAL
@@ -86,10 +86,10 @@ class _Sweep:
 def section(records: list[Record]) -> Section:
     """Return what each group and the random design show."""
     networks = replicates(records)
-    names = list(dict.fromkeys(network.dataset for network in networks))
-    sweeps = [sweep for name in names for sweep in _sweeps(name, networks)]
+    sets = by_dataset(networks)
+    sweeps = [sweep for name, members in sets.items() for sweep in _sweeps(name, members)]
     single = [sweep for sweep in sweeps if sweep.group.name != RANDOM]
-    fronts = [_front_finding(name, [n for n in networks if n.dataset == name]) for name in names]
+    fronts = [_front_finding(name, members) for name, members in sets.items()]
     used = {r.trial.id for sweep in sweeps for _, network in sweep.points for r in network}
     return Section(
         name="beyond",
@@ -106,10 +106,10 @@ def section(records: list[Record]) -> Section:
         "of the data set matches in validation accuracy with as few spikes.",
         figures=tuple(
             figure
-            for name in names
+            for name, members in sets.items()
             for figure in (
                 _sweeps_figure(name, [s for s in single if s.dataset == name]),
-                _front_figure(name, [n for n in networks if n.dataset == name]),
+                _front_figure(name, members),
             )
             if figure is not None
         ),
@@ -132,7 +132,7 @@ def _sweeps(dataset: str, networks: Sequence[Replicates]) -> list[_Sweep]:
     def key(config: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(config[field] for field in fields)
 
-    run = {key(n[0].trial.config): n for n in networks if n.dataset == dataset}
+    run = {key(n[0].trial.config): n for n in networks}
     found = []
     for group in members:
         placed = [

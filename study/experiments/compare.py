@@ -11,7 +11,14 @@ import numpy as np
 from study.figures import learner_colour
 from study.learners import LEARNERS
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates, seed_difference
+from study.report.replicates import (
+    Replicates,
+    by_dataset,
+    cell,
+    interval_of,
+    replicates,
+    seed_difference,
+)
 from study.report.section import Figure, Section, Table
 from study.request import Request
 from study.stats import INTERVAL, holm, mcnemar
@@ -180,8 +187,7 @@ def _costs(ax: Axes, groups: Sequence[Replicates], metric: str, label: str) -> N
 
 def _findings(groups: Sequence[Replicates]) -> list[str]:
     findings = []
-    for name in dict.fromkeys(group.dataset for group in groups):
-        here = [group for group in groups if group.dataset == name]
+    for name, here in by_dataset(groups).items():
         accuracies = {group.learner: interval_of(group, "test_accuracy") for group in here}
         told = ", ".join(f"{learner} {cell(found, 100)} %" for learner, found in accuracies.items())
         findings.append(f"Test accuracy on {name}: {told}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from study.figures import COLOURS, label_axes
 from study.learners import LEARNERS
 from study.procedures.learning import PROCEDURE
 from study.report.basis import basis
-from study.report.replicates import Replicates, replicates, significant
+from study.report.replicates import Replicates, by_dataset, replicates, significant
 from study.report.section import Figure, Section, Table
 from study.request import Request
 from study.trial import Record, Trial
@@ -71,8 +71,8 @@ class _Match:
 def section(records: list[Record]) -> Section:
     """Return operations and estimates, and whether anything was measured."""
     groups = replicates(records)
-    names = list(dict.fromkeys(group.dataset for group in groups))
-    found = {name: _matches([g for g in groups if g.dataset == name]) for name in names}
+    sets = by_dataset(groups)
+    found = {name: _matches(members) for name, members in sets.items()}
     matches = [match for members in found.values() for match in members]
     return Section(
         name="energy",
@@ -88,7 +88,7 @@ def section(records: list[Record]) -> Section:
         "with every weight and state fetched, from a small SRAM and from DRAM as lower and upper "
         "bound; and arithmetic at 8 bits for both networks. An update of a neuron decays two "
         "states.",
-        figures=(_figure(groups, names, records),) if groups else (),
+        figures=(_figure(sets, records),) if sets else (),
         tables=(_operations(matches), _energies(matches)) if matches else (),
         findings=(*map(_finding, matches), _measured(records)),
         lead=tuple(_lead(members[0]) for members in found.values() if members),
@@ -291,17 +291,15 @@ def _measured(records: Sequence[Record]) -> str:
     )
 
 
-def _figure(
-    groups: Sequence[Replicates], names: Sequence[str], records: Sequence[Record]
-) -> Figure:
+def _figure(sets: Mapping[str, Sequence[Replicates]], records: Sequence[Record]) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
-    drawing = Drawing(figsize=(2.6 + 2.4 * len(names), 3.2), layout="constrained")
-    panels = drawing.subplots(1, len(names), squeeze=False)[0]
-    for ax, name in zip(panels, names, strict=True):
+    drawing = Drawing(figsize=(2.6 + 2.4 * len(sets), 3.2), layout="constrained")
+    panels = drawing.subplots(1, len(sets), squeeze=False)[0]
+    for ax, (name, groups) in zip(panels, sets.items(), strict=True):
         for dense, colour, label in ((False, COLOURS[0], "spiking"), (True, COLOURS[1], "MLP")):
             for group in groups:
-                if group.dataset != name or (group[0].trial.learner == BASELINE) != dense:
+                if (group[0].trial.learner == BASELINE) != dense:
                     continue
                 low, high = _mean(group, SRAM), _mean(group, DRAM)
                 accuracy = 100 * _validated(group)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from study.figures import learner_colour, spread
 from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates, significant
+from study.report.replicates import (
+    Replicates,
+    by_dataset,
+    cell,
+    interval_of,
+    replicates,
+    significant,
+)
 from study.report.section import Figure, Table
 from study.stats import INTERVAL
 from study.trial import Record
@@ -107,8 +114,8 @@ def _told(groups: Sequence[Replicates], data_sets: Sequence[str]) -> str:
 
 def _compared(groups: Sequence[Replicates], spiking: Sequence[Replicates]) -> list[str]:
     """Return the data sets with a spiking learner: those with several learners, if there are."""
-    names = list(dict.fromkeys(group.dataset for group in spiking))
-    learners = {name: {g.learner for g in groups if g.dataset == name} for name in names}
+    learners = {name: {g.learner for g in found} for name, found in by_dataset(groups).items()}
+    names = list(by_dataset(spiking))
     return [name for name in names if len(learners[name]) > 1] or names
 
 
