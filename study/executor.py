@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
@@ -129,18 +129,37 @@ _memory: Memory | None = None
 def run_in_dask_worker(
     trial: Trial, needs: Sequence[Outcome], data: DataAccess, limits: Limits
 ) -> Result:
-    """Run a trial in a process beside the Dask worker, one for each of its threads."""
+    """Run a trial in a process beside the Dask worker, one for each of its threads.
+
+    The process ends at once when nobody waits for the trial any more.
+    """
     from distributed import get_worker
 
+    worker = get_worker()
+    task = worker.state.tasks[worker.get_current_task()]
+
+    def stop_if_unwanted(_fraction: float) -> None:
+        if task.state == "cancelled":  # the command was interrupted or killed
+            raise CancelledError
+
+    child = _child_here(worker.memory_manager.memory_limit)
+    try:
+        return child.run(trial, needs, data, limits, stop_if_unwanted)
+    except CancelledError:
+        child.end()
+        raise
+
+
+def _child_here(memory_limit: int | None) -> Child:
+    """Return the process beside this thread; its Dask worker may hold ``memory_limit`` bytes."""
     global _memory
     with _lock:
         if _memory is None:
-            allowed = get_worker().memory_manager.memory_limit
-            _memory = Memory(SHARE * allowed / 2**20 if allowed else None)
-    child = getattr(_here, "child", None)
+            _memory = Memory(SHARE * memory_limit / 2**20 if memory_limit else None)
+    child: Child | None = getattr(_here, "child", None)
     if child is None or not child.alive:
         child = _here.child = Child(_memory)
-    return child.run(trial, needs, data, limits, lambda _fraction: None)
+    return child
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -430,6 +431,26 @@ def test_a_cluster_runs_the_same_trials_under_the_same_limits(store: Store, tmp_
     assert [record.status for record in records].count("done") == 3
     assert found(store, last).metrics == {"value": 9}
     assert error_of(store, endless)[0] == "TimeLimit"
+
+
+def test_a_trial_that_nobody_waits_for_leaves_its_worker_to_others(
+    store: Store, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    # The second one dies so that no idle process outlives the cluster's threads.
+    endless, next_one = trial(store, 9, "never_end"), trial(store, 10, "die", deaths=1)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
+        local_directory=str(tmp_path),
+    ) as cluster:  # fmt: skip
+        with open_workers(1, cluster.scheduler_address, Limits()) as remote:
+            abandoned = remote.submit(0, endless, (), DataAccess())
+            while not cluster.workers[0].state.executing_count:
+                time.sleep(0.01)
+        with open_workers(1, cluster.scheduler_address, Limits()) as remote:
+            result = remote.submit(0, next_one, (), DataAccess()).result(timeout=60)
+    assert result.error["type"] == "WorkerDied"
+    assert abandoned.cancelled()
 
 
 @pytest.fixture
