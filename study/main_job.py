@@ -30,7 +30,7 @@ from study.progress import SweepProgress
 from study.report.document import Report
 from study.report.section import Section
 from study.request import Request
-from study.store import Store, own_prefix, told_when_unwritable, write_atomic
+from study.store import Store, own_prefix, told_when_unusable, write_atomic
 from study.trial import Record, Trial
 from study.watch import Limits
 
@@ -136,7 +136,7 @@ def _render(out: Path, asked: Asked, other: Path | None = None, language: str = 
     records = _records(plan, names, store)
     with house_style():
         comparison = _comparison(records, other) if other else None
-    with told_when_unwritable(out), house_style():
+    with told_when_unusable(out), house_style():
         trials, found = assemble.gather(records, request, command)
         lacking = _lacking({name: plan[name] for name in names if name in plan}, store)
         found = replace(
@@ -168,7 +168,7 @@ def gathered(out: Path) -> Report:
 def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section:
     from study.report import against
 
-    with told_when_unwritable(other):
+    with told_when_unusable(other):
         unpack(other)
     before = Store(other / "trials").everything()
     if not before:
@@ -231,7 +231,7 @@ def _checked_data(
         for ref, n_trials in uses.items():
             dataset = data.load(ref, access)
             if folder and n_trials > 1:
-                with told_when_unwritable(folder):
+                with told_when_unusable(folder):
                     shared.share(ref, dataset, folder)
             del dataset  # not kept in memory while trials run
         yield replace(access, shared=folder)
@@ -252,7 +252,7 @@ def _dry_run(plan: Plan) -> int:
 
 def _open_store(out: Path) -> Store:
     store = Store(out / "trials")
-    with told_when_unwritable(out):
+    with told_when_unusable(out):
         unpack(out)
         store.prepare()
     return store
@@ -264,25 +264,25 @@ def _command() -> str:
 
 def _save_request(out: Path, request: Request, names: Sequence[str]) -> None:
     saved = {"command": _command(), "experiments": list(names), "request": asdict(request)}
-    with told_when_unwritable(out):
+    with told_when_unusable(out):
         write_atomic(out / REQUEST_FILE, json.dumps(saved, indent=1).encode())
 
 
 def _load(out: Path) -> Asked:
     """Return the last request in a folder, its experiments and its command line."""
-    try:
-        saved = json.loads((out / REQUEST_FILE).read_text())
-        found = _parsed(saved["request"]), saved["experiments"], saved["command"]
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(
-            f"nothing was run in {out}. Start with: python -m study.run all --out {out}"
-        ) from None
-    except (ValueError, KeyError, TypeError) as problem:
-        raise UserError(
-            f"{out / REQUEST_FILE} is damaged ({type(problem).__name__}: {problem}). "
-            "The same command that made it writes it anew; what is done is not run again."
-        ) from None
-    with told_when_unwritable(out):
+    with told_when_unusable(out):
+        try:
+            saved = json.loads((out / REQUEST_FILE).read_text())
+            found = _parsed(saved["request"]), saved["experiments"], saved["command"]
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                f"nothing was run in {out}. Start with: python -m study.run all --out {out}"
+            ) from None
+        except (ValueError, KeyError, TypeError) as problem:
+            raise UserError(
+                f"{out / REQUEST_FILE} is damaged ({type(problem).__name__}: {problem}). "
+                "The same command that made it writes it anew; what is done is not run again."
+            ) from None
         unpack(out)
     return found
 

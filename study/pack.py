@@ -16,7 +16,7 @@ from typing import Any
 
 from study.data.fetch import UNPACKING_ERRORS
 from study.errors import UserError
-from study.store import told_when_unwritable, write_atomic
+from study.store import told_when_unusable, write_atomic
 
 PACKED = "trials.zip"
 MEMBER = re.compile(r"[0-9a-f]{16}\.(json|npz)")
@@ -46,7 +46,7 @@ def pack(out: Path) -> Path:
             arrays = path.with_suffix(".npz")
             if arrays.exists():
                 _add(archive, arrays.name, arrays.read_bytes())
-    with told_when_unwritable(out):
+    with told_when_unusable(out):
         write_atomic(out / PACKED, buffer.getvalue())
     return out / PACKED
 

@@ -168,8 +168,8 @@ def _is_finite(value: Any) -> bool:
 
 
 @contextmanager
-def told_when_unwritable(folder: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into a message; what is already kept stays.
+def told_when_unusable(folder: Path) -> Iterator[None]:
+    """Turn a disk that is full or lets nothing be read into a message; what is kept stays.
 
     Raises
     ------
@@ -180,9 +180,9 @@ def told_when_unwritable(folder: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise UserError(
-            f"cannot write to {folder}: {problem.strerror or problem}.\n"
-            "What is kept there is whole. Make room, or choose another folder with --out DIR, "
-            "and run the command again."
+            f"cannot read or write {folder}: {problem.strerror or problem}.\n"
+            "What is kept there is whole. Make room, mend its permissions, or choose another "
+            "folder with --out DIR, and run the command again."
         ) from None
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from study.data.reference import DataAccess
 from study.executor import Workers
-from study.store import Store, told_when_unwritable
+from study.store import Store, told_when_unusable
 from study.trial import Outcome, Record, Trial
 from study.watch import DIED
 from study.worker import Result, describe
@@ -201,7 +201,7 @@ class _Sweep:
         slot: int | None,
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
-        with told_when_unwritable(self.store.folder):
+        with told_when_unusable(self.store.folder):
             record = self.store.put_failed(self.trials[place], error, provenance or {})
         if record.done:  # by another run, meanwhile
             self._done(place, record, slot)

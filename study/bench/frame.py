@@ -26,7 +26,7 @@ from rich.table import Table
 
 from study import provenance
 from study.errors import unknown
-from study.store import told_when_unwritable, write_atomic
+from study.store import told_when_unusable, write_atomic
 from study.watch import THREAD_VARIABLES
 
 COLUMNS = ("work", "implementation", "median_ms", "memory_mb", "ratio_to_fastest_peer")
@@ -128,7 +128,7 @@ def write(out: Path, rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
         "implementations": {row["implementation"]: row["version"] for row in rows},
         "settings": settings,
     }
-    with told_when_unwritable(out):
+    with told_when_unusable(out):
         out.mkdir(parents=True, exist_ok=True)
         write_atomic(out / "bench.csv", text.getvalue().encode())
         write_atomic(out / "bench.json", json.dumps(source, indent=1).encode())

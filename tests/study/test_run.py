@@ -69,6 +69,8 @@ def test_a_folder_that_is_none_and_a_damaged_request_are_told(capsys, tmp_path: 
     assert f"nothing was run in {file}" in refused(capsys, "status", "--out", str(file))
     (tmp_path / "request.json").write_text('{"request": {}}')
     assert "request.json is damaged" in refused(capsys, "report", "--out", str(tmp_path))
+    (tmp_path / "folder" / "request.json").mkdir(parents=True)
+    assert "cannot read or write" in refused(capsys, "report", "--out", str(tmp_path / "folder"))
 
 
 def test_a_missing_data_set_is_told_before_anything_runs(capsys, tmp_path, monkeypatch) -> None:
@@ -87,12 +89,14 @@ def test_a_damaged_file_of_ones_own_is_told(capsys, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_told(capsys, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    assert "cannot write to" in refused(capsys, *SMALL, "--out", str(tmp_path / "out"))
+    assert "cannot read or write" in refused(capsys, *SMALL, "--out", str(tmp_path / "out"))
 
 
 def test_a_folder_that_cannot_be_made_is_told(capsys, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "cannot write to" in refused(capsys, *SMALL, "--out", str(tmp_path / "file" / "out"))
+    assert "cannot read or write" in refused(
+        capsys, *SMALL, "--out", str(tmp_path / "file" / "out")
+    )
 
 
 def test_a_dry_run_lists_numbered_trials_and_runs_none(capsys, tmp_path: Path) -> None:
