@@ -139,11 +139,10 @@ def section(records: list[Record]) -> Section:
 
 def _figures(name: str, groups: Sequence[Replicates]) -> list[Figure]:
     timed = _timed(groups)
-    return [
-        *([_learning(name, timed)] if timed else []),
-        _against(name, groups, SPIKES),
-        _against(name, groups, OPERATIONS),
-    ]
+    figures = [_learning(name, timed)] if timed else []
+    if len(groups) > 1:  # one network is a point, and there is nothing to hold it against
+        figures += [_against(name, groups, cost) for cost in (SPIKES, OPERATIONS)]
+    return figures
 
 
 def _timed(groups: Sequence[Replicates]) -> list[Replicates]:

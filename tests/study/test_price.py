@@ -127,4 +127,6 @@ def test_every_size_is_drawn_with_its_interval(records: list[Record]) -> None:
 
 
 def test_one_learner_has_no_rival_to_be_priced_with(records: list[Record]) -> None:
-    assert price.section(records[:3]).findings == ()
+    section = price.section(records[:3])
+    assert section.findings == ()
+    assert [figure.name for figure in section.figures] == ["price-digits-time"]
