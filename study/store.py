@@ -13,8 +13,10 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,9 @@ import numpy as np
 from study.data.reference import DatasetRef
 from study.errors import UserError
 from study.trial import Outcome, Record, Trial
+
+FORGOTTEN_SECONDS = 86_400.0
+"""Silence after which a run on another host has ended; it gives a sign of life every 20 seconds."""
 
 
 class Store:
@@ -212,17 +217,36 @@ def owner_lives(path: Path) -> bool | None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes of this host that no longer live left behind.
+    """Remove what runs that no longer live left behind; of other hosts, what nobody minds any more.
 
     What bears this process's own name, from before its work began, is of one that had its number:
     in a container that is started again it is often the same.
     """
+    own = (socket.gethostname(), os.getpid())
+    for owner, paths in _by_owner(folder).items():
+        lives = False if owner == own else owner_lives(paths[0])
+        if lives is False or (lives is None and _silence_s(paths) > FORGOTTEN_SECONDS):
+            for path in paths:
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+
+def _by_owner(folder: Path) -> dict[tuple[str, int], list[Path]]:
+    found = defaultdict(list)
     for path in folder.glob(".*~*~*~*"):
-        if _owner(path) == (socket.gethostname(), os.getpid()) or owner_lives(path) is False:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        found[_owner(path)].append(path)
+    return found
+
+
+def _silence_s(paths: Sequence[Path]) -> float:
+    """Return seconds since the last change of any of these files that is still there."""
+    changes = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            changes.append(path.stat().st_mtime)
+    return time.time() - max(changes, default=time.time())
 
 
 def _owner(path: Path) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.data.reference import DatasetRef
-from study.store import Store, own_prefix, remove_leftovers, write_atomic
+from study.store import FORGOTTEN_SECONDS, Store, own_prefix, remove_leftovers, write_atomic
 from study.trial import Outcome, Record, Trial
 
 TRIAL = Trial("study.nothing:run", "model", DatasetRef("digits"), {"size": 3}, seed=1)
@@ -126,6 +127,18 @@ def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path: 
         path.write_text("")
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, elsewhere.name])
+
+
+def test_leftovers_of_other_hosts_go_a_day_after_the_last_sign_of_life(tmp_path: Path) -> None:
+    names = [f".{kind}~elsewhere~{pid}~{rest}" for pid in (1, 2)
+             for kind, rest in (("tmp", "data"), ("run", "running.json"))]  # fmt: skip
+    long_ago = time.time() - 2 * FORGOTTEN_SECONDS
+    for name in names:
+        (tmp_path / name).mkdir() if name.endswith("data") else (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    os.utime(tmp_path / names[-1])  # the second run works; its data are as old as itself
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[2:])
 
 
 def test_what_bears_the_name_of_a_process_that_only_begins_is_an_earlier_ones(
