@@ -1,7 +1,11 @@
-"""Settings from the command line or a file, applied to frozen configuration dataclasses.
+"""Configurations: frozen dataclasses, how they enter trials, and settings applied to them.
 
 A configuration has only the fields that its system uses, so a setting that nothing uses is an
 error and never dropped in silence.
+
+A configuration is part of the identity of its trials, and it may grow all the same: a field that
+`added` declares stays out of the identity as long as its value is what held before the field was
+there, so that records from that time remain those of today's trials.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +25,66 @@ from study import design as designs
 from study.errors import UserError, unknown
 
 Config = TypeVar("Config")
+Value = TypeVar("Value")
+
+_BEFORE = "before"  # key of a field's metadata
+
+
+def added(before: Value, default: Value | None = None) -> Value:
+    """Return a field that joins a configuration of which trials were already run.
+
+    Parameters
+    ----------
+    before
+        The value that does what was done when there was no such field. It never changes.
+    default
+        Today's default, where it is another one.
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True)
+    ... class Network:
+    ...     hidden: int = 100
+    ...     delay_steps: int = added(before=0)
+    >>> settings_of(Network()), settings_of(Network(delay_steps=2))
+    ({'hidden': 100}, {'hidden': 100, 'delay_steps': 2})
+    >>> configured(Network, {"hidden": 50})
+    Network(hidden=50, delay_steps=0)
+    """
+    return dataclasses.field(
+        default=before if default is None else default, metadata={_BEFORE: before}
+    )
+
+
+def settings_of(config: Any) -> dict[str, Any]:
+    """Return the fields of a configuration that identify a trial; see `added`."""
+    before = _before(type(config))
+    return {
+        name: value
+        for name, value in dataclasses.asdict(config).items()
+        if name not in before or value != before[name]
+    }
+
+
+def configured(kind: type[Config], settings: Mapping[str, Any]) -> Config:
+    """Return the configuration that `settings_of` told of, also by code from before fields came.
+
+    Raises
+    ------
+    TypeError
+        If there is no field of a name.
+    ValueError
+        If the configuration refuses a value.
+    """
+    return kind(**{**_before(kind), **settings})
+
+
+def _before(kind: Any) -> dict[str, Any]:
+    return {
+        field.name: field.metadata[_BEFORE]
+        for field in dataclasses.fields(kind)
+        if _BEFORE in field.metadata
+    }
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from study.trial import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("biosim", "gradsim", "study")
@@ -23,6 +26,21 @@ def code_version() -> str:
     The hash tells two dirty working trees apart, where a commit alone would not.
     """
     return f"{_package_version()}+{_commit()}src.{_source_hash()}"
+
+
+def sources() -> str:
+    """Return the hash over the sources alone: a commit that leaves them alone is no other code."""
+    return f"src.{_source_hash()}"
+
+
+def of_other_code(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Return the records that code other than today's has made, by the hash of its sources."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        version = "src." + str(record.provenance.get("code_version")).rpartition("src.")[2]
+        if record.done and version != sources():
+            found.setdefault(version, []).append(record)
+    return found
 
 
 def _package_version() -> str:
@@ -44,6 +62,7 @@ def _commit() -> str:
     return f"g{found.stdout.strip()}." if found.returncode == 0 else ""
 
 
+@cache
 def _source_hash() -> str:
     digest = hashlib.sha256()
     for package in PACKAGES:

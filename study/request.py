@@ -1,24 +1,31 @@
-"""What the user asked for, and the trials that follow from it."""
+"""What the user asked for, the trials that follow from it, and the file that keeps both."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
-from study import data
-from study.config import Setting, configure
+from study import data, design
+from study.config import Setting, configure, settings_of
 from study.data.reference import DatasetRef
+from study.errors import UserError
 from study.learners import LEARNERS
 from study.procedures.learning import PROCEDURE
+from study.store import told_when_unusable, write_atomic
 from study.trial import Trial
+from study.trials import plan as plans
+from study.trials.plan import Plan
 
 Config = TypeVar("Config")
 
 SEEDS = {"quick": 3, "standard": 5, "thesis": 3}
 PROFILES = tuple(SEEDS)
+REQUEST_FILE = "request.json"
 REAL_IMAGES = ("mnist", "fashion-mnist")  # in place of the embedded digits, in larger profiles
 
 
@@ -47,7 +54,7 @@ class Request:
     datasets: tuple[DatasetRef, ...] = ()
     learners: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
-    design: str = "full"
+    design: str = design.FULL
 
     @property
     def seeds(self) -> range:
@@ -87,7 +94,7 @@ class Request:
     def _replicates(self, name: str, dataset: DatasetRef) -> list[Trial]:
         entry = LEARNERS[name]
         return [
-            Trial(PROCEDURE, name, dataset, dataclasses.asdict(config), seed, entry.version)
+            Trial(PROCEDURE, name, dataset, settings_of(config), seed, entry.version)
             for config in self.configure(entry.preset(self.profile, dataset.name), name)
             for seed in self.seeds
         ]
@@ -113,3 +120,91 @@ class Request:
             for name, entry in LEARNERS.items()
             if name in learners and data.kind(dataset) not in entry.accepts
         ]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command asked for, as it is kept beside the records.
+
+    Parameters
+    ----------
+    request
+        The options.
+    names
+        The experiments.
+    command
+        The command line.
+    plan
+        The trials of these experiments, and of those that earlier commands in the same folder
+        asked for; None where the file is from before plans were saved.
+    """
+
+    request: Request
+    names: list[str]
+    command: str
+    plan: Plan | None = None
+
+
+def save(out: Path, asked: Asked) -> Asked:
+    """Keep a request in a folder; return it with what earlier ones there planned besides.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be written.
+    """
+    plan = {**_saved_plan(out), **(asked.plan or {})}
+    saved = {
+        "command": asked.command,
+        "experiments": asked.names,
+        "request": dataclasses.asdict(asked.request),
+        "plan": plans.to_json(plan),
+    }
+    with told_when_unusable(out):
+        write_atomic(out / REQUEST_FILE, json.dumps(saved, indent=1).encode())
+    return dataclasses.replace(asked, plan=plan)
+
+
+def load(out: Path) -> Asked:
+    """Return the last request in a folder.
+
+    Raises
+    ------
+    UserError
+        If there is none, or it is damaged.
+    """
+    with told_when_unusable(out):
+        try:
+            saved = json.loads((out / REQUEST_FILE).read_text())
+            plan = plans.from_json(saved["plan"]) if "plan" in saved else None
+            return Asked(_parsed(saved["request"]), saved["experiments"], saved["command"], plan)
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                f"nothing was run in {out}. Start with: python -m study.run all --out {out}"
+            ) from None
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
+            raise UserError(
+                f"{out / REQUEST_FILE} is damaged ({type(problem).__name__}: {problem}). "
+                "The same command that made it writes it anew; what is done is not run again."
+            ) from None
+
+
+def _saved_plan(out: Path) -> Plan:
+    try:
+        return load(out).plan or {}
+    except UserError:  # there is none, or it is damaged and written anew
+        return {}
+
+
+def _parsed(fields: Mapping[str, Any]) -> Request:
+    return Request(
+        profile=fields["profile"],
+        n_seeds=fields["n_seeds"],
+        datasets=tuple(DatasetRef(**ref) for ref in fields["datasets"]),
+        learners=tuple(fields["learners"]),
+        settings=tuple(
+            Setting(entry["owner"], entry["key"], tuple(entry["values"]))
+            for entry in fields["settings"]
+        ),
+        design=fields.get("design", design.FULL),
+    )

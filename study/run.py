@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from study.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from study.request import Request
 
 EXAMPLES = """\
 examples:
@@ -91,7 +95,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         )
     if first is not None and first not in commands.choices:
         raise unknown("command or experiment", first, commands.choices)
-    return parser.parse_args(arguments)
+    words = f"python -m study.run {shlex.join(arguments)}"
+    return parser.parse_args(arguments, argparse.Namespace(command=words))
 
 
 def _trial_options() -> _Parser:
@@ -251,21 +256,41 @@ def _add_bench(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from study import main_job
+    from study import commands
 
-    return main_job.run(options)
+    return commands.run(options, _request(options), options.command)
+
+
+def _request(options: argparse.Namespace) -> Request:
+    from study import data, design
+    from study.config import parse_setting, read_grid
+    from study.learners import LEARNERS
+    from study.request import Request
+
+    for name in options.learner:
+        if name not in LEARNERS:
+            raise unknown("learner", name, LEARNERS)
+    from_file = read_grid(options.grid) if options.grid else ()
+    return Request(
+        profile=options.profile,
+        n_seeds=options.seeds,
+        datasets=tuple(data.parse(name) for name in options.dataset),
+        learners=tuple(options.learner),
+        settings=(*from_file, *(parse_setting(text) for text in options.settings)),
+        design=design.check(options.design),
+    )
 
 
 def _status(options: argparse.Namespace) -> int:
-    from study import main_job
+    from study import commands
 
-    return main_job.status(options.out)
+    return commands.status(options.out)
 
 
 def _report(options: argparse.Namespace) -> int:
-    from study import main_job
+    from study import commands
 
-    return main_job.report(options.out, options.against, options.lang)
+    return commands.report(options.out, options.against, options.lang)
 
 
 def _pack(options: argparse.Namespace) -> int:

@@ -24,7 +24,15 @@ import numpy as np
 
 from study.data.reference import DatasetRef
 from study.errors import UserError
-from study.trial import Outcome, Record, Trial
+from study.trial import (
+    CANONICAL,
+    Outcome,
+    Record,
+    Trial,
+    canonical_hash,
+    from_canonical,
+    unread,
+)
 
 FORGOTTEN_SECONDS = 86_400.0
 """Silence after which a run on another host has ended; it gives a sign of life every 20 seconds."""
@@ -44,10 +52,17 @@ class Store:
         remove_leftovers(self.folder)
 
     def get(self, trial: Trial) -> Record | None:
-        """Return the record of a trial, or None where there is none that can be read."""
+        """Return the record of a trial, or None where there is none that can be read.
+
+        What the record says of its trial has to hash to the trial's identity: one of another
+        trial under this name, or one that was edited, is no record of it.
+        """
         try:
             with open(f"{self.folder}/{trial.id}.json", "rb") as stream:
-                return _record(trial, json.loads(stream.read()), self.folder)
+                entry = json.loads(stream.read())
+            if canonical_hash({key: entry[key] for key in CANONICAL}) != trial.id:
+                return None
+            return _record(trial, entry, self.folder)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
@@ -64,30 +79,21 @@ class Store:
         }
 
     def everything(self) -> list[Record]:
-        """Return every record that can be read, whoever asked for its trial.
-
-        What a trial needed is not kept with it, so the trials come without their ``needs``.
-        """
+        """Return every record that can be read, whoever asked for its trial."""
         names = sorted(path.stem for path in self.folder.glob("[!.]*.json"))
-        return [record for name in names if (record := self._read(name)) is not None]
+        trials = (self._trial(name) for name in names)
+        records = (self.get(trial) for trial in trials)
+        return [record for record in records if record is not None]
 
-    def _read(self, name: str) -> Record | None:
+    def _trial(self, name: str) -> Trial:
+        """Return the trial of a record, as the record tells of it."""
         try:
             entry = json.loads((self.folder / f"{name}.json").read_bytes())
-            reference = entry["dataset"]
-            trial = Trial(
-                entry["procedure"],
-                entry["learner"],
-                DatasetRef(reference["name"], None, reference.get("sha256")) if reference else None,
-                entry["config"],
-                entry["seed"],
-                entry["version"],
-            )
-            # Without its needs its hash would be another one than that of its files.
-            trial.__dict__["id"] = name
-            return _record(trial, entry, self.folder)
+            told = entry["dataset"]
+            dataset = DatasetRef(told["name"], None, told.get("sha256")) if told else None
+            return from_canonical(entry, [self._trial(name) for name in entry["needs"]], dataset)
         except (OSError, ValueError, KeyError, TypeError):
-            return None
+            return unread(name)
 
     def put_done(self, trial: Trial, outcome: Outcome, provenance: Mapping[str, Any]) -> Record:
         """Keep what a trial computed; nothing of it stays where not all of it can be kept.

@@ -13,6 +13,7 @@ from study.data.reference import DataAccess
 from study.executor import Workers
 from study.store import Store, told_when_unusable
 from study.trial import Outcome, Record, Trial
+from study.trials.plan import with_needs
 from study.watch import DIED
 from study.worker import Result, describe
 
@@ -30,21 +31,6 @@ class Reporter(Protocol):
 
     def finished(self, record: Record, slot: int | None, /) -> None:
         """Note that a trial has its record."""
-
-
-def with_needs(trials: Iterable[Trial]) -> list[Trial]:
-    """Return the trials and all that they need, each once, needs first."""
-    ordered: dict[str, Trial] = {}
-
-    def visit(trial: Trial) -> None:
-        if trial.id not in ordered:
-            for needed in trial.needs:
-                visit(needed)
-            ordered[trial.id] = trial
-
-    for trial in trials:
-        visit(trial)
-    return list(ordered.values())
 
 
 def missing(trials: Iterable[Trial], store: Store) -> list[Trial]:

@@ -1,15 +1,15 @@
 """What is run and what comes back: trials, their identity, and their records.
 
 A trial is data only. Its ``procedure`` names the pure function that runs it, so that a trial can
-be sent to another process or host and its identity is the hash of its canonical JSON.
+be sent to another process or host and its identity is the hash of its canonical JSON. Names are
+looked up in `study.trials.addresses`: where code stands is no part of an identity.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError
+from study.trials import addresses
 
 Progress = Callable[[float, str], None]
 """Called with the fraction done (0..1) and a short note; simulators never draw anything."""
@@ -35,7 +36,8 @@ class Trial:
     Parameters
     ----------
     procedure
-        ``"module:function"``; the function takes ``(trial, context)`` and returns an `Outcome`.
+        Its name in `study.trials.addresses`, or ``"module:function"`` of a user's own; it takes
+        ``(trial, context)`` and returns an `Outcome`.
     learner
         Name of the learner, or of the model where nothing is learned. For tables and filters.
     dataset
@@ -48,6 +50,11 @@ class Trial:
         Raised by the author of the procedure whenever results would change.
     needs
         Trials whose records the procedure reads. They run first.
+
+    Examples
+    --------
+    >>> Trial("study.procedures.learning:run", "linear", DatasetRef("digits"), {}, seed=0).label
+    'linear · digits · seed 0'
     """
 
     procedure: str
@@ -96,8 +103,68 @@ class Trial:
 
     def resolve(self) -> Callable[[Trial, Context], Outcome]:
         """Import the procedure."""
-        module, _, function = self.procedure.partition(":")
-        return getattr(importlib.import_module(module), function)
+        return addresses.resolve(self.procedure)
+
+
+CANONICAL = ("procedure", "learner", "dataset", "config", "seed", "version", "needs")
+"""The keys of `Trial.canonical`."""
+
+
+@dataclass(frozen=True)
+class Unread(Trial):
+    """A needed trial of which no more is known than its identity, since its record is not kept."""
+
+    identity: str = ""
+
+    @cached_property
+    def id(self) -> str:
+        """The identity under which another trial names it."""
+        return self.identity
+
+    @cached_property
+    def config_id(self) -> str:
+        """The identity too, for want of a better one."""
+        return self.identity
+
+
+def unread(identity: str) -> Unread:
+    """Return the trial of an identity, with nothing else known of it."""
+    return Unread("unread", "", None, {}, 0, identity=identity)
+
+
+def from_canonical(
+    fields: Mapping[str, Any], needs: Sequence[Trial], dataset: DatasetRef | None
+) -> Trial:
+    """Return the trial that `Trial.canonical` told of, read back from JSON.
+
+    Parameters
+    ----------
+    fields
+        The canonical fields; others are ignored.
+    needs
+        The trials of ``fields["needs"]``.
+    dataset
+        The data set of ``fields["dataset"]``.
+
+    Raises
+    ------
+    KeyError
+        If a field is missing.
+    """
+    return Trial(
+        fields["procedure"],
+        fields["learner"],
+        dataset,
+        {key: _tuples(value) for key, value in fields["config"].items()},
+        fields["seed"],
+        fields["version"],
+        tuple(needs),
+    )
+
+
+def _tuples(value: Any) -> Any:
+    """Return JSON's lists as the tuples that configurations have."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def canonical_hash(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.config import settings_of
 from study.data.reference import DatasetRef
 from study.effects import Difference, corrected, level_differences
 from study.figures import COLOURS, draw_levels, label_axes, panel_grid, spread
@@ -64,7 +65,7 @@ def trials(request: Request) -> list[Trial]:
 def _trials(request: Request, dataset: DatasetRef, point: Point, seed: int) -> list[Trial]:
     entry = LEARNERS[LEARNER]
     return [
-        Trial(PROCEDURE, LEARNER, dataset, dataclasses.asdict(config), seed, entry.version)
+        Trial(PROCEDURE, LEARNER, dataset, settings_of(config), seed, entry.version)
         for config in request.configure(_at(dataset.name, point), LEARNER)
     ]
 
@@ -138,7 +139,7 @@ def _sweeps(dataset: str, networks: Sequence[Replicates]) -> list[_Sweep]:
         placed = [
             (float(point[group.field]), run[wanted])
             for point in group.points
-            if (wanted := key(dataclasses.asdict(_at(dataset, point)))) in run
+            if (wanted := key(settings_of(_at(dataset, point)))) in run
         ]
         found.append(_Sweep(dataset, group, tuple(sorted(placed, key=lambda item: item[0]))))
     return [sweep for sweep in found if sweep.points]
@@ -334,6 +335,6 @@ def _front_figure(dataset: str, networks: Sequence[Replicates]) -> Figure | None
 
 def _changed(network: Replicates) -> set[str]:
     """Return the fields in which a network departs from the base."""
-    base = dataclasses.asdict(base_of(network.dataset))
+    base = settings_of(base_of(network.dataset))
     config = network[0].trial.config
     return {field for field in base if config.get(field) != base[field]}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study import data
+from study.config import configured, settings_of
 from study.figures import COLOURS, draw_shares, label_axes
 from study.procedures import bridge, limit, robustness
 from study.procedures.bridge import CONTROLS, BridgeConfig
@@ -100,7 +101,7 @@ def trials(request: Request) -> list[Trial]:
 def _configured(request: Request, base: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
     name, procedure = RUNS[type(base)]
     for config in request.configure(base, name):
-        yield name, procedure, dataclasses.asdict(config)
+        yield name, procedure, settings_of(config)
 
 
 def at_step(trained: Trial, factor: float) -> Trial:
@@ -336,7 +337,7 @@ def _cost(groups: list[Group]) -> Part:
 
     records = [record for group in groups for record in group]
     groups = sorted(groups, key=lambda group: group[0].metrics["dt_s"])
-    steps = CostConfig(**groups[0][0].trial.config).tolerances_steps
+    steps = configured(CostConfig, groups[0][0].trial.config).tolerances_steps
     column = int(np.argmin(np.abs(np.array(steps) - 1)))
     drawing = Drawing(figsize=(7.2, 3.3), layout="constrained")
     left, right = drawing.subplots(1, 2)
@@ -402,7 +403,7 @@ def _bears(groups: list[Group]) -> Part:
     from matplotlib.figure import Figure as Drawing
 
     group = groups[0]
-    config = RobustnessConfig(**group[0].trial.config)
+    config = configured(RobustnessConfig, group[0].trial.config)
     untouched = [record.metrics["accuracy"] for record in group]
     kinds = [kind for kind in KINDS if config.levels(kind)]
     drawing = Drawing(figsize=(7.2, 2.8), layout="constrained")

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from study.config import settings_of
 from study.figures import COLOURS, label_axes
 from study.procedures.membranes import (
     AdExConfig,
@@ -52,7 +53,7 @@ EQUATIONS = (
 def trials(request: Request) -> list[Trial]:
     """Return one trial for each neuron model."""
     return [
-        Trial(f"{PROCEDURES}:{procedure}", name, None, dataclasses.asdict(config), seed=0)
+        Trial(f"{PROCEDURES}:{procedure}", name, None, settings_of(config), seed=0)
         for name, (procedure, default) in MODELS.items()
         for config in request.configure(default, name)
     ]

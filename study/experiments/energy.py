@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study import powercap
+from study.config import settings_of
 from study.energy import DRAM, FLOAT, INTEGER, SRAM, Price, nanojoules
 from study.experiments import grid
 from study.figures import COLOURS, label_axes
@@ -43,7 +44,7 @@ def trials(request: Request) -> list[Trial]:
     own = {setting.key for setting in request.settings if setting.owner == BASELINE}
     sizes = (None,) if "hidden" in own else SIZES
     return spiking + [
-        Trial(PROCEDURE, BASELINE, dataset, dataclasses.asdict(config), seed, entry.version)
+        Trial(PROCEDURE, BASELINE, dataset, settings_of(config), seed, entry.version)
         for dataset in datasets
         for size in sizes
         for config in _sized(request, dataset.name, size)

@@ -19,6 +19,7 @@ from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
 from study.stats import INTERVAL, Interval, mean_interval, paired_difference
 from study.trial import Record, Trial
+from study.trials import addresses
 
 TITLE = "Few labels, noise and lost synapses"
 ORDER = 65
@@ -48,7 +49,11 @@ DASHES = ("-", "--", ":", "-.")
 def trials(request: Request) -> list[Trial]:
     """Return every learner that takes images on ``digits``, or on the user's images."""
     return [
-        replace(trial, procedure=frugal.PROCEDURE, version=100 * frugal.VERSION + trial.version)
+        replace(
+            trial,
+            procedure=frugal.PROCEDURE,
+            version=addresses.version(frugal.PROCEDURE, trial.version),
+        )
         for trial in request.learning_trials(list(LEARNERS), ["digits"])
         if trial.dataset is not None and data.kind(trial.dataset) == "images"
     ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from study.config import settings_of
 from study.figures import COLOURS, label_axes
 from study.procedures import competition, pairs
 from study.procedures.competition import EDGE, FULL, CompetitionConfig
@@ -46,7 +46,7 @@ def trials(request: Request) -> list[Trial]:
         (competition.PROCEDURE, competition.NAME, competing),
     )
     return [
-        Trial(procedure, name, None, dataclasses.asdict(config), seed=0)
+        Trial(procedure, name, None, settings_of(config), seed=0)
         for procedure, name, default in kinds
         for config in request.configure(default, name)
     ]

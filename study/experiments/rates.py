@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from study.config import settings_of
 from study.figures import panel_grid
 from study.procedures.rates import PROCEDURE, RatesConfig
 from study.report.basis import basis
@@ -74,7 +75,7 @@ def trials(request: Request) -> list[Trial]:
         {} if quick else {"n_currents": FULL_CURRENTS, "duration_s": FULL_DURATION_S}
     )
     return [
-        Trial(PROCEDURE, name, None, dataclasses.asdict(config), seed=0)
+        Trial(PROCEDURE, name, None, settings_of(config), seed=0)
         for name, default in MODELS.items()
         for config in request.configure(dataclasses.replace(default, **finer), name)
     ]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from study.config import configured
 from study.learners.contract import Learner
 
 
@@ -45,7 +46,7 @@ class LearnerEntry:
     def build(self, config: Mapping[str, Any]) -> Learner:
         """Return an untrained learner."""
         module = self._module()
-        return getattr(module, self.learner)(getattr(module, self.config)(**config))
+        return getattr(module, self.learner)(configured(getattr(module, self.config), config))
 
     def _module(self) -> Any:
         return importlib.import_module(f"study.learners.{self.module}")

@@ -19,6 +19,7 @@ from study.agreement import (
     membrane_correlation,
     van_rossum,
 )
+from study.config import configured
 from study.measure import measured
 from study.procedures import twin
 from study.procedures.twin import DiscreteRun, Twin
@@ -63,7 +64,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """
     from biosim.chain import run_chain
 
-    config = BridgeConfig(**trial.config)
+    config = configured(BridgeConfig, trial.config)
     pair = twin.prepare(trial, context, config.max_samples)
     discrete = twin.run_discrete(pair)
     context.progress(0.2, "discrete")

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from study.config import configured
 from study.trial import Context, Outcome, Trial
 
 NAME = "weight-competition"
@@ -67,7 +68,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """Return the weights before and after, and for each rule how many lie at a bound."""
     from biosim.plasticity import Competition, PairSTDP, compete
 
-    config = CompetitionConfig(**trial.config)
+    config = configured(CompetitionConfig, trial.config)
     rules = [
         PairSTDP(
             a_plus=config.a_plus,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.agreement import match, matched_share, van_rossum
+from study.config import configured
 from study.procedures import twin
 from study.trial import Context, Outcome, Trial
 
@@ -70,7 +71,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     from biosim.chain import run_chain
     from study.procedures.refined import run_refined
 
-    config = LimitConfig(**trial.config)
+    config = configured(LimitConfig, trial.config)
     pair = twin.prepare(trial, context, config.max_samples)
     chain, n_steps = pair.chain, pair.events.n_steps
     rows = []
@@ -110,7 +111,7 @@ def run_cost(trial: Trial, context: Context) -> Outcome:
     """Refine Brian2 alone, with the delays and the hold of the trained step kept as times."""
     from biosim.chain import run_chain
 
-    config = CostConfig(**trial.config)
+    config = configured(CostConfig, trial.config)
     pair = twin.prepare(trial, context, config.max_samples)
     chain, n_steps = pair.chain, pair.events.n_steps
     discrete = twin.run_discrete(pair)

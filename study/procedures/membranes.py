@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from study.config import configured
 from study.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def run_lif(trial: Trial, context: Context) -> Outcome:
     from biosim.neurons import LIF
     from biosim.stimuli import step
 
-    config = LIFConfig(**trial.config)
+    config = configured(LIFConfig, trial.config)
     neuron = LIF()
     trace = _response(neuron, step(config.current_a, config.onset_s), config, config.dt_s)
     context.progress(0.5, "f-I curve")
@@ -198,7 +199,7 @@ def run_hodgkin_huxley(trial: Trial, context: Context) -> Outcome:
     """Return trace, gates and f-I curve of the squid axon, the traces beside SciPy's."""
     from biosim.neurons import HodgkinHuxley
 
-    config = HodgkinHuxleyConfig(**trial.config)
+    config = configured(HodgkinHuxleyConfig, trial.config)
     return _gated(HodgkinHuxley(), config, config.current_a_m2, config.max_current_a_m2, context)
 
 
@@ -206,7 +207,7 @@ def run_traub(trial: Trial, context: Context) -> Outcome:
     """Return trace, gates and f-I curve of Traub's cell, the traces beside SciPy's."""
     from biosim.neurons import Traub
 
-    config = TraubConfig(**trial.config)
+    config = configured(TraubConfig, trial.config)
     return _gated(Traub(), config, config.current_a, config.max_current_a, context)
 
 
@@ -252,7 +253,7 @@ def run_izhikevich(trial: Trial, context: Context) -> Outcome:
     """Return traces of several cells, and spike time errors against SciPy as dt shrinks."""
     from biosim.neurons.izhikevich import CELLS
 
-    config = IzhikevichConfig(**trial.config)
+    config = configured(IzhikevichConfig, trial.config)
     levels = [config.current_v_s] * len(config.cells)
     return _cells({name: CELLS[name] for name in config.cells}, levels, config, context)
 
@@ -261,7 +262,7 @@ def run_adex(trial: Trial, context: Context) -> Outcome:
     """Return the same of the adaptive exponential neuron."""
     from biosim.neurons.adex import CELLS
 
-    config = AdExConfig(**trial.config)
+    config = configured(AdExConfig, trial.config)
     cells = {name: CELLS[name] for name in config.cells}
     return _cells(cells, config.currents_a, config, context)
 
@@ -298,7 +299,7 @@ def run_patterns(trial: Trial, context: Context) -> Outcome:
     """Return the twenty patterns as their source computes them, and their spikes when solved."""
     from biosim.neurons.izhikevich import PATTERNS
 
-    config = PatternsConfig(**trial.config)
+    config = configured(PatternsConfig, trial.config)
     arrays: dict[str, np.ndarray] = {}
     metrics: dict[str, Any] = {"names": list(PATTERNS)}
     steps_s = sorted({pattern.dt_s for pattern in PATTERNS.values()})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from study.config import configured
 from study.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """Return the measured window beside the formula and the misprint, and two weight traces."""
     from biosim.plasticity import PairSTDP, printed_window, simulate_pairs, window
 
-    config = PairConfig(**trial.config)
+    config = configured(PairConfig, trial.config)
     rule = PairSTDP(config.a_plus, config.a_minus, config.tau_plus_s, config.tau_minus_s)
     count = int(np.floor(config.reach_s / config.spacing_s * (1 + 1e-9)))
     steps = np.arange(-count, count + 1)
@@ -164,7 +165,7 @@ def run_frequency(trial: Trial, context: Context) -> Outcome:
     """
     from biosim.plasticity import VISUAL_CORTEX, pairings, simulate_trains
 
-    config = FrequencyConfig(**trial.config)
+    config = configured(FrequencyConfig, trial.config)
     frequencies, rates = config.frequencies_hz(), config.rates_hz()
     trains = [pairings(config.n_pairs, rate, delta) for delta in OBSERVED_DELTA_S for rate in rates]
     measured = np.isin(frequencies, OBSERVED_HZ)

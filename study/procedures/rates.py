@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.config import configured
 from study.procedures.membranes import Target
 from study.trial import Context, Outcome, Trial
 
@@ -66,7 +67,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """
     from biosim.simulate import simulate
 
-    config = RatesConfig(**trial.config)
+    config = configured(RatesConfig, trial.config)
     cells = _cells(_models()[trial.learner], config)
     current = np.linspace(0, config.max_current, config.n_currents)
     context.progress(0.1, f"{len(cells) * len(current)} neurons")

@@ -12,6 +12,7 @@ import dataclasses
 import numpy as np
 
 from study import data
+from study.config import configured
 from study.data.samples import joined
 from study.learners.surrogate import SurrogateConfig, SurrogateLearner
 from study.procedures.learning import taught
@@ -44,7 +45,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
     (selection,) = context.needs
-    config = SurrogateConfig(**trial.config)
+    config = configured(SurrogateConfig, trial.config)
     learner = SurrogateLearner(
         dataclasses.replace(config, epochs=int(selection.metrics["best_epoch"]))
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.agreement import matched_share
+from study.config import configured
 from study.procedures import twin
 from study.trial import Context, Outcome, Trial
 
@@ -91,7 +92,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """Perturb thresholds, weights and input times; compare with the network as it was trained."""
     from biosim.chain import run_chain
 
-    config = RobustnessConfig(**trial.config)
+    config = configured(RobustnessConfig, trial.config)
     pair = twin.prepare(trial, context, config.max_samples)
     dt_s = pair.chain.dt_s / config.refinement
     cases = _cases(pair.chain, pair.inputs, config, trial.seed)
@@ -184,7 +185,7 @@ def run_substitute(trial: Trial, context: Context) -> Outcome:
     """Put neurons of Hodgkin and Huxley's kind in place of those that fire; all else stays."""
     from biosim.chain import run_chain
 
-    config = SubstituteConfig(**trial.config)
+    config = configured(SubstituteConfig, trial.config)
     pair = twin.prepare(trial, context, config.max_samples)
     chain, n_steps = pair.chain, pair.events.n_steps
     calibration = _calibration(config.cell, chain)

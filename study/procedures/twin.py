@@ -13,6 +13,7 @@ import numpy as np
 
 from study import data
 from study.agreement import Spikes
+from study.config import configured
 from study.data.samples import Samples, Traces
 from study.learners.surrogate_config import SurrogateConfig
 from study.trial import Context, Trial
@@ -114,7 +115,7 @@ def prepare(trial: Trial, context: Context, max_samples: int | None = None) -> T
     assert trial.dataset is not None
     whole = data.load(trial.dataset, context.data).test
     test = whole.take(np.arange(min(len(whole), max_samples or len(whole))))
-    config, trained = SurrogateConfig(**trial.needs[0].config), context.needs[0]
+    config, trained = configured(SurrogateConfig, trial.needs[0].config), context.needs[0]
     graph = nir.read(io.BytesIO(trained.files["network.nir"]))
     return Twin(
         from_nir(graph).double(),

@@ -272,13 +272,13 @@ def lacking(report: Report, code: str) -> dict[str, str]:
 
 
 def _main() -> None:
-    from study import main_job
+    from study import commands
 
     parser = ArgumentParser(description="List what the report in a folder has no version of.")
     parser.add_argument("out", type=Path, metavar="DIR", help="folder of a run")
     out = parser.parse_args().out
     for code in CODES[1:]:
-        for template, text in lacking(main_job.gathered(out), code).items():
+        for template, text in lacking(commands.gathered(out), code).items():
             print(f"{code}: {template}\n    {text}")  # noqa: T201
 
 

@@ -6,9 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.procedures.refit import PROCEDURE as REFIT
 from study.stats import Interval, mean_interval, paired_difference
 from study.trial import Record
+from study.trials import addresses
+
+MISSING = (
+    "–"  # a setting that a configuration does not name: it is what it was before there was one
+)
 
 
 class Replicates(list[Record]):
@@ -68,16 +72,20 @@ def _name(groups: Sequence[Replicates]) -> None:
     telling = _telling([group[0].trial.config for group in groups])
     for group in groups:
         trial = group[0].trial
-        refitted = ["nothing held out"] if trial.procedure == REFIT else []
-        group.setting = ", ".join([*(f"{key}={trial.config[key]}" for key in telling), *refitted])
+        told = [f"{key}={trial.config.get(key, MISSING)}" for key in telling]
+        remark = addresses.find(trial.procedure).remark
+        group.setting = ", ".join([*told, *([remark] if remark else [])])
 
 
 def _telling(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the fields, in their order, each of which parts what those before it leave alike."""
     told: list[str] = []
     parts: list[tuple[str, ...]] = [()] * len(configs)
-    for key in configs[0]:
-        finer = [(*part, str(config.get(key))) for part, config in zip(parts, configs, strict=True)]
+    for key in dict.fromkeys(key for config in configs for key in config):
+        finer = [
+            (*part, str(config.get(key, MISSING)))
+            for part, config in zip(parts, configs, strict=True)
+        ]
         if len(set(finer)) > len(set(parts)):
             told.append(key)
             parts = finer

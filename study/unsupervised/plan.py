@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+from study.config import settings_of
 from study.learners.diehl_cook import HISTORY_LABELS, PASS, sized
 from study.procedures import tried
 from study.request import Request
@@ -100,7 +101,7 @@ def _sizes(members: list[Trial], n_seeds: int | None) -> list[Trial]:
     """Return networks of all sizes on a data set; the given trials where none are planned."""
     first = members[0]
     return [
-        replace(first, config=asdict(sized(size.n_exc, size.presentations)), seed=seed)
+        replace(first, config=settings_of(sized(size.n_exc, size.presentations)), seed=seed)
         for size in SIZES.get(first.dataset_name, ())
         for seed in range(n_seeds or size.seeds)
     ] or members

@@ -10,8 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.config import Setting, check_used, configure, parse_setting, read_grid
+from study.config import (
+    Setting,
+    added,
+    check_used,
+    configure,
+    configured,
+    parse_setting,
+    read_grid,
+    settings_of,
+)
 from study.errors import UserError
+from study.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -28,19 +38,19 @@ class Example:
             raise ValueError("size must be at least 1")
 
 
-def configured(*texts: str) -> list[Example]:
+def applied(*texts: str) -> list[Example]:
     return configure(Example(), "example", [parse_setting(text) for text in texts])
 
 
 def test_each_type_is_converted() -> None:
-    found = configured(
+    found = applied(
         "size=7", "rate=1e-3", "fast=true", "kind=subtract", "layers=[4,5]", "limit=none"
     )
     assert found == [Example(7, 1e-3, True, "subtract", (4, 5), None)]
 
 
 def test_several_values_make_a_grid() -> None:
-    found = configured("size=1,2", "layers=[1,2],[3]")
+    found = applied("size=1,2", "layers=[1,2],[3]")
     assert [(config.size, config.layers) for config in found] == [
         (1, (1, 2)),
         (1, (3,)),
@@ -50,7 +60,7 @@ def test_several_values_make_a_grid() -> None:
 
 
 def test_of_several_settings_of_a_field_the_last_counts() -> None:
-    assert configured("size=1,2", "rate=1", "example.size=5") == [Example(5, 1.0)]
+    assert applied("size=1,2", "rate=1", "example.size=5") == [Example(5, 1.0)]
 
 
 def test_a_design_takes_its_points_of_the_grid() -> None:
@@ -121,8 +131,8 @@ def test_a_grid_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 def test_owner_decides_whom_a_setting_concerns() -> None:
-    assert configured("example.size=9")[0].size == 9
-    assert configured("other.size=9")[0].size == 3
+    assert applied("example.size=9")[0].size == 9
+    assert applied("other.size=9")[0].size == 3
 
 
 @pytest.mark.parametrize(
@@ -143,7 +153,7 @@ def test_owner_decides_whom_a_setting_concerns() -> None:
 )
 def test_wrong_values_are_refused_with_what_is_allowed(text: str, expected: str) -> None:
     with pytest.raises(UserError, match=expected):
-        configured(text)
+        applied(text)
 
 
 @pytest.mark.parametrize("text", ["size", "=3", "size=", "size=1,,2"])
@@ -163,4 +173,36 @@ def test_a_setting_that_nothing_has_is_refused_with_the_nearest_name() -> None:
 
 @given(st.integers(1, 10**6), st.floats(allow_nan=False, allow_infinity=False))
 def test_values_survive_the_command_line(size: int, rate: float) -> None:
-    assert configured(f"size={size}", f"rate={rate!r}") == [Example(size, rate)]
+    assert applied(f"size={size}", f"rate={rate!r}") == [Example(size, rate)]
+
+
+@dataclass(frozen=True)
+class Before:
+    hidden: int = 100
+
+
+@dataclass(frozen=True)
+class Since:
+    """The same configuration, grown by a field whose default has changed since."""
+
+    hidden: int = 100
+    delay_steps: int = added(before=0, default=3)
+
+
+def identity(config: object) -> str:
+    return Trial("learn", "mine", None, settings_of(config), 0).id
+
+
+def test_a_new_field_with_the_old_behaviour_changes_no_identity() -> None:
+    assert identity(Since(delay_steps=0)) == identity(Before())
+    assert identity(Since(delay_steps=1)) != identity(Before())
+    assert identity(Since()) != identity(Before())
+
+
+def test_settings_from_before_a_field_mean_what_they_meant() -> None:
+    assert configured(Since, settings_of(Before(50))) == Since(50, delay_steps=0)
+
+
+def test_a_setting_that_no_field_has_is_refused() -> None:
+    with pytest.raises(TypeError, match="delay"):
+        configured(Before, {"delay": 1})

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from study import main_job
+from study import commands
 from study.pack import PACKED, unpack
 
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
@@ -38,7 +38,7 @@ def page(sample: Path, out: Path, change: Callable[[Entry], Entry | None]) -> st
             (out / "trials" / path.name).write_text(json.dumps(entry))
             if path.with_suffix(".npz").exists():
                 shutil.copy(path.with_suffix(".npz"), out / "trials")
-    main_job.report(out)
+    commands.report(out)
     assert (out / "report.pdf").stat().st_size > 1000
     return " ".join((out / "report.html").read_text().split())
 

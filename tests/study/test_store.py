@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import socket
 import time
@@ -58,6 +59,27 @@ def test_records_are_those_that_exist_and_can_be_read(store: Store) -> None:
         trials[1].id: "failed",
     }
     assert Store(store.folder / "absent").records(trials) == {}
+
+
+@pytest.mark.parametrize("key", ["config", "seed", "learner"])
+def test_a_record_of_another_trial_is_no_record(store: Store, key: str) -> None:
+    store.put_done(TRIAL, Outcome({"value": 0}), {})
+    path = store.folder / f"{TRIAL.id}.json"
+    other = dataclasses.replace(TRIAL, config={"size": 4}, seed=2, learner="other").canonical()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: other[key]}))
+    assert store.get(TRIAL) is None
+    assert store.everything() == []
+
+
+def test_everything_comes_with_what_it_needed(store: Store) -> None:
+    last = dataclasses.replace(TRIAL, seed=2, needs=(TRIAL,))
+    for trial in (TRIAL, last):
+        store.put_done(trial, Outcome({"value": 0}), {})
+    found = {record.trial.id: record.trial for record in store.everything()}
+    assert found == {TRIAL.id: TRIAL, last.id: last}
+    (store.folder / f"{TRIAL.id}.json").unlink()
+    (alone,) = store.everything()
+    assert (alone.trial.id, [need.id for need in alone.trial.needs]) == (last.id, [TRIAL.id])
 
 
 @pytest.mark.parametrize("failing", ["npz", "json"])

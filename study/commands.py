@@ -1,64 +1,67 @@
-"""The commands that run, resume, tell and render: one street from trials to report."""
+"""The commands that run, resume, tell and render: one street from trials to report.
+
+Only `run` plans. What it planned is saved with the request, and `status` and `report` read it
+there, so that a default that has changed since hides nothing that was computed.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from study import data, design, experiments, running, sweep
-from study.config import Setting, check_used, parse_setting, read_grid
+from study import data, experiments, provenance, running, sweep
+from study.config import check_used
 from study.data import shared
-from study.data.reference import DataAccess, DatasetRef
-from study.errors import UserError, unknown
+from study.data.reference import DataAccess
+from study.errors import UserError
 from study.executor import open_workers
 from study.figures import house_style
-from study.learners import LEARNERS
 from study.pace import Pace, duration, kind
 from study.pack import unpack
 from study.progress import SweepProgress
 from study.report.document import Report
 from study.report.section import Section
-from study.request import Request
-from study.store import Store, own_prefix, told_when_unusable, write_atomic
+from study.request import Asked, Request, load, save
+from study.store import Store, own_prefix, told_when_unusable
 from study.trial import Record, Trial
+from study.trials.plan import Plan, all_trials
 from study.watch import Limits
 
-REQUEST_FILE = "request.json"
 LISTED = 10  # trials named at most, of an experiment and of failures
-
-Plan = dict[str, list[Trial]]
-"""Trials by the name of the experiment that asks for them."""
-
-Asked = tuple[Request, list[str], str]
-"""A request, the names of its experiments, and its command line."""
 
 _console = Console(stderr=True)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run what is missing, then render; the command line's ``all`` and each experiment."""
-    request = _request(options)
+def run(options: argparse.Namespace, request: Request, command: str) -> int:
+    """Run what is missing, then render; the command line's ``all`` and each experiment.
+
+    Parameters
+    ----------
+    options
+        Where and how to run, from the command line.
+    request
+        What to run.
+    command
+        The command line in words.
+    """
     names = experiments.names() if options.experiment == "all" else [options.experiment]
-    plan = _plan(request, names)
+    plan = planned(request, names)
     _check(request, plan, names)
     access = DataAccess(options.data_dir, options.offline)
     if options.dry_run:
         return _dry_run(plan)
     out = options.out or Path("reports") / request.profile
     store = _open_store(out)
-    everything = _all_trials(plan)
+    everything = all_trials(plan)
     remaining = sweep.missing(everything, store)
+    asked = Asked(request, list(plan), command, plan)
     if remaining:
         limits = Limits(options.time_limit, options.memory_limit)
         pace = Pace(store.records(everything).values())
@@ -68,19 +71,19 @@ def run(options: argparse.Namespace) -> int:
             running.RunningFile(store.folder) as heart,
             SweepProgress(remaining, pace) as progress,
         ):
-            _save_request(out, request, list(plan))
+            asked = save(out, asked)
             sweep.sweep(remaining, store, workers, ready, [progress, heart])
     else:
-        _save_request(out, request, list(plan))
+        asked = save(out, asked)
         _say("every trial is done; rendering only")
-    return _render(out, (request, list(plan), _command()), language=options.lang)
+    return _render(out, asked, language=options.lang)
 
 
 def status(out: Path) -> int:
     """Print what is done, failed, running and missing, and how long the rest will take."""
-    request, names, _ = _load(out)
-    plan = _plan(request, names)
-    store, everything = Store(out / "trials"), _all_trials(plan)
+    asked = _opened(out)
+    plan = {name: trials for name, trials in _plan_of(asked).items() if name in asked.names}
+    store, everything = Store(out / "trials"), all_trials(plan)
     records, runs = store.records(everything), running.running(store.folder)
 
     def state(trial: Trial) -> str:
@@ -97,12 +100,24 @@ def status(out: Path) -> int:
         print(f"{name:<14} {told}")  # noqa: T201
         for told_state in ("failed", "running", "missing"):
             _name_some(by_state[told_state], told_state, records, runs)
+    _name_of_other_code(list(records.values()))
     rest = Counter(kind(trial) for trial in everything if state(trial) != "done")
     elapsed = [(kind(trial), runs[trial.id]) for trial in everything if state(trial) == "running"]
     workers = running.last_workers(store.folder)
     if left := Pace(records.values()).told(rest, elapsed, workers):
         print(f"{left} with {workers} worker{'s' * (workers > 1)}")  # noqa: T201
     return 1 if any(state(trial) == "failed" for trial in everything) else 0
+
+
+def _name_of_other_code(records: Sequence[Record]) -> None:
+    """Print which trials code other than today's has run; they count as done all the same."""
+    others = provenance.of_other_code(records)
+    for version, members in others.items():
+        print(f"{len(members)} done by code {version}, not today's {provenance.sources()}:")  # noqa: T201
+        for record in members[:LISTED]:
+            print(f"  {record.trial.label} ({record.trial.id})")  # noqa: T201
+        if len(members) > LISTED:
+            print(f"  {len(members) - LISTED} more")  # noqa: T201
 
 
 def _name_some(
@@ -125,20 +140,41 @@ def report(out: Path, other: Path | None = None, language: str = "en") -> int:
 
     With ``other``, the report says what differs from the run in that folder.
     """
-    return _render(out, _load(out), other, language)
+    return _render(out, _opened(out), other, language)
+
+
+def gathered(out: Path) -> Report:
+    """Return the report of the last request in this folder; nothing is written."""
+    from study.report import assemble
+
+    asked = _opened(out)
+    records = _records(_plan_of(asked), asked.names, Store(out / "trials"))
+    return assemble.gather(records, asked.request, asked.command)[1]
+
+
+def _opened(out: Path) -> Asked:
+    """Return the last request in a folder whose packed records are unpacked."""
+    asked = load(out)
+    with told_when_unusable(out):
+        unpack(out)
+    return asked
+
+
+def _plan_of(asked: Asked) -> Plan:
+    """Return the plan as it was saved; of a request from before plans were, as it is today."""
+    return planned(asked.request, experiments.names()) if asked.plan is None else asked.plan
 
 
 def _render(out: Path, asked: Asked, other: Path | None = None, language: str = "en") -> int:
     from study.report import assemble
 
-    request, names, command = asked
-    plan, store = _plan(request, None), Store(out / "trials")
-    records = _records(plan, names, store)
+    plan, store = _plan_of(asked), Store(out / "trials")
+    records = _records(plan, asked.names, store)
     with house_style():
         comparison = _comparison(records, other) if other else None
     with told_when_unusable(out), house_style():
-        trials, found = assemble.gather(records, request, command)
-        lacking = _lacking({name: plan[name] for name in names if name in plan}, store)
+        trials, found = assemble.gather(records, asked.request, asked.command)
+        lacking = _lacking({name: plan[name] for name in asked.names if name in plan}, store)
         found = replace(
             found, comparison=comparison, language=language, notes=(*found.notes, *lacking)
         )
@@ -151,18 +187,9 @@ def _render(out: Path, asked: Asked, other: Path | None = None, language: str = 
 
 def _lacking(plan: Plan, store: Store) -> list[str]:
     """Return how many trials of the request have no record, as a sentence, if there are any."""
-    planned = _all_trials(plan)
-    missing = len(planned) - len(store.records(planned))
-    return [f"{missing} of {len(planned)} planned trials have not been run."] if missing else []
-
-
-def gathered(out: Path) -> Report:
-    """Return the report of the last request in this folder; nothing is written."""
-    from study.report import assemble
-
-    request, names, command = _load(out)
-    records = _records(_plan(request, None), names, Store(out / "trials"))
-    return assemble.gather(records, request, command)[1]
+    wanted = all_trials(plan)
+    missing = len(wanted) - len(store.records(wanted))
+    return [f"{missing} of {len(wanted)} planned trials have not been run."] if missing else []
 
 
 def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section:
@@ -180,36 +207,16 @@ def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section
     return against.section(before, list(after.values()), str(other))
 
 
-def _request(options: argparse.Namespace) -> Request:
-    for name in options.learner:
-        if name not in LEARNERS:
-            raise unknown("learner", name, LEARNERS)
-    from_file = read_grid(options.grid) if options.grid else ()
-    return Request(
-        profile=options.profile,
-        n_seeds=options.seeds,
-        datasets=tuple(data.parse(name) for name in options.dataset),
-        learners=tuple(options.learner),
-        settings=(*from_file, *(parse_setting(text) for text in options.settings)),
-        design=design.check(options.design),
-    )
-
-
-def _plan(request: Request, names: Sequence[str] | None) -> Plan:
-    chosen = names if names is not None else experiments.names()
-    planned = {name: experiments.load(name).trials(request) for name in chosen}
+def planned(request: Request, names: Sequence[str]) -> Plan:
+    """Return the trials that experiments ask for; those that ask for none are left out."""
+    plan = {name: experiments.load(name).trials(request) for name in names}
     # What the user names twice is run, and counted as a replicate, once.
-    unique = {name: list({t.id: t for t in trials}.values()) for name, trials in planned.items()}
+    unique = {name: list({t.id: t for t in trials}.values()) for name, trials in plan.items()}
     return {name: trials for name, trials in unique.items() if trials}
 
 
-def _all_trials(plan: Plan) -> list[Trial]:
-    """Return the trials of all experiments and what they need, each once."""
-    return sweep.with_needs(trial for members in plan.values() for trial in members)
-
-
 def _check(request: Request, plan: Plan, names: Sequence[str]) -> None:
-    trials = _all_trials(plan)
+    trials = all_trials(plan)
     if not trials:
         unfit = request.unfit(experiments.learners(names, request))
         reasons = " ".join(unfit) or "the options leave out all of its learners"
@@ -258,53 +265,10 @@ def _open_store(out: Path) -> Store:
     return store
 
 
-def _command() -> str:
-    return "python -m study.run " + shlex.join(sys.argv[1:])
-
-
-def _save_request(out: Path, request: Request, names: Sequence[str]) -> None:
-    saved = {"command": _command(), "experiments": list(names), "request": asdict(request)}
-    with told_when_unusable(out):
-        write_atomic(out / REQUEST_FILE, json.dumps(saved, indent=1).encode())
-
-
-def _load(out: Path) -> Asked:
-    """Return the last request in a folder, its experiments and its command line."""
-    with told_when_unusable(out):
-        try:
-            saved = json.loads((out / REQUEST_FILE).read_text())
-            found = _parsed(saved["request"]), saved["experiments"], saved["command"]
-        except (FileNotFoundError, NotADirectoryError):
-            raise UserError(
-                f"nothing was run in {out}. Start with: python -m study.run all --out {out}"
-            ) from None
-        except (ValueError, KeyError, TypeError) as problem:
-            raise UserError(
-                f"{out / REQUEST_FILE} is damaged ({type(problem).__name__}: {problem}). "
-                "The same command that made it writes it anew; what is done is not run again."
-            ) from None
-        unpack(out)
-    return found
-
-
-def _parsed(fields: Mapping[str, Any]) -> Request:
-    return Request(
-        profile=fields["profile"],
-        n_seeds=fields["n_seeds"],
-        datasets=tuple(DatasetRef(**ref) for ref in fields["datasets"]),
-        learners=tuple(fields["learners"]),
-        settings=tuple(
-            Setting(entry["owner"], entry["key"], tuple(entry["values"]))
-            for entry in fields["settings"]
-        ),
-        design=fields.get("design", design.FULL),
-    )
-
-
 def _records(plan: Plan, names: Sequence[str], store: Store) -> dict[str, list[Record]]:
     """Return the records of what was asked for, and of whatever else is complete."""
     found: dict[str, list[Record]] = {}
-    records = store.records(_all_trials(plan))
+    records = store.records(all_trials(plan))
     for name, trials in plan.items():
         present = [records[trial.id] for trial in trials if trial.id in records]
         if name in names or len(present) == len(trials):

@@ -1,0 +1,99 @@
+"""Procedures by name. A name is part of the identity of trials and stays for ever; code may move.
+
+Most names look like places in the code, because that is what they were once. Where the code of a
+procedure stands now is said beside its name, and may change; a name that was ever run never does.
+A new procedure takes a plain word for its name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from study.errors import UserError
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """What is known of a procedure by its name.
+
+    Parameters
+    ----------
+    code
+        Where it stands today: ``"module:function"``.
+    version
+        Raised by its author whenever it would give other results with the same learner.
+    remark
+        What sets its results apart from those of plain learning, for labels in tables.
+    """
+
+    code: str
+    version: int = 0
+    remark: str = ""
+
+
+PROCEDURES: dict[str, Procedure] = {
+    "study.procedures.learning:run": Procedure("study.procedures.learning:run"),
+    "study.procedures.refit:run": Procedure(
+        "study.procedures.refit:run", remark="nothing held out"
+    ),
+    "study.procedures.frugal:run": Procedure("study.procedures.frugal:run", version=2),
+    "study.procedures.tried:run": Procedure("study.procedures.tried:run"),
+    "study.procedures.bridge:run": Procedure("study.procedures.bridge:run"),
+    "study.procedures.limit:run": Procedure("study.procedures.limit:run"),
+    "study.procedures.limit:run_cost": Procedure("study.procedures.limit:run_cost"),
+    "study.procedures.robustness:run": Procedure("study.procedures.robustness:run"),
+    "study.procedures.robustness:run_substitute": Procedure(
+        "study.procedures.robustness:run_substitute"
+    ),
+    "study.procedures.rates:run": Procedure("study.procedures.rates:run"),
+    "study.procedures.pairs:run": Procedure("study.procedures.pairs:run"),
+    "study.procedures.pairs:run_frequency": Procedure("study.procedures.pairs:run_frequency"),
+    "study.procedures.competition:run": Procedure("study.procedures.competition:run"),
+    "study.procedures.membranes:run_lif": Procedure("study.procedures.membranes:run_lif"),
+    "study.procedures.membranes:run_hodgkin_huxley": Procedure(
+        "study.procedures.membranes:run_hodgkin_huxley"
+    ),
+    "study.procedures.membranes:run_traub": Procedure("study.procedures.membranes:run_traub"),
+    "study.procedures.membranes:run_izhikevich": Procedure(
+        "study.procedures.membranes:run_izhikevich"
+    ),
+    "study.procedures.membranes:run_adex": Procedure("study.procedures.membranes:run_adex"),
+    "study.procedures.membranes:run_patterns": Procedure("study.procedures.membranes:run_patterns"),
+}
+
+
+def find(name: str) -> Procedure:
+    """Return the procedure of a name; one that is not in the table is its own address.
+
+    Raises
+    ------
+    UserError
+        If it is neither in the table nor of the form ``module:function``.
+
+    Examples
+    --------
+    >>> find("study.procedures.refit:run").remark
+    'nothing held out'
+    """
+    if name in PROCEDURES:
+        return PROCEDURES[name]
+    if ":" in name:
+        return Procedure(name)
+    raise UserError(
+        f"no procedure is called {name!r}.\nAllowed: a name of study.trials.addresses, or a "
+        "function of one's own as module:function"
+    )
+
+
+def resolve(name: str) -> Callable[..., Any]:
+    """Return the function that a name stands for."""
+    module, _, function = find(name).code.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def version(name: str, of_learner: int = 1) -> int:
+    """Return the version of trials that run a learner of this version by a procedure."""
+    return 100 * find(name).version + of_learner

@@ -1,0 +1,78 @@
+"""The runs that are kept with the code: every trial and every number is still found.
+
+``data/kept_runs.json`` was written by the code before identities stopped depending on where files
+stand: of each run the trials that each experiment showed, and a hash of the metrics of each.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study import commands
+from study.learners import surrogate_config
+from study.pack import PACKED
+from study.report.document import Report
+from study.request import REQUEST_FILE
+from study.trial import canonical_hash
+
+KEPT = json.loads((Path(__file__).parent / "data" / "kept_runs.json").read_text())
+
+
+def laid_out(run: str, root: Path, out: Path) -> Path:
+    for name in (REQUEST_FILE, PACKED):
+        shutil.copy(root / "reports" / run / name, out)
+    return out
+
+
+def shown(report: Report) -> dict[str, set[str]]:
+    """Return the trials that a report shows of each experiment."""
+    found: dict[str, set[str]] = {}
+    for detail in report.details:
+        for experiment in detail.experiment.split(", "):
+            found.setdefault(experiment, set()).add(detail.trial_id)
+    return found
+
+
+def wanted(run: str) -> dict[str, set[str]]:
+    return {name: set(trials) for name, trials in KEPT[run]["experiments"].items() if trials}
+
+
+def digests(report: Report) -> dict[str, str]:
+    return {d.trial_id: canonical_hash([d.status, d.metrics]) for d in report.details}
+
+
+@pytest.mark.parametrize("run", KEPT)
+def test_a_kept_run_shows_the_trials_and_metrics_that_it_always_showed(
+    run: str, root: Path, tmp_path: Path
+) -> None:
+    report = commands.gathered(laid_out(run, root, tmp_path))
+    assert shown(report) == wanted(run)
+    assert digests(report) == KEPT[run]["metrics"]
+    unmade = [s.name for s in report.sections if "could not be made" in " ".join(s.caveats)]
+    assert not unmade
+
+
+def test_a_changed_default_hides_nothing(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid_out("beyond", root, tmp_path)
+    presets: dict[str, dict[str, Any]] = surrogate_config.PRESETS
+    monkeypatch.setitem(presets, "fashion-mnist", presets["fashion-mnist"] | {"weight_scale": 0.7})
+    assert shown(commands.gathered(tmp_path)) == wanted("beyond")
+
+
+def test_without_its_plan_a_changed_default_would_hide_trials(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid_out("beyond", root, tmp_path)
+    saved = json.loads((tmp_path / REQUEST_FILE).read_text())
+    del saved["plan"]
+    (tmp_path / REQUEST_FILE).write_text(json.dumps(saved))
+    presets: dict[str, dict[str, Any]] = surrogate_config.PRESETS
+    monkeypatch.setitem(presets, "fashion-mnist", presets["fashion-mnist"] | {"weight_scale": 0.7})
+    assert shown(commands.gathered(tmp_path)) != wanted("beyond")
