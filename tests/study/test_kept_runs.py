@@ -62,7 +62,9 @@ def test_a_changed_default_hides_nothing(
 ) -> None:
     laid_out("beyond", root, tmp_path)
     presets: dict[str, dict[str, Any]] = surrogate_config.PRESETS
-    monkeypatch.setitem(presets, "fashion-mnist", presets["fashion-mnist"] | {"weight_scale": 0.7})
+    monkeypatch.setitem(
+        presets, "fashion-mnist", presets["fashion-mnist"] | {"latency_threshold": 0.3}
+    )
     assert shown(commands.gathered(tmp_path)) == wanted("beyond")
 
 
@@ -74,5 +76,7 @@ def test_without_its_plan_a_changed_default_would_hide_trials(
     del saved["plan"]
     (tmp_path / REQUEST_FILE).write_text(json.dumps(saved))
     presets: dict[str, dict[str, Any]] = surrogate_config.PRESETS
-    monkeypatch.setitem(presets, "fashion-mnist", presets["fashion-mnist"] | {"weight_scale": 0.7})
+    monkeypatch.setitem(
+        presets, "fashion-mnist", presets["fashion-mnist"] | {"latency_threshold": 0.3}
+    )
     assert shown(commands.gathered(tmp_path)) != wanted("beyond")
