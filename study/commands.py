@@ -16,23 +16,24 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study import data, experiments, provenance, running, sweep
+from study import data, experiments
+from study.analysis.figures import house_style
+from study.analysis.section import Section
 from study.config import check_used
 from study.data import shared
 from study.data.reference import DataAccess
 from study.errors import UserError
-from study.executor import open_workers
-from study.figures import house_style
-from study.pace import Pace, duration, kind
-from study.pack import unpack
-from study.progress import SweepProgress
 from study.report.document import Report
-from study.report.section import Section
 from study.request import Asked, Request, load, save
-from study.store import Store, own_prefix, told_when_unusable
-from study.trial import Record, Trial
+from study.trials import provenance, running, sweep
+from study.trials.executor import open_workers
+from study.trials.pace import Pace, duration, kind
+from study.trials.pack import unpack
 from study.trials.plan import Plan, all_trials
-from study.watch import Limits
+from study.trials.progress import SweepProgress
+from study.trials.store import Store, own_prefix, told_when_unusable
+from study.trials.trial import Record, Trial
+from study.trials.watch import Limits
 
 LISTED = 10  # trials named at most, of an experiment and of failures
 

@@ -16,10 +16,10 @@ from study.data.reference import DatasetRef
 from study.errors import UserError
 from study.learners import LEARNERS
 from study.procedures.learning import PROCEDURE
-from study.store import told_when_unusable, write_atomic
-from study.trial import Trial
 from study.trials import plan as plans
 from study.trials.plan import Plan
+from study.trials.store import told_when_unusable, write_atomic
+from study.trials.trial import Trial
 
 Config = TypeVar("Config")
 

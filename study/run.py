@@ -294,7 +294,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from study.pack import pack
+    from study.trials.pack import pack
 
     print(pack(options.out))  # noqa: T201
     return 0

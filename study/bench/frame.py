@@ -24,10 +24,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from study import provenance
 from study.errors import unknown
-from study.store import told_when_unusable, write_atomic
-from study.watch import THREAD_VARIABLES
+from study.trials import provenance
+from study.trials.store import told_when_unusable, write_atomic
+from study.trials.watch import THREAD_VARIABLES
 
 COLUMNS = ("work", "implementation", "median_ms", "memory_mb", "ratio_to_fastest_peer")
 

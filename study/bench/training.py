@@ -10,7 +10,7 @@ from typing import Any
 
 from study.bench.peers import IMPLEMENTATIONS
 from study.bench.works import Work, initial_weights, samples
-from study.measure import measured
+from study.trials.measure import measured
 
 WARM_UP = 3
 LEAST_STEPS = 5

@@ -1,6 +1,7 @@
-"""One experiment a file: what to run, and what the records show.
+"""One experiment a file or a folder: what to run, and what the records show.
 
-A module here is an experiment; nothing else registers it. It has
+A module here, or the module ``experiment`` of a folder, is an experiment; nothing else registers
+it. Beside it in its folder stand the procedures that it alone runs. It has
 
 ``TITLE``, ``ORDER``
     Its heading and its place in the report.
@@ -22,10 +23,10 @@ import pkgutil
 from collections.abc import Iterable
 from typing import Protocol
 
+from study.analysis.section import Section
 from study.errors import unknown
-from study.report.section import Section
 from study.request import Request
-from study.trial import Record, Trial
+from study.trials.trial import Record, Trial
 
 
 class Experiment(Protocol):
@@ -58,7 +59,10 @@ def load(name: str) -> Experiment:
     found = [module.name for module in pkgutil.iter_modules(__path__)]
     if name not in found:
         raise unknown("experiment", name, found)
-    return importlib.import_module(f"{__name__}.{name}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    if hasattr(module, "__path__"):
+        module = importlib.import_module(f"{__name__}.{name}.experiment")
+    return module
 
 
 def learners(chosen: Iterable[str], request: Request) -> set[str]:

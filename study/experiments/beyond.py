@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.analysis.basis import basis
+from study.analysis.effects import Difference, corrected, level_differences
+from study.analysis.figures import COLOURS, draw_levels, label_axes, panel_grid, spread
+from study.analysis.replicates import Replicates, by_dataset, cell, interval_of, mean_of, replicates
+from study.analysis.section import Figure, Section, Table, figure_name
+from study.analysis.stats import INTERVAL
 from study.config import settings_of
 from study.data.reference import DatasetRef
-from study.effects import Difference, corrected, level_differences
-from study.figures import COLOURS, draw_levels, label_axes, panel_grid, spread
+from study.experiments.grid.grids import base_of
+from study.experiments.grid.groups import RANDOM, Group, Point, groups, random_design
+from study.experiments.grid.runs import VALIDATION
+from study.experiments.grid.verdicts import LEVEL, judge_wish
 from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
-from study.report.basis import basis
-from study.report.replicates import Replicates, by_dataset, cell, interval_of, mean_of, replicates
-from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
-from study.stats import INTERVAL
-from study.thesis.grids import base_of
-from study.thesis.groups import RANDOM, Group, Point, groups, random_design
-from study.thesis.runs import VALIDATION
-from study.thesis.verdicts import LEVEL, judge_wish
-from study.trial import Record, Trial
+from study.trials.trial import Record, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

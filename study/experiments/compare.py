@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.figures import learner_colour
-from study.learners import LEARNERS
-from study.report.basis import basis
-from study.report.replicates import (
+from study.analysis.basis import basis
+from study.analysis.figures import learner_colour
+from study.analysis.replicates import (
     Replicates,
     by_dataset,
     cell,
@@ -19,10 +18,11 @@ from study.report.replicates import (
     replicates,
     seed_difference,
 )
-from study.report.section import Figure, Section, Table
+from study.analysis.section import Figure, Section, Table
+from study.analysis.stats import INTERVAL, holm, mcnemar
+from study.learners import LEARNERS
 from study.request import Request
-from study.stats import INTERVAL, holm, mcnemar
-from study.trial import Record, Trial
+from study.trials.trial import Record, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

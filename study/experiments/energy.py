@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study import powercap
+from study.analysis.basis import basis
+from study.analysis.energy import DRAM, FLOAT, INTEGER, SRAM, Price, nanojoules
+from study.analysis.figures import COLOURS, label_axes
+from study.analysis.replicates import Replicates, by_dataset, replicates, significant
+from study.analysis.section import Figure, Section, Table
 from study.config import settings_of
-from study.energy import DRAM, FLOAT, INTEGER, SRAM, Price, nanojoules
-from study.experiments import grid
-from study.figures import COLOURS, label_axes
+from study.experiments.grid import experiment as grid
 from study.learners import LEARNERS
 from study.procedures.learning import PROCEDURE
-from study.report.basis import basis
-from study.report.replicates import Replicates, by_dataset, replicates, significant
-from study.report.section import Figure, Section, Table
 from study.request import Request
-from study.trial import Record, Trial
+from study.trials import powercap
+from study.trials.trial import Record, Trial
 
 TITLE = "What a spike saves"
 ORDER = 74

@@ -10,16 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from study import data
-from study.figures import draw_shares, learner_colour
+from study.analysis.basis import basis
+from study.analysis.figures import draw_shares, learner_colour
+from study.analysis.replicates import Replicates, by_dataset, by_learner, cell, replicates
+from study.analysis.section import Figure, Section, Table, figure_name
+from study.analysis.stats import INTERVAL, Interval, mean_interval, paired_difference
 from study.learners import LEARNERS
 from study.procedures import frugal
-from study.report.basis import basis
-from study.report.replicates import Replicates, by_dataset, by_learner, cell, replicates
-from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
-from study.stats import INTERVAL, Interval, mean_interval, paired_difference
-from study.trial import Record, Trial
 from study.trials import addresses
+from study.trials.trial import Record, Trial
 
 TITLE = "Few labels, noise and lost synapses"
 ORDER = 65

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from study.figures import draw_levels, panel_grid
-from study.report.basis import basis
-from study.report.replicates import cell, interval_of, mean_of, seed_difference
-from study.report.section import Figure, Section, Table, figure_name
+from study.analysis.basis import basis
+from study.analysis.figures import draw_levels, panel_grid
+from study.analysis.replicates import cell, interval_of, mean_of, seed_difference
+from study.analysis.section import Figure, Section, Table, figure_name
+from study.analysis.stats import INTERVAL, Interval
+from study.experiments.unsupervised import plan
 from study.request import Request
-from study.stats import INTERVAL, Interval
-from study.trial import Record, Trial
-from study.unsupervised import plan
+from study.trials.trial import Record, Trial
 
 TITLE = "Settings of learning without labels"
 ORDER = 31

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from study.figures import draw_shares, label_axes, learner_colour
-from study.learners.diehl_cook import HISTORY_EVERY, PASS, sized
-from study.report.basis import basis, processors
-from study.report.replicates import (
+from study.analysis.basis import basis, processors
+from study.analysis.figures import draw_shares, label_axes, learner_colour
+from study.analysis.replicates import (
     Replicates,
     by_dataset,
     by_learner,
@@ -22,11 +21,12 @@ from study.report.replicates import (
     replicates,
     significant,
 )
-from study.report.section import Figure, Section, Table, figure_name
+from study.analysis.section import Figure, Section, Table, figure_name
+from study.analysis.stats import INTERVAL
+from study.experiments.unsupervised import plan
+from study.learners.diehl_cook import HISTORY_EVERY, PASS, sized
 from study.request import Request
-from study.stats import INTERVAL
-from study.trial import Record, Trial
-from study.unsupervised import plan
+from study.trials.trial import Record, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

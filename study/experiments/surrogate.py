@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from study.figures import draw_shares, panel_grid
+from study.analysis.basis import basis
+from study.analysis.figures import draw_shares, panel_grid
+from study.analysis.replicates import Replicates, cell, interval_of, replicates
+from study.analysis.section import Figure, Section, Table, figure_name
+from study.analysis.stats import INTERVAL
 from study.procedures import refit
-from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates
-from study.report.section import Figure, Section, Table, figure_name
 from study.request import Request
-from study.stats import INTERVAL
-from study.trial import Record, Trial
+from study.trials.trial import Record, Trial
 
 TITLE = "Learning by surrogate gradients"
 ORDER = 40

@@ -1,7 +1,7 @@
 """Learners by name: a new system is one file here and one line in `LEARNERS`.
 
 A learner's module has its frozen configuration, a class that fulfils
-`study.learners.contract.Learner` and is built from the configuration, and
+`study.learning.contract.Learner` and is built from the configuration, and
 ``preset(profile, dataset)``, the configuration of each profile.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.config import configured
-from study.learners.contract import Learner
+from study.learning.contract import Learner
 
 
 @dataclass(frozen=True)

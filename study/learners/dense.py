@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from study.data.samples import Images, Samples, Traces
-from study.learners.contract import Evaluation
+from study.learning.contract import Evaluation
 
 TIMED_BATCH = 256
 METHOD = f"median over batches of {TIMED_BATCH} after one warm-up batch, one thread"

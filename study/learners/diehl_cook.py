@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from study.data.samples import Images, Samples
-from study.learners.contract import Artefacts, Evaluation, thinned
-from study.trial import Progress, no_progress
+from study.learning.contract import Artefacts, Evaluation, thinned
+from study.trials.trial import Progress, no_progress
 
 if TYPE_CHECKING:
     from biosim.diehl_cook import DiehlCook, Response, Trained
@@ -33,7 +33,7 @@ INTERPRETED = "no C++ compiler was found: Brian2 interpreted the network, about 
 class DiehlCookConfig:
     """What may differ from the published network; the rest is in `biosim.diehl_cook.DiehlCook`.
 
-    What can be taken away from it, and how, stands in `study.unsupervised.plan`.
+    What can be taken away from it, and how, stands in `study.experiments.unsupervised.plan`.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ class Names:
 
 
 class DiehlCookLearner:
-    """Unsupervised STDP network; see `study.learners.contract.Learner`."""
+    """Unsupervised STDP network; see `study.learning.contract.Learner`."""
 
     def __init__(self, config: DiehlCookConfig) -> None:
         self.config = config

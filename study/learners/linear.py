@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.data.samples import Samples
-from study.learners.contract import Artefacts, Evaluation, thinned
 from study.learners.dense import evaluate, features
-from study.trial import Progress
+from study.learning.contract import Artefacts, Evaluation, thinned
+from study.trials.trial import Progress
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def preset(_profile: str, _dataset: str) -> LinearConfig:
 
 
 class LinearLearner:
-    """Logistic regression; see `study.learners.contract.Learner`."""
+    """Logistic regression; see `study.learning.contract.Learner`."""
 
     def __init__(self, config: LinearConfig) -> None:
         self.config = config

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.data.samples import Samples
-from study.learners.contract import Artefacts, Evaluation, thinned
 from study.learners.dense import evaluate, features
-from study.trial import Progress
+from study.learning.contract import Artefacts, Evaluation, thinned
+from study.trials.trial import Progress
 
 if TYPE_CHECKING:
     from sklearn.neural_network import MLPClassifier
@@ -55,7 +55,7 @@ def preset(_profile: str, _dataset: str) -> MLPConfig:
 
 
 class MLPLearner:
-    """Multilayer perceptron; see `study.learners.contract.Learner`."""
+    """Multilayer perceptron; see `study.learning.contract.Learner`."""
 
     def __init__(self, config: MLPConfig) -> None:
         self.config = config

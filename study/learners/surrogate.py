@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.data.samples import Events, Samples, Traces
-from study.learners.contract import Artefacts, Evaluation, thinned
 from study.learners.surrogate_config import SurrogateConfig, preset
-from study.trial import Progress, no_progress
+from study.learning.contract import Artefacts, Evaluation, thinned
+from study.trials.trial import Progress, no_progress
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +56,7 @@ def encode(samples: Samples, config: SurrogateConfig) -> Inputs:
 
 
 class SurrogateLearner:
-    """Surrogate-gradient network; see `study.learners.contract.Learner`."""
+    """Surrogate-gradient network; see `study.learning.contract.Learner`."""
 
     def __init__(self, config: SurrogateConfig) -> None:
         self.config = config

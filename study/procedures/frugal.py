@@ -17,8 +17,8 @@ import numpy as np
 from study import data
 from study.data.samples import Dataset, Images, Samples, joined
 from study.learners import LEARNERS
-from study.learners.contract import Learner, NamedLater
-from study.trial import Context, Outcome, Progress, Trial, no_progress
+from study.learning.contract import Learner, NamedLater
+from study.trials.trial import Context, Outcome, Progress, Trial, no_progress
 
 PROCEDURE = "study.procedures.frugal:run"
 LABELS_PER_CLASS = (10, 30, 100, 300, 1000)

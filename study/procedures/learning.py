@@ -7,12 +7,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from study import data, powercap
+from study import data
 from study.data.samples import Dataset, Samples
 from study.learners import LEARNERS
-from study.learners.contract import Evaluation, Learner
-from study.measure import measured
-from study.trial import Context, Outcome, Progress, Trial
+from study.learning.contract import Evaluation, Learner
+from study.trials import powercap
+from study.trials.measure import measured
+from study.trials.trial import Context, Outcome, Progress, Trial
 
 PROCEDURE = "study.procedures.learning:run"
 FIT_SHARE = 0.8  # of the progress bar; evaluation takes the rest

@@ -16,7 +16,7 @@ from study.config import configured
 from study.data.samples import joined
 from study.learners.surrogate import SurrogateConfig, SurrogateLearner
 from study.procedures.learning import taught
-from study.trial import Context, Outcome, Progress, Trial
+from study.trials.trial import Context, Outcome, Progress, Trial
 
 PROCEDURE = "study.procedures.refit:run"
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from study import data
 from study.learners import LEARNERS
-from study.measure import measured
-from study.trial import Context, Outcome, Trial
+from study.trials.measure import measured
+from study.trials.trial import Context, Outcome, Trial
 
 PROCEDURE = "study.procedures.tried:run"
 FIT_SHARE = 0.9  # of the progress bar; evaluation takes the rest

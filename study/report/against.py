@@ -6,12 +6,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from study.figures import learner_colour
-from study.report.basis import basis
-from study.report.replicates import Replicates, cell, interval_of, replicates, seed_difference
-from study.report.section import Figure, Section, Table
-from study.stats import INTERVAL, Interval
-from study.trial import Record, canonical_hash
+from study.analysis.basis import basis
+from study.analysis.figures import learner_colour
+from study.analysis.replicates import Replicates, cell, interval_of, replicates, seed_difference
+from study.analysis.section import Figure, Section, Table
+from study.analysis.stats import INTERVAL, Interval
+from study.trials.trial import Record, canonical_hash
 
 MEASURES = (
     ("test_accuracy", "test accuracy / %", 100.0),

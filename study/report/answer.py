@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.report.basis import processors
-from study.report.replicates import (
+from study.analysis.basis import processors
+from study.analysis.replicates import (
     Replicates,
     by_dataset,
     cell,
@@ -13,8 +13,8 @@ from study.report.replicates import (
     replicates,
     seed_difference,
 )
-from study.report.section import Section
-from study.trial import Record
+from study.analysis.section import Section
+from study.trials.trial import Record
 
 QUESTION = (
     "On the same data and with the same measures, what does each kind of learning buy in accuracy, "

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.report.basis import DIGITS
+from study.analysis.basis import DIGITS
 
 Detail = Mapping[str, Any]
 SHOWN = 400  # configurations of a learner at most

@@ -11,17 +11,18 @@ from typing import Any
 
 import pandas as pd
 
-from study import experiments, provenance
+from study import experiments
+from study.analysis.basis import engine_notes, processors
+from study.analysis.section import Section
 from study.report import answer, summary
-from study.report.basis import engine_notes, processors
 from study.report.details import details, failure
 from study.report.document import Report
 from study.report.render import render
-from study.report.section import Section
 from study.request import Request
-from study.store import write_atomic
-from study.table import trials_table
-from study.trial import Record
+from study.trials import provenance
+from study.trials.store import write_atomic
+from study.trials.table import trials_table
+from study.trials.trial import Record
 
 
 def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from study.report import references
+from study.analysis import references
+from study.analysis.section import Figure, Section, Table
 from study.report.document import Cell, Report, TrialDetail
-from study.report.section import Figure, Section, Table
 
 MISSING = "–"
 # Neither XML, JSON for Typst nor a terminal's escape codes in an error message allow these.

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from study.report.document import FailedTrial, TrialDetail
-from study.table import with_users
-from study.trial import Record
+from study.trials.table import with_users
+from study.trials.trial import Record
 
 FOLLOWED = ("train_accuracy", "validation_accuracy")
 WITH_CURVES = 1000  # trials at most whose arrays are read: a file each

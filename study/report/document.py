@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from study.report.section import Figure, Section, Table
+from study.analysis.section import Figure, Section, Table
 
 Cell = str | float | bool | None
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import typst
 
+from study.analysis.basis import DIGITS
 from study.report import fonts
 from study.report.appendix import anchors, configurations, durations, reasons
-from study.report.basis import DIGITS
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 # To be read by machines and in fifty years: archived with its structure, and accessible.

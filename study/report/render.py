@@ -9,11 +9,11 @@ from pathlib import Path
 
 import typst
 
+from study.analysis.section import Figure
 from study.report import html, language, pdf
 from study.report.context import context
 from study.report.document import Report
-from study.report.section import Figure
-from study.store import write_atomic
+from study.trials.store import write_atomic
 
 PNG_DPI = 144
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

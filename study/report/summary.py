@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from study.figures import learner_colour, spread
-from study.report.basis import basis
-from study.report.replicates import (
+from study.analysis.basis import basis
+from study.analysis.figures import learner_colour, spread
+from study.analysis.replicates import (
     Replicates,
     by_dataset,
     cell,
@@ -17,9 +17,9 @@ from study.report.replicates import (
     replicates,
     significant,
 )
-from study.report.section import Figure, Table
-from study.stats import INTERVAL
-from study.trial import Record
+from study.analysis.section import Figure, Table
+from study.analysis.stats import INTERVAL
+from study.trials.trial import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -41,27 +41,35 @@ PROCEDURES: dict[str, Procedure] = {
     ),
     "study.procedures.frugal:run": Procedure("study.procedures.frugal:run", version=2),
     "study.procedures.tried:run": Procedure("study.procedures.tried:run"),
-    "study.procedures.bridge:run": Procedure("study.procedures.bridge:run"),
-    "study.procedures.limit:run": Procedure("study.procedures.limit:run"),
-    "study.procedures.limit:run_cost": Procedure("study.procedures.limit:run_cost"),
-    "study.procedures.robustness:run": Procedure("study.procedures.robustness:run"),
+    "study.procedures.bridge:run": Procedure("study.experiments.bridge.run:run"),
+    "study.procedures.limit:run": Procedure("study.experiments.bridge.limit:run"),
+    "study.procedures.limit:run_cost": Procedure("study.experiments.bridge.limit:run_cost"),
+    "study.procedures.robustness:run": Procedure("study.experiments.bridge.robustness:run"),
     "study.procedures.robustness:run_substitute": Procedure(
-        "study.procedures.robustness:run_substitute"
+        "study.experiments.bridge.robustness:run_substitute"
     ),
-    "study.procedures.rates:run": Procedure("study.procedures.rates:run"),
-    "study.procedures.pairs:run": Procedure("study.procedures.pairs:run"),
-    "study.procedures.pairs:run_frequency": Procedure("study.procedures.pairs:run_frequency"),
-    "study.procedures.competition:run": Procedure("study.procedures.competition:run"),
-    "study.procedures.membranes:run_lif": Procedure("study.procedures.membranes:run_lif"),
+    "study.procedures.rates:run": Procedure("study.experiments.rates.run:run"),
+    "study.procedures.pairs:run": Procedure("study.experiments.plasticity.pairs:run"),
+    "study.procedures.pairs:run_frequency": Procedure(
+        "study.experiments.plasticity.pairs:run_frequency"
+    ),
+    "study.procedures.competition:run": Procedure("study.experiments.plasticity.competition:run"),
+    "study.procedures.membranes:run_lif": Procedure("study.experiments.dynamics.membranes:run_lif"),
     "study.procedures.membranes:run_hodgkin_huxley": Procedure(
-        "study.procedures.membranes:run_hodgkin_huxley"
+        "study.experiments.dynamics.membranes:run_hodgkin_huxley"
     ),
-    "study.procedures.membranes:run_traub": Procedure("study.procedures.membranes:run_traub"),
+    "study.procedures.membranes:run_traub": Procedure(
+        "study.experiments.dynamics.membranes:run_traub"
+    ),
     "study.procedures.membranes:run_izhikevich": Procedure(
-        "study.procedures.membranes:run_izhikevich"
+        "study.experiments.dynamics.membranes:run_izhikevich"
     ),
-    "study.procedures.membranes:run_adex": Procedure("study.procedures.membranes:run_adex"),
-    "study.procedures.membranes:run_patterns": Procedure("study.procedures.membranes:run_patterns"),
+    "study.procedures.membranes:run_adex": Procedure(
+        "study.experiments.dynamics.membranes:run_adex"
+    ),
+    "study.procedures.membranes:run_patterns": Procedure(
+        "study.experiments.dynamics.membranes:run_patterns"
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from study.data.reference import DatasetRef
-from study.trial import Trial, from_canonical
+from study.trials.trial import Trial, from_canonical
 
 Plan = dict[str, list[Trial]]
 """Trials by the name of the experiment that asks for them."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from study.data.reference import DatasetRef
-from study.experiments import grid
+from study.experiments.grid import experiment as grid
 from study.request import Request
-from study.trial import Record, Trial
+from study.trials.trial import Record, Trial
 
 Planted = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 

@@ -9,14 +9,14 @@ from rich.console import Console
 
 from study.data.reference import DataAccess
 from study.errors import UserError
-from study.executor import open_workers
-from study.pace import Pace
-from study.progress import SweepProgress
-from study.running import RunningFile
-from study.store import Store
-from study.sweep import missing, sweep
-from study.trial import Trial
-from study.watch import Limits
+from study.trials.executor import open_workers
+from study.trials.pace import Pace
+from study.trials.progress import SweepProgress
+from study.trials.running import RunningFile
+from study.trials.store import Store
+from study.trials.sweep import missing, sweep
+from study.trials.trial import Trial
+from study.trials.watch import Limits
 
 
 def grid(n_trials: int, seconds: float = 0.4) -> list[Trial]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from study.trial import Context, Outcome, Trial
+from study.trials.trial import Context, Outcome, Trial
 
 
 def note(trial: Trial, context: Context) -> Outcome:
@@ -113,7 +113,8 @@ def look(_trial: Trial, _context: Context) -> Outcome:
 
 def load(trial: Trial, context: Context) -> Outcome:
     """Return a checksum of the data set, and how much of it is this process's own memory."""
-    from study import data, measure
+    from study import data
+    from study.trials import measure
 
     assert trial.dataset is not None
     data.load(trial.dataset, context.data)  # what imports take is not asked here

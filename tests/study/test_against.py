@@ -9,8 +9,8 @@ import pytest
 
 from study.data.reference import DatasetRef
 from study.report import against
-from study.store import Store
-from study.trial import Outcome, Record, Trial
+from study.trials.store import Store
+from study.trials.trial import Outcome, Record, Trial
 
 
 def kept(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from study.agreement import (
+from study.analysis.agreement import (
     Spikes,
     coincidence_factor,
     confusion,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from study.analysis.section import Section
 from study.data.reference import DatasetRef
 from study.report import answer
-from study.report.section import Section
-from study.trial import Record, Trial
+from study.trials.trial import Record, Trial
 
 
 def records(

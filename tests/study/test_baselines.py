@@ -9,7 +9,7 @@ from study.data.samples import Events, Images
 from study.learners.dense import features
 from study.learners.linear import LinearConfig, LinearLearner
 from study.learners.mlp import MLPConfig, MLPLearner
-from study.trial import no_progress
+from study.trials.trial import no_progress
 
 
 def ring(n: int, seed: int) -> Images:

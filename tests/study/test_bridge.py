@@ -14,21 +14,21 @@ from biosim.chain import ChainRecording, run_chain
 from gradsim import CurrentEncoder, SpikingNetwork, Traces, from_raster
 from gradsim.to_nir import to_bytes
 from study import data
-from study.agreement import Spikes, match
+from study.analysis.agreement import Spikes, match
 from study.data import fetch
 from study.data.reference import DataAccess, DatasetRef
 from study.data.samples import Traces as RecordedTraces
-from study.experiments import bridge
+from study.experiments.bridge import experiment as bridge
+from study.experiments.bridge import limit, robustness, twin
+from study.experiments.bridge import run as same
+from study.experiments.bridge.limit import CostConfig, LimitConfig
+from study.experiments.bridge.refined import run_refined
+from study.experiments.bridge.robustness import RobustnessConfig, SubstituteConfig
+from study.experiments.bridge.run import CONTROLS, BridgeConfig
 from study.learners.surrogate_config import SurrogateConfig, preset
-from study.procedures import bridge as same
-from study.procedures import limit, robustness, twin
-from study.procedures.bridge import CONTROLS, BridgeConfig
-from study.procedures.limit import CostConfig, LimitConfig
-from study.procedures.refined import run_refined
-from study.procedures.robustness import RobustnessConfig, SubstituteConfig
 from study.request import Request
-from study.store import Store
-from study.trial import Context, Outcome, Record, Trial
+from study.trials.store import Store
+from study.trials.trial import Context, Outcome, Record, Trial
 
 FOLDERS = os.environ.get("SNN_DATA_DIR", "")  # a fixture hides it from tests
 NETWORK = SurrogateConfig(hidden=20, n_steps=40, weight_scale=1.0)

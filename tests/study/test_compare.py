@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.analysis.replicates import cell, replicates
+from study.analysis.stats import Interval, holm
 from study.data.reference import DatasetRef
 from study.experiments import compare
 from study.report import summary
-from study.report.replicates import cell, replicates
-from study.stats import Interval, holm
-from study.store import Store
-from study.table import LEADING, trials_table
-from study.trial import Outcome, Record, Trial
+from study.trials.store import Store
+from study.trials.table import LEADING, trials_table
+from study.trials.trial import Outcome, Record, Trial
 
 N_TEST = 50
 

@@ -21,7 +21,7 @@ from study.config import (
     settings_of,
 )
 from study.errors import UserError
-from study.trial import Trial
+from study.trials.trial import Trial
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from study.learners.diehl_cook import (
     resized,
     sized,
 )
-from study.trial import no_progress
+from study.trials.trial import no_progress
 
 TINY = DiehlCookConfig(
     n_exc=12, presentations=4, label_samples=6, present_s=0.1, rest_s=0.05, batch=6, rule="triplet"

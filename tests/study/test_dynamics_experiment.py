@@ -4,9 +4,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from study.experiments import dynamics
+from study.experiments.dynamics import experiment as dynamics
 from study.report.equations import mathml
-from study.trial import Context, Record, Trial
+from study.trials.trial import Context, Record, Trial
 
 TINY = {
     "lif": {"rate_duration_s": 0.3, "n_currents": 11},

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from study.effects import corrected, level_differences, level_means, variance
-from study.stats import holm, mean_interval, share_interval
+from study.analysis.effects import corrected, level_differences, level_means, variance
+from study.analysis.stats import holm, mean_interval, share_interval
 
 NAMES = "abcd"
 WHOLE = np.array(list(product(range(3), repeat=4)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
-from study.figures import panel_grid, spread
+from study.analysis.figures import panel_grid, spread
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from study import data
 from study.data.reference import DataAccess, DatasetRef
 from study.data.samples import Images, Samples
 from study.experiments import frugality
-from study.learners.contract import NamedLater, thinned
 from study.learners.diehl_cook import DiehlCookConfig, DiehlCookLearner
 from study.learners.linear import LinearConfig, LinearLearner
 from study.learners.mlp import MLPConfig, MLPLearner
 from study.learners.surrogate import SurrogateConfig, SurrogateLearner
+from study.learning.contract import NamedLater, thinned
 from study.procedures import frugal
 from study.request import Request
-from study.trial import Context, Record, Trial, no_progress
+from study.trials.trial import Context, Record, Trial, no_progress
 
 SMALL = {
     "linear": (LinearLearner, LinearConfig()),

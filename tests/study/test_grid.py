@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.analysis.section import Section
 from study.config import parse_setting
 from study.data.reference import DatasetRef
-from study.experiments import grid
+from study.experiments.grid import experiment as grid
+from study.experiments.grid import tables
+from study.experiments.grid.choice import cost_of_training_choice
+from study.experiments.grid.grids import FASHION, GRIDS, grid_of
+from study.experiments.grid.runs import TIME, runs_of
 from study.learners.surrogate_config import SurrogateConfig
-from study.report.section import Section
 from study.request import Request
-from study.store import Store
-from study.thesis import tables
-from study.thesis.choice import cost_of_training_choice
-from study.thesis.grids import FASHION, GRIDS, grid_of
-from study.thesis.runs import TIME, runs_of
-from study.trial import Outcome, Record
+from study.trials.store import Store
+from study.trials.trial import Outcome, Record
 from tests.study.grid_records import METRICS, grid_trials, planted
 
 

@@ -8,13 +8,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from study.analysis.section import Section
 from study.config import parse_setting
 from study.data.reference import DatasetRef
 from study.experiments import beyond
+from study.experiments.grid.groups import groups, random_design
 from study.learners.surrogate_config import SurrogateConfig
-from study.report.section import Section
 from study.request import Request
-from study.thesis.groups import groups, random_design
 from tests.study.grid_records import planted
 
 

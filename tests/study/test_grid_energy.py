@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from study import powercap
+from study.analysis.energy import DRAM, FLOAT, INTEGER, SRAM, nanojoules
 from study.config import parse_setting
 from study.data.reference import DatasetRef
-from study.energy import DRAM, FLOAT, INTEGER, SRAM, nanojoules
 from study.experiments import energy
 from study.request import Request
-from study.trial import Record
+from study.trials import powercap
+from study.trials.trial import Record
 from tests.study.grid_records import planted
 
 COUNTS = {"synops_per_sample": 1000.0, "macs_per_sample": 10.0, "neuron_updates_per_sample": 100.0}

@@ -15,10 +15,10 @@ import pytest
 
 from study import commands
 from study.learners import surrogate_config
-from study.pack import PACKED
 from study.report.document import Report
 from study.request import REQUEST_FILE
-from study.trial import canonical_hash
+from study.trials.pack import PACKED
+from study.trials.trial import canonical_hash
 
 KEPT = json.loads((Path(__file__).parent / "data" / "kept_runs.json").read_text())
 

@@ -11,14 +11,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Drawing
 
+from study.analysis.section import Figure, Section, Table
 from study.errors import UserError
-from study.experiments import grid, unsupervised
+from study.experiments.grid import experiment as grid
+from study.experiments.unsupervised import experiment as unsupervised
 from study.report import answer, html
 from study.report.context import context
 from study.report.details import details
 from study.report.document import FailedTrial, Report
 from study.report.language import ITEMS, Language, catalogue, fixed_words, lacking, names, of
-from study.report.section import Figure, Section, Table
 from study.report.values import PLACE, values
 from study.request import Request
 from study.run import _parse

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from study.data.reference import DatasetRef
-from study.experiments import local, unsupervised
+from study.experiments import local
+from study.experiments.unsupervised import experiment as unsupervised
 from study.learners.diehl_cook import DiehlCookConfig
 from study.procedures import tried
 from study.request import Request
-from study.store import Store
-from study.trial import Outcome, Record, Trial
+from study.trials.store import Store
+from study.trials.trial import Outcome, Record, Trial
 
 PUBLISHED = dataclasses.asdict(DiehlCookConfig(presentations=5000))
 

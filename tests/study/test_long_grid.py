@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from study import measure
 from study.data.reference import DataAccess
-from study.store import Store
-from study.sweep import missing, sweep
-from study.trial import Outcome, Record, Trial
-from study.worker import Result
+from study.trials import measure
+from study.trials.store import Store
+from study.trials.sweep import missing, sweep
+from study.trials.trial import Outcome, Record, Trial
+from study.trials.worker import Result
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import measure
-from study.measure import held_mb, machine_mb, measured
+from study.trials import measure
+from study.trials.measure import held_mb, machine_mb, measured
 
 
 def peak(megabytes: int) -> float:

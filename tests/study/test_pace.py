@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from study.data.reference import DatasetRef
-from study.pace import Pace, duration, kind
-from study.trial import Record, Trial
+from study.trials.pace import Pace, duration, kind
+from study.trials.trial import Record, Trial
 
 
 def record(learner: str, seconds: float | None, status: str = "done") -> Record:

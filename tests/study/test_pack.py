@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from study.errors import UserError
-from study.pack import PACKED, pack, unpack
-from study.store import Store
-from study.trial import Outcome, Trial
+from study.trials.pack import PACKED, pack, unpack
+from study.trials.store import Store
+from study.trials.trial import Outcome, Trial
 
 TRIALS = [Trial("x:y", "surrogate", None, {"slope": 1.0}, seed) for seed in range(3)]
 
@@ -79,7 +79,7 @@ def test_foreign_members_are_refused(tmp_path: Path, name: str) -> None:
 def test_a_file_that_would_fill_the_memory_is_refused(run: Path, monkeypatch) -> None:
     pack(run)
     shutil.rmtree(run / "trials")
-    monkeypatch.setattr("study.pack.LARGEST", 100)
+    monkeypatch.setattr("study.trials.pack.LARGEST", 100)
     with pytest.raises(UserError, match="more than 100 bytes"):
         unpack(run)
     assert not (run / "trials").exists()

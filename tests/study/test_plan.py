@@ -11,9 +11,9 @@ import pytest
 from study.data.reference import DatasetRef
 from study.errors import UserError
 from study.request import REQUEST_FILE, Asked, Request, load, save
-from study.trial import Trial
 from study.trials import addresses
 from study.trials.plan import all_trials, from_json, to_json
+from study.trials.trial import Trial
 
 DATASET = DatasetRef("mine", "/data/mine.npz", "ab" * 32, "images")
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from study.experiments import plasticity
-from study.procedures import competition, pairs
+from study.experiments.plasticity import competition, pairs
+from study.experiments.plasticity import experiment as plasticity
 from study.report.equations import mathml
-from study.trial import Context, Record, Trial
+from study.trials.trial import Context, Record, Trial
 
 TINY = {
     "pair-stdp": {"reach_s": 20e-3, "spacing_s": 5e-3},

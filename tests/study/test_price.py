@@ -10,10 +10,11 @@ import pytest
 
 from study.config import parse_setting
 from study.data.reference import DatasetRef
-from study.experiments import compare, price, unsupervised
+from study.experiments import compare, price
+from study.experiments.unsupervised import experiment as unsupervised
 from study.request import Request
-from study.store import Store
-from study.trial import Outcome, Record, Trial
+from study.trials.store import Store
+from study.trials.trial import Outcome, Record, Trial
 
 
 def test_the_learners_own_size_is_that_of_the_comparison() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study import progress
-from study.pace import Pace
-from study.progress import SweepProgress
-from study.trial import Record, Trial
+from study.trials import progress
+from study.trials.pace import Pace
+from study.trials.progress import SweepProgress
+from study.trials.trial import Record, Trial
 
 TRIALS = [Trial("m:f", "learner", None, {}, seed) for seed in range(1000)]
 

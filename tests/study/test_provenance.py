@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from study import provenance
+from study.trials import provenance
 
 
 def test_code_version_names_release_and_sources() -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from biosim.neurons import LIF
-from study.experiments import rates
-from study.procedures.rates import RatesConfig, run
+from study.experiments.rates import experiment as rates
+from study.experiments.rates.run import RatesConfig, run
 from study.request import Request
-from study.store import Store
-from study.trial import Context, Trial
+from study.trials.store import Store
+from study.trials.trial import Context, Trial
 
 SMALL = RatesConfig("tau_mem_s", (10e-3, 20e-3, 40e-3), 0.5e-9, n_currents=6, duration_s=0.4)
 

@@ -16,7 +16,7 @@ from study.experiments import surrogate
 from study.learners.surrogate import SurrogateConfig
 from study.procedures import learning, refit
 from study.request import Request
-from study.trial import Context, Outcome, Trial
+from study.trials.trial import Context, Outcome, Trial
 
 SMALL = SurrogateConfig(hidden=8, n_steps=20, epochs=4)
 

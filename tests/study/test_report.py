@@ -12,16 +12,16 @@ import pytest
 from matplotlib.figure import Figure as Drawing
 from pypdf import PdfReader
 
+from study.analysis.basis import basis
+from study.analysis.section import Figure, Section, Table
+from study.analysis.stats import INTERVAL
 from study.report import html, pdf
-from study.report.basis import basis
 from study.report.context import context
 from study.report.document import FailedTrial, Report, TrialDetail
 from study.report.equations import mathml
 from study.report.html import SCRIPTS
 from study.report.render import render
-from study.report.section import Figure, Section, Table
-from study.stats import INTERVAL
-from study.trial import Record, Trial
+from study.trials.trial import Record, Trial
 
 HOSTILE = (
     "<script>owned()</script> #import \"x\" $ x $ *b* _i_ `c` 'a' & </style> {{ 7*7 }} @ref //c"

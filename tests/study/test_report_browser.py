@@ -17,9 +17,9 @@ from matplotlib.figure import Figure as Drawing
 from biosim.neurons import LIF
 from biosim.plasticity import PairSTDP
 from biosim.plasticity.pair import window
+from study.analysis.section import Figure, Section, Table, Widget
 from study.report.document import FailedTrial, Report, TrialDetail
 from study.report.render import render
-from study.report.section import Figure, Section, Table, Widget
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next((path for path in map(shutil.which, BROWSERS) if path), None)

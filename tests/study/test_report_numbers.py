@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from study import experiments
-from study.pack import PACKED, unpack
-from study.store import Store
-from study.trial import Record
+from study.trials.pack import PACKED, unpack
+from study.trials.store import Store
+from study.trials.trial import Record
 
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 NUMBER = re.compile(r"\d")

@@ -16,13 +16,14 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, IndirectObject
 
 from study import experiments
-from study.report import appendix, assemble, fonts, pdf, references
+from study.analysis import references
+from study.analysis.section import Figure, Section, Table
+from study.report import appendix, assemble, fonts, pdf
 from study.report.context import context
 from study.report.document import FailedTrial, Report, TrialDetail
 from study.report.render import render
-from study.report.section import Figure, Section, Table
 from study.request import Request
-from study.trial import Record, Trial
+from study.trials.trial import Record, Trial
 
 HOSTILE = "#import \"x\" $ x $ *b* _i_ `c` 'a' @ref //c <label> \\ #{1+1} [a]"
 FOREIGN = "漢字 😀 שלום भाषा 뷁 \u202e \u0301 \ue000 e\u0301"

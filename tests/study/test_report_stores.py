@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from study import commands
-from study.pack import PACKED, unpack
+from study.trials.pack import PACKED, unpack
 
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 ERROR = {"type": "TrainingError", "message": "loss became nan", "traceback": "Traceback"}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from study import running
-from study.running import RunningFile, last_workers
-from study.store import Store
-from study.trial import Record, Trial
+from study.trials import running
+from study.trials.running import RunningFile, last_workers
+from study.trials.store import Store
+from study.trials.trial import Record, Trial
 
 TRIAL = Trial("m:f", "x", None, {}, 0)
 DONE = Record(TRIAL, "done", {}, None, {}, Path())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from study.stats import mcnemar, mean_interval, paired_difference
+from study.analysis.stats import mcnemar, mean_interval, paired_difference
 
 
 def test_interval_equals_scipys_t_interval() -> None:

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.data.reference import DatasetRef
-from study.store import FORGOTTEN_SECONDS, Store, own_prefix, remove_leftovers, write_atomic
-from study.trial import Outcome, Record, Trial
+from study.trials.store import FORGOTTEN_SECONDS, Store, own_prefix, remove_leftovers, write_atomic
+from study.trials.trial import Outcome, Record, Trial
 
 TRIAL = Trial("study.nothing:run", "model", DatasetRef("digits"), {"size": 3}, seed=1)
 
@@ -89,7 +89,7 @@ def test_an_outcome_that_does_not_fit_leaves_nothing(store: Store, monkeypatch, 
             raise OSError(28, "No space left on device")
         write_atomic(path, content)
 
-    monkeypatch.setattr("study.store.write_atomic", write)
+    monkeypatch.setattr("study.trials.store.write_atomic", write)
     with pytest.raises(OSError, match="No space"):
         store.put_done(TRIAL, Outcome({}, {"curve": np.arange(3.0)}, {"network.nir": b"graph"}), {})
     assert list(store.folder.iterdir()) == []

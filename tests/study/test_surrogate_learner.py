@@ -13,7 +13,7 @@ from study.data.reference import DatasetRef
 from study.data.samples import Images
 from study.experiments import surrogate as experiment
 from study.learners.surrogate import SurrogateConfig, SurrogateLearner, encode, preset
-from study.trial import Record, Trial, no_progress
+from study.trials.trial import Record, Trial, no_progress
 
 TINY = SurrogateConfig(hidden=20, n_steps=50, epochs=2, learning_rate=5e-3)
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import executor, measure
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError
-from study.executor import LocalWorkers, Workers, open_workers
-from study.store import Store
-from study.sweep import missing, sweep, with_needs
-from study.trial import Outcome, Record, Trial
-from study.watch import Limits, Memory
+from study.trials import executor, measure
+from study.trials.executor import LocalWorkers, Workers, open_workers
+from study.trials.store import Store
+from study.trials.sweep import missing, sweep, with_needs
+from study.trials.trial import Outcome, Record, Trial
+from study.trials.watch import Limits, Memory
 
 HERE = Path(__file__).parent
 

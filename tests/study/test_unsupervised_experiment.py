@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.analysis.section import Section
 from study.config import parse_setting
 from study.data.reference import DatasetRef
-from study.experiments import unsupervised
+from study.experiments.unsupervised import experiment as unsupervised
+from study.experiments.unsupervised import plan
+from study.experiments.unsupervised.plan import ABLATIONS, WHOLE, changed, part_missing
 from study.procedures import tried
-from study.report.section import Section
 from study.request import Request
-from study.trial import Context, Outcome, Record, Trial
-from study.unsupervised import plan
-from study.unsupervised.plan import ABLATIONS, WHOLE, changed, part_missing
+from study.trials.trial import Context, Outcome, Record, Trial
 
 METRICS = {
     "train_accuracy": 0.85,

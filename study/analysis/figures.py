@@ -1,0 +1,212 @@
+"""What figures of several experiments share: colours, labels, curves with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.analysis.stats import Interval, mean_interval
+from study.learners import LEARNERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, told apart without full colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+LOG_FROM_RATIO = 3  # of values from which on their axis is logarithmic
+FEW_DECADES = 100  # a ratio again: below it such an axis needs more numbers than powers of ten
+NAMES_IN_A_ROW = 3  # of a legend
+LETTERS_PER_INCH = 15  # of a legend's type
+LETTERS_OF_A_HANDLE = 4
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw what is made meanwhile in the report's one visual language: seaborn's, for paper."""
+    import seaborn as sns
+    from cycler import cycler
+    from matplotlib import rc_context
+
+    own = {
+        "axes.prop_cycle": cycler(color=COLOURS),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "grid.color": "0.9",
+        "image.interpolation": "none",
+    }
+    style: Any = {**sns.plotting_context("paper"), **sns.axes_style("ticks"), **own}
+    with rc_context(style):
+        yield
+
+
+def heat_map(ax: Axes, values: np.ndarray, annotations: np.ndarray, **options: Any) -> None:
+    """Draw a matrix as seaborn's heat map, with texts that contrast with their cells.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    values
+        ``[rows, columns]``; NaN leaves a cell blank.
+    annotations
+        ``[rows, columns]`` texts.
+    options
+        Of `seaborn.heatmap`.
+    """
+    import seaborn as sns
+
+    sns.heatmap(
+        values, ax=ax, annot=annotations, fmt="", annot_kws={"fontsize": 7}, linewidths=0.5,
+        **options,
+    )  # fmt: skip
+    ax.tick_params(length=0)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
+
+
+def panel_grid(
+    n: int, height: float, *, width: float = 7.6, columns: int = 3, head: float = 0.0, **axes: Any
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure and its axes ``[rows, columns]``, of which the first ``n`` are for use.
+
+    Parameters
+    ----------
+    n
+        Panels. Axes behind them stay blank.
+    height, width
+        Of a row, and of the figure, in inches.
+    columns
+        Panels side by side; fewer where there are fewer.
+    head
+        Height besides the rows.
+    axes
+        Of `matplotlib.figure.Figure.subplots`.
+    """
+    from matplotlib.figure import Figure
+
+    rows = -(-n // columns)
+    drawing = Figure(figsize=(width, head + height * rows), layout="constrained")
+    grid = drawing.subplots(rows, min(n, columns), squeeze=False, **axes)
+    for ax in grid.flat[n:]:
+        ax.set_axis_off()
+    return drawing, grid
+
+
+def learner_colour(name: str) -> str:
+    """Return the one colour that a learner has in every figure; others share the last."""
+    known = list(LEARNERS)
+    return COLOURS[min(known.index(name), len(COLOURS) - 1)] if name in known else COLOURS[-1]
+
+
+def label_axes(ax: Axes, x: str, y: str) -> None:
+    """Label the axes, and put a legend above them where lines have names."""
+    ax.set_xlabel(x, fontsize=9)
+    ax.set_ylabel(y, fontsize=9)
+    ax.tick_params(labelsize=8)
+    if names := ax.get_legend_handles_labels()[1]:
+        ax.legend(
+            fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1),
+            ncols=_columns(ax, max(map(len, names))), borderpad=0, handlelength=1.4,
+            columnspacing=1.0,
+        )  # fmt: skip
+
+
+def spread(ax: Axes, values: Sequence[float]) -> None:
+    """Make the horizontal axis logarithmic where values, zero or more, differ by a factor."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    low, high = min(values), max(values)
+    if high <= LOG_FROM_RATIO * low:
+        return
+    if low == 0:
+        ax.set_xscale("symlog", linthresh=1)
+        return
+    ax.set_xscale("log")
+    if high < FEW_DECADES * low:
+        # Powers of ten alone would leave an axis with one number or none.
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _columns(ax: Axes, longest: int) -> int:
+    """Return how many names stand side by side between the axes' left end and the page's right.
+
+    Names that need more room than that would take it from the axes.
+    """
+    place, page = ax.get_subplotspec(), ax.get_figure(root=True)
+    assert place is not None
+    assert page is not None
+    share = 1 - place.colspan.start / place.get_gridspec().ncols
+    room = share * page.get_figwidth() * LETTERS_PER_INCH
+    return max(1, min(NAMES_IN_A_ROW, int(room / (longest + LETTERS_OF_A_HANDLE))))
+
+
+def draw_shares(
+    ax: Axes, x: Sequence[float] | np.ndarray, replicates: np.ndarray, **line: Any
+) -> None:
+    """Draw shares in percent: their mean over replicates and its 95 % interval as a band.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    x
+        ``[X]``.
+    replicates
+        ``[seeds, X]`` shares, 0..1.
+    line
+        Properties of the line of means.
+    """
+    intervals = [mean_interval(values.tolist(), (0, 1)) for values in replicates.T]
+    mean, low, high = (100 * np.array(part) for part in zip(*intervals, strict=True))
+    (drawn,) = ax.plot(x, mean, **line)
+    ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.2, lw=0)
+
+
+def draw_levels(
+    ax: Axes,
+    levels: Sequence[str],
+    accuracies: Sequence[Interval | None],
+    spikes: Sequence[float],
+) -> None:
+    """Draw accuracy at each level of a setting (left axis) and what it costs in spikes (right).
+
+    Parameters
+    ----------
+    ax
+        Where to draw; a second axis on its right takes the spikes.
+    levels
+        Texts of the L levels, in their order.
+    accuracies
+        L shares with their intervals; what is None is left out.
+    spikes
+        L numbers a sample.
+    """
+    known = [(place, found) for place, found in enumerate(accuracies) if found]
+    means = [100 * found.mean for _, found in known]
+    reach = [
+        [100 * (found.mean - found.low) for _, found in known],
+        [100 * (found.high - found.mean) for _, found in known],
+    ]
+    places = [place for place, _ in known]
+    ax.errorbar(places, means, reach, fmt="o-", ms=4, capsize=3, color=COLOURS[0])
+    other = ax.twinx()
+    other.plot(range(len(levels)), spikes, "s--", ms=3, color=COLOURS[1])
+    other.tick_params(labelsize=7, colors=COLOURS[1])
+    other.set_ylabel("spikes", fontsize=7, color=COLOURS[1], labelpad=1)
+    other.set_ylim(bottom=0)
+    other.spines["right"].set_visible(True)
+    ax.set_xticks(range(len(levels)), levels)
+    ax.margins(x=0.15)

@@ -1,0 +1,148 @@
+"""Records of the same configuration over seeds, and their means with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from study.analysis.stats import Interval, mean_interval, paired_difference
+from study.trials import addresses
+from study.trials.trial import Record
+
+MISSING = (
+    "–"  # a setting that a configuration does not name: it is what it was before there was one
+)
+
+
+class Replicates(list[Record]):
+    """Records that differ in their seed alone.
+
+    ``setting`` holds what tells them from other replicates of the same learner and data set,
+    such as ``slope=5``; it is empty where there are no others. Of settings that change together
+    it names the first.
+    """
+
+    setting: str = ""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return self[0].trial.dataset_name
+
+    @property
+    def learner(self) -> str:
+        """Name of the learner, with its setting where others stand beside it."""
+        name = self[0].trial.learner
+        return f"{name} ({self.setting})" if self.setting else name
+
+
+def replicates(records: Sequence[Record], metric: str = "test_accuracy") -> list[Replicates]:
+    """Return the records with a metric, grouped by configuration, in a stable order."""
+    groups: dict[str, Replicates] = {}
+    for record in records:
+        if record.done and metric in record.metrics:
+            groups.setdefault(record.trial.config_id, Replicates()).append(record)
+    kinds: dict[tuple[str, str], list[Replicates]] = {}
+    for group in groups.values():
+        kinds.setdefault((group[0].trial.learner, group.dataset), []).append(group)
+    for members in kinds.values():
+        _name(members)
+    return sorted(groups.values(), key=lambda group: (group.dataset, group.learner))
+
+
+def by_dataset(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
+    """Return the groups of each data set, in the order of their first."""
+    found: dict[str, list[Replicates]] = {}
+    for group in groups:
+        found.setdefault(group.dataset, []).append(group)
+    return found
+
+
+def by_learner(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
+    """Return the groups of each learner, whatever its settings, in the order of their first."""
+    found: dict[str, list[Replicates]] = {}
+    for group in groups:
+        found.setdefault(group[0].trial.learner, []).append(group)
+    return found
+
+
+def _name(groups: Sequence[Replicates]) -> None:
+    """Give groups of a kind the settings that tell them apart."""
+    telling = _telling([group[0].trial.config for group in groups])
+    for group in groups:
+        trial = group[0].trial
+        told = [f"{key}={trial.config.get(key, MISSING)}" for key in telling]
+        remark = addresses.find(trial.procedure).remark
+        group.setting = ", ".join([*told, *([remark] if remark else [])])
+
+
+def _telling(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the fields, in their order, each of which parts what those before it leave alike."""
+    told: list[str] = []
+    parts: list[tuple[str, ...]] = [()] * len(configs)
+    for key in dict.fromkeys(key for config in configs for key in config):
+        finer = [
+            (*part, str(config.get(key, MISSING)))
+            for part, config in zip(parts, configs, strict=True)
+        ]
+        if len(set(finer)) > len(set(parts)):
+            told.append(key)
+            parts = finer
+    return told
+
+
+def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
+    """Return mean and interval of a metric over replicates, None where it does not apply."""
+    values = [record.metrics.get(metric) for record in group]
+    if any(value is None for value in values):
+        return None
+    bounds = (0.0, 1.0) if metric.endswith("accuracy") else (0.0, float("inf"))
+    return mean_interval([float(value) for value in values if value is not None], bounds)
+
+
+def mean_of(group: Sequence[Record], metric: str) -> float:
+    """Return the mean over replicates of a metric that all of them have."""
+    return sum(record.metrics[metric] for record in group) / len(group)
+
+
+def seed_difference(
+    first: Sequence[Record], second: Sequence[Record], metric: str
+) -> Interval | None:
+    """Return first minus second, paired by seed; None where no seed has the metric in both."""
+    a, b = (
+        {
+            record.trial.seed: record.metrics[metric]
+            for record in group
+            if record.metrics.get(metric) is not None
+        }
+        for group in (first, second)
+    )
+    seeds = sorted(a.keys() & b.keys())
+    if not seeds:
+        return None
+    return paired_difference([a[seed] for seed in seeds], [b[seed] for seed in seeds])
+
+
+def cell(interval: Interval | None, scale: float = 1.0) -> str:
+    """Return ``mean ± half width``, or ``mean [low, high]`` where a bound cut it; or a dash.
+
+    The mean stands alone where there is no interval: one replicate, or replicates all equal.
+    """
+    if interval is None:
+        return "–"
+    mean, low, high = (value * scale for value in interval)
+    known = low < high
+    # Three significant digits of the mean, or of its interval where that is wider.
+    size = max(abs(mean), high - mean if known else 0.0)
+    places = max(0, 2 - math.floor(math.log10(size))) if size else 0
+    if not known:
+        return f"{mean:,.{places}f}"
+    if math.isclose(mean - low, high - mean, rel_tol=1e-6):
+        return f"{mean:,.{places}f} ± {high - mean:,.{places}f}"
+    return f"{mean:,.{places}f} [{low:,.{places}f}, {high:,.{places}f}]"
+
+
+def significant(value: float) -> str:
+    """Return a number with three significant digits, none of them in an exponent."""
+    return cell(Interval(value, value, value))

@@ -1,0 +1,1 @@
+"""Whether neuron models follow their equations."""

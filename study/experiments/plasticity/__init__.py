@@ -1,0 +1,1 @@
+"""Whether plasticity rules follow their formulas."""

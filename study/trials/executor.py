@@ -1,0 +1,213 @@
+"""Where trials run: local processes, or a Dask cluster by its address. One interface for both.
+
+Either way a trial runs in a process of its own, watched by `study.trials.watch`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
+
+from study.data.reference import DataAccess
+from study.errors import UserError
+from study.trials import measure
+from study.trials.trial import Outcome, Trial
+from study.trials.watch import Child, Limits, Memory
+from study.trials.worker import Result
+
+SHARE = 0.9  # of the memory that the workers of a host may hold together
+CONNECT_SECONDS = 30  # also for a scheduler that comes back
+FIRST_WORKER_SECONDS = 60
+COUNT_SECONDS = 5.0  # between two looks at how many workers a cluster has
+
+
+class Workers(Protocol):
+    """A set of workers."""
+
+    @property
+    def fractions(self) -> Sequence[float]:
+        """How far each worker has come, 0..1; as many as trials can run now."""
+
+    def submit(
+        self, slot: int, trial: Trial, needs: Sequence[Outcome], data: DataAccess, /
+    ) -> Future[Result]:
+        """Start a trial; the future is cancelled where the worker was lost before its end."""
+
+
+class LocalWorkers:
+    """Processes on this machine, one thread each."""
+
+    def __init__(self, slots: int, limits: Limits = Limits()) -> None:  # noqa: B008
+        self.fractions = [0.0] * slots
+        self._limits, self._memory = limits, Memory(_all_mb())
+        self._children: dict[int, Child] = {}
+        self._threads = ThreadPoolExecutor(slots)
+
+    def submit(
+        self, slot: int, trial: Trial, needs: Sequence[Outcome], data: DataAccess
+    ) -> Future[Result]:
+        """Start a trial in the process of a slot."""
+        child = self._children.get(slot)
+        if child is None or not child.alive:
+            if child is not None:
+                child.end()
+            try:
+                child = self._children[slot] = Child(self._memory)
+            except OSError as problem:  # no memory or no processes left
+                return _failed(problem)
+
+        def advance(fraction: float) -> None:
+            self.fractions[slot] = fraction
+
+        advance(0.0)
+        return self._threads.submit(child.run, trial, needs, data, self._limits, advance)
+
+    def stop(self) -> None:
+        """End the processes at once, whatever they are doing."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for child in self._children.values():
+            child.end()
+        self._threads.shutdown(wait=True)
+
+
+def _failed(problem: Exception) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_exception(problem)
+    return future
+
+
+class ClusterWorkers:
+    """A Dask cluster; its own scheduler gives the trials of workers that die to others."""
+
+    def __init__(self, client: Any, address: str, limits: Limits) -> None:
+        self._client, self._address, self._limits = client, address, limits
+        # Pure functions would be looked up in Dask's cache by their arguments.
+        self._executor = client.get_executor(pure=False)
+        self._slots, self._counted = 0, float("-inf")
+
+    @property
+    def fractions(self) -> Sequence[float]:
+        """Zeros: a cluster says nothing before a trial ends.
+
+        Raises
+        ------
+        UserError
+            If the scheduler went away and did not come back in time.
+        """
+        self._require_scheduler()
+        if time.monotonic() - self._counted > COUNT_SECONDS:
+            self._counted = time.monotonic()
+            # Workers come and go as a batch system starts and ends jobs.
+            with suppress(OSError, TimeoutError):  # the client notices by itself
+                self._slots = sum(self._client.nthreads().values())
+        return [0.0] * self._slots
+
+    def submit(
+        self, _slot: int, trial: Trial, needs: Sequence[Outcome], data: DataAccess
+    ) -> Future[Result]:
+        """Start a trial on the cluster."""
+        self._require_scheduler()
+        return self._executor.submit(run_in_dask_worker, trial, needs, data, self._limits)
+
+    def _require_scheduler(self) -> None:
+        if self._client.status in ("closed", "closing"):
+            raise UserError(
+                f"the Dask scheduler at {self._address} is gone. What is finished is kept.\n"
+                "Start it and its workers again, and run the same command."
+            )
+
+
+_here = threading.local()
+_lock = threading.Lock()
+_memory: Memory | None = None
+
+
+def run_in_dask_worker(
+    trial: Trial, needs: Sequence[Outcome], data: DataAccess, limits: Limits
+) -> Result:
+    """Run a trial in a process beside the Dask worker, one for each of its threads.
+
+    The process ends at once when nobody waits for the trial any more.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    task = worker.state.tasks[worker.get_current_task()]
+
+    def stop_if_unwanted(_fraction: float) -> None:
+        if task.state == "cancelled":  # the command was interrupted or killed
+            raise CancelledError
+
+    child = _child_here(worker.memory_manager.memory_limit)
+    try:
+        return child.run(trial, needs, data, limits, stop_if_unwanted)
+    except CancelledError:
+        child.end()
+        raise
+
+
+def _child_here(memory_limit: int | None) -> Child:
+    """Return the process beside this thread; its Dask worker may hold ``memory_limit`` bytes."""
+    global _memory
+    with _lock:
+        if _memory is None:
+            _memory = Memory(SHARE * memory_limit / 2**20 if memory_limit else None)
+    child: Child | None = getattr(_here, "child", None)
+    if child is None or not child.alive:
+        child = _here.child = Child(_memory)
+    return child
+
+
+@contextmanager
+def open_workers(jobs: int, scheduler: str | None, limits: Limits) -> Iterator[Workers]:
+    """Yield local processes, or the cluster at ``scheduler`` (``tcp://host:port``).
+
+    Raises
+    ------
+    UserError
+        If the cluster cannot be reached or `distributed` is not installed.
+    """
+    if scheduler:
+        with _cluster(scheduler, limits) as cluster:
+            yield cluster
+        return
+    workers = LocalWorkers(jobs, limits)
+    try:
+        yield workers
+    finally:
+        workers.stop()
+
+
+@contextmanager
+def _cluster(address: str, limits: Limits) -> Iterator[ClusterWorkers]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UserError(
+            "--scheduler needs the package distributed: pip install '.[cluster]'"
+        ) from None
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UserError(
+            f"no Dask scheduler answers at {address} ({error}).\n"
+            "Start one with `dask scheduler`, workers with `dask worker ADDRESS`."
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
+        except TimeoutError:
+            raise UserError(
+                f"the Dask scheduler at {address} has no workers.\n"
+                f"Start some with `dask worker {address} --nthreads 1`."
+            ) from None
+        yield ClusterWorkers(client, address, limits)
+
+
+def _all_mb() -> float | None:
+    total = measure.machine_mb()
+    return None if total is None else SHARE * total

@@ -1,0 +1,114 @@
+"""Which code, on which machine, with which libraries: what stands beside every number."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from study.trials.trial import Record
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("biosim", "gradsim", "study")
+LIBRARIES = ("brian2", "torch", "numpy", "scipy", "pandas", "matplotlib", "scikit-learn", "nir")
+
+
+@cache
+def code_version() -> str:
+    """Return the version, the commit if there is one, and a hash over the sources.
+
+    The hash tells two dirty working trees apart, where a commit alone would not.
+    """
+    return f"{_package_version()}+{_commit()}src.{_source_hash()}"
+
+
+def sources() -> str:
+    """Return the hash over the sources alone: a commit that leaves them alone is no other code."""
+    return f"src.{_source_hash()}"
+
+
+def of_other_code(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Return the records that code other than today's has made, by the hash of its sources."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        version = "src." + str(record.provenance.get("code_version")).rpartition("src.")[2]
+        if record.done and version != sources():
+            found.setdefault(version, []).append(record)
+    return found
+
+
+def _package_version() -> str:
+    try:
+        return version("twinspike")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _commit() -> str:
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        return ""
+    found = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short=10", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f"g{found.stdout.strip()}." if found.returncode == 0 else ""
+
+
+@cache
+def _source_hash() -> str:
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            digest.update(path.relative_to(ROOT).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+@cache
+def cpu_model() -> str:
+    """Return the name of the processor and the number of cores.
+
+    Virtual machines hide the model behind a family name, such as ``AMD EPYC``, whose members
+    differ twofold in speed: where Linux tells family and model they stand beside it.
+    """
+    cpuinfo = Path("/proc/cpuinfo")
+    told = _first_processor(cpuinfo.read_text()) if cpuinfo.exists() else {}
+    name = told.get("model name") or platform.processor() or platform.machine()
+    if {"cpu family", "model"} <= told.keys():
+        name += f" (family {told['cpu family']}, model {told['model']})"
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def _first_processor(cpuinfo: str) -> dict[str, str]:
+    lines = (line.partition(":") for line in cpuinfo.partition("\n\n")[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in lines}
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that results depend on."""
+    versions = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            versions[library] = "absent"
+    return versions
+
+
+def of_trial() -> dict[str, object]:
+    """Return what a record says about the code and machine that made it."""
+    return {
+        "code_version": code_version(),
+        "cpu": cpu_model(),
+        "platform": platform.platform(),
+        "libraries": library_versions(),
+    }

@@ -1,0 +1,76 @@
+"""The trials as one table: a row a trial, settings in columns ``config.KEY``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from study.trials.trial import Record
+
+LEADING = (
+    "trial",
+    "experiment",
+    "learner",
+    "dataset",
+    "seed",
+    "status",
+    "train_accuracy",
+    "validation_accuracy",
+    "test_accuracy",
+    "spikes_per_sample",
+    "synops_per_sample",
+    "train_seconds",
+    "inference_ms_per_sample",
+    "peak_memory_mb",
+)
+
+
+def trials_table(experiments: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
+    """Return the records of all experiments, each trial once.
+
+    A trial that several experiments use names them all in ``experiment``.
+    """
+    rows = [_row(record, users) for record, users in with_users(experiments)]
+    table = pd.DataFrame(rows)
+    leading = table.reindex(columns=list(LEADING))
+    columns = [str(column) for column in table]
+    settings = sorted(column for column in columns if column.startswith("config."))
+    others = [column for column in columns if column not in {*LEADING, *settings}]
+    return pd.concat([leading, table[others], table[settings]], axis=1)
+
+
+def with_users(experiments: Mapping[str, Sequence[Record]]) -> list[tuple[Record, str]]:
+    """Return each record once, with the names of all experiments that use it."""
+    users: dict[str, list[str]] = {}
+    records: dict[str, Record] = {}
+    for name, members in experiments.items():
+        for record in members:
+            users.setdefault(record.trial.id, []).append(name)
+            records[record.trial.id] = record
+    return [(record, ", ".join(users[key])) for key, record in records.items()]
+
+
+def _row(record: Record, experiments: str) -> dict[str, object]:
+    trial = record.trial
+    scalars = {
+        key: value for key, value in record.metrics.items() if not isinstance(value, list | dict)
+    }
+    return {
+        "trial": trial.id,
+        "experiment": experiments,
+        "learner": trial.learner,
+        "dataset": trial.dataset_name or None,
+        "seed": trial.seed,
+        "status": record.status,
+        **scalars,
+        "error": f"{record.error['type']}: {record.error['message']}" if record.error else None,
+        "config_id": trial.config_id,
+        "code_version": record.provenance.get("code_version"),
+        "wall_seconds": record.provenance.get("wall_seconds"),
+        **{f"config.{key}": _cell(value) for key, value in trial.config.items()},
+    }
+
+
+def _cell(value: object) -> object:
+    return str(list(value)) if isinstance(value, list | tuple) else value
