@@ -15,6 +15,7 @@ from study.config import Setting, configure, settings_of
 from study.data.reference import DatasetRef
 from study.errors import UserError
 from study.learners import LEARNERS
+from study.learning.contract import Pupil
 from study.procedures.learning import PROCEDURE
 from study.trials import plan as plans
 from study.trials.plan import Plan
@@ -84,7 +85,7 @@ class Request:
             for name in names
             if not self.learners or name in self.learners
             for dataset in datasets
-            if data.kind(dataset) in LEARNERS[name].accepts
+            if LEARNERS[name].fits(data.kind(dataset), data.task(dataset))
             for trial in self._replicates(name, dataset)
         ]
 
@@ -92,10 +93,9 @@ class Request:
         return REAL_IMAGES if dataset == "digits" and self.profile != "quick" else (dataset,)
 
     def _replicates(self, name: str, dataset: DatasetRef) -> list[Trial]:
-        entry = LEARNERS[name]
         return [
-            Trial(PROCEDURE, name, dataset, settings_of(config), seed, entry.version)
-            for config in self.configure(entry.preset(self.profile, dataset.name), name)
+            learning_trial(name, dataset, config, seed)
+            for config in self.configure(LEARNERS[name].preset(self.profile, dataset.name), name)
             for seed in self.seeds
         ]
 
@@ -115,11 +115,20 @@ class Request:
     def unfit(self, learners: Collection[str]) -> list[str]:
         """Return a sentence for each of these that cannot use one of the user's data sets."""
         return [
-            f"{name} takes no {data.kind(dataset)}: it is not run on {dataset.name}."
+            f"{name} {LEARNERS[name].unfit(data.kind(dataset), data.task(dataset))}: it is not run "
+            f"on {dataset.name}."
             for dataset in self.datasets
             for name, entry in LEARNERS.items()
-            if name in learners and data.kind(dataset) not in entry.accepts
+            if name in learners and not entry.fits(data.kind(dataset), data.task(dataset))
         ]
+
+
+def learning_trial(name: str, dataset: DatasetRef, config: Any, seed: int) -> Trial:
+    """Return the trial of a learner, which needs those of its teachers, if it has any."""
+    teachers = config.teachers() if isinstance(config, Pupil) else ()
+    needs = tuple(learning_trial(of, dataset, its, seed) for of, its in teachers)
+    settings = settings_of(config)
+    return Trial(PROCEDURE, name, dataset, settings, seed, LEARNERS[name].version, needs)
 
 
 @dataclass(frozen=True)

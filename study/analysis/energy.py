@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-STATES = 2  # of a neuron: synaptic current and membrane potential
+STATES = 2  # of a neuron in records that do not tell: synaptic current and membrane potential
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,24 @@ def nanojoules(metrics: Mapping[str, Any], price: Price) -> float:
     """Return the estimated energy of one inference.
 
     A synaptic operation is an addition and a weight fetched; a multiply-accumulate fetches a
-    weight too. An update of a neuron decays its two states, a multiply-accumulate each, and reads
-    and writes both. Addresses of spikes, activations, leakage and control are left out.
+    weight too. An update of a neuron decays each of its states, a multiply-accumulate each, and
+    reads and writes all of them. Addresses of spikes, activations, leakage and control are left
+    out.
 
     Parameters
     ----------
     metrics
-        Of a learning trial: ``synops_per_sample``, ``macs_per_sample`` and
+        Of a learning trial: ``synops_per_sample``, ``macs_per_sample``, and
+        ``state_updates_per_sample`` or, in records from before it was counted,
         ``neuron_updates_per_sample``.
     price
         What an operation costs.
     """
     additions = metrics["synops_per_sample"] or 0.0
-    macs, updates = metrics["macs_per_sample"], metrics["neuron_updates_per_sample"]
-    arithmetic = additions * price.addition + (macs + STATES * updates) * price.mac
-    traffic = (additions + macs + 2 * STATES * updates) * price.word
+    macs = metrics["macs_per_sample"]
+    states = metrics.get("state_updates_per_sample")
+    if states is None:
+        states = STATES * metrics["neuron_updates_per_sample"]
+    arithmetic = additions * price.addition + (macs + states) * price.mac
+    traffic = (additions + macs + 2 * states) * price.word
     return (arithmetic + traffic) / 1e3

@@ -30,12 +30,15 @@ class DatasetEntry:
         Returns the data set; imports its loader when called.
     files
         Returns the published files; None for data that need none.
+    task
+        Kind of task: ``"classes"``, ``"symbols"`` or ``"signals"``; see `study.data.task`.
     """
 
     kind: str
     summary: str
     load: Callable[[DataAccess], Dataset]
     files: Callable[[], list[RemoteFile]] | None = None
+    task: str = "classes"
 
 
 def _digits(access: DataAccess) -> Dataset:
@@ -141,6 +144,11 @@ def parse(name: str) -> DatasetRef:
 def kind(ref: DatasetRef) -> str:
     """Return ``"images"``, ``"events"`` or ``"traces"``."""
     return ref.kind or DATASETS[ref.name].kind
+
+
+def task(ref: DatasetRef) -> str:
+    """Return the kind of task that a data set asks for; a user's own file asks for classes."""
+    return DATASETS[ref.name].task if ref.path is None else "classes"
 
 
 def load(ref: DatasetRef, access: DataAccess) -> Dataset:

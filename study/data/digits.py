@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from study.data.reference import DataAccess
 from study.data.samples import Dataset, Images
 from study.data.splits import stratified_split
+from study.data.task import Classes
 
 
 def load(_access: DataAccess) -> Dataset:
@@ -24,7 +25,7 @@ def load(_access: DataAccess) -> Dataset:
         train=samples.take(train),
         validation=samples.take(validation),
         test=samples.take(test),
-        n_classes=10,
+        task=Classes(10),
         source=(
             "1,797 handwritten digits 8x8 bundled with scikit-learn (Alpaydin & Kaynak 1998), "
             "stratified 64/16/20 split with a fixed seed"

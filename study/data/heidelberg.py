@@ -11,6 +11,7 @@ import numpy as np
 from study.data.fetch import Content, Mirror, RemoteFile, contents
 from study.data.reference import DataAccess
 from study.data.samples import Dataset, Events
+from study.data.task import Classes
 
 N_UNITS = 700
 N_CLASSES = 20  # ten digits in English, then in German
@@ -101,7 +102,7 @@ def load(source: HeidelbergSource, access: DataAccess) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        n_classes=N_CLASSES,
+        task=Classes(N_CLASSES),
         source=f"{source.citation}; test file as given, validation = training speakers {speakers}",
         checksum=checksum,
     )

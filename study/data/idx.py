@@ -11,6 +11,7 @@ from study.data.fetch import Content, Mirror, RemoteFile, contents
 from study.data.reference import DataAccess
 from study.data.samples import Dataset, Images
 from study.data.splits import stratified_split
+from study.data.task import Classes
 
 SIDE = 28
 N_CLASSES = 10
@@ -111,7 +112,7 @@ def load(source: IdxSource, access: DataAccess) -> Dataset:
         train=_images(pixels[train], labels[train]),
         validation=_images(pixels[validation], labels[validation]),
         test=_images(test_pixels, test_labels),
-        n_classes=N_CLASSES,
+        task=Classes(N_CLASSES),
         source=f"{source.citation}; official split, validation = a stratified tenth of training",
         checksum=checksum,
     )

@@ -13,6 +13,7 @@ from study.data.fetch import UNPACKING_ERRORS
 from study.data.reference import DatasetRef
 from study.data.samples import Dataset, Events, Images, Samples
 from study.data.splits import stratified_split
+from study.data.task import Classes
 from study.errors import UserError
 
 EVENT_ARRAYS = ("time_s", "unit", "offsets", "labels", "n_units", "duration_s")
@@ -56,7 +57,7 @@ def load(ref: DatasetRef) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        n_classes=int(samples.labels.max()) + 1,
+        task=Classes(int(samples.labels.max()) + 1),
         source=f"the user's file {path.name}, split {given}",
         checksum=ref.sha256 or "",
     )

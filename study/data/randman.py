@@ -8,6 +8,7 @@ import numpy as np
 
 from study.data.samples import Dataset, Events
 from study.data.splits import stratified_split
+from study.data.task import Classes
 
 N_CLASSES = 10
 N_UNITS = 20
@@ -54,7 +55,7 @@ def generate(shuffle_times: bool = False) -> Dataset:
         train=samples.take(train),
         validation=samples.take(validation),
         test=samples.take(test),
-        n_classes=N_CLASSES,
+        task=Classes(N_CLASSES),
         source=(
             f"{N_CLASSES} generated smooth random manifolds of dimension 1 (Zenke & Vogels 2021, "
             f"alpha {ALPHA:g}), {N_UNITS} units of one spike each"

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from study.data.task import Task
+
 
 @dataclass(frozen=True)
 class Images:
@@ -139,8 +141,8 @@ class Dataset:
         Name under which results are reported.
     train, validation, test
         The three parts.
-    n_classes
-        Number of classes; labels are 0..n_classes-1.
+    task
+        What is asked of who learns from it; says what the labels are.
     source
         Where the data come from and how they were split, in one sentence.
     checksum
@@ -151,6 +153,6 @@ class Dataset:
     train: Samples
     validation: Samples
     test: Samples
-    n_classes: int
+    task: Task
     source: str
     checksum: str

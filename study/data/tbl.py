@@ -11,6 +11,7 @@ from study.data.fetch import Mirror, RemoteFile, contents
 from study.data.reference import DataAccess
 from study.data.samples import Dataset, Traces
 from study.data.splits import stratified_split
+from study.data.task import Classes
 
 LETTERS = ("Space", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 N_FRAMES = 76  # some recordings have one more
@@ -67,7 +68,7 @@ def load(access: DataAccess, file: RemoteFile = FILE) -> Dataset:
         train=standardised(train),
         validation=standardised(validation),
         test=standardised(test),
-        n_classes=len(LETTERS),
+        task=Classes(len(LETTERS)),
         source=(
             "Tactile Braille Letters (Mueller-Cleve et al. 2022), the file of SpyTorch's tutorial "
             "5; stratified 70/10/20 split with a fixed seed, standardised by the training part"

@@ -25,6 +25,7 @@ from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.experiments.unsupervised import plan
 from study.learners.diehl_cook import HISTORY_EVERY, PASS, sized
+from study.learning.artefacts import curve
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -42,8 +43,6 @@ SIZES: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "surrogate": ("hidden", (10, 30)),
     "mlp": ("hidden", (5, 20)),
 }
-HISTORY = {"diehl-cook": ("history_seen", "history_accuracy")}
-EPOCHS = "validation_accuracy"
 ROUNDING = 1e-9  # of percentages
 
 
@@ -178,14 +177,14 @@ def _learned(group: Replicates) -> tuple[np.ndarray, np.ndarray]:
     """
     curves, times = [], []
     for record in group:
-        arrays, seconds = record.arrays, record.metrics["train_seconds"]
-        seen_name, accuracy_name = HISTORY.get(record.trial.learner, ("", EPOCHS))
-        accuracy = arrays.get(accuracy_name, np.zeros(0))
-        if not len(accuracy):
-            accuracy = np.array([record.metrics["validation_accuracy"]])
-        seen = arrays[seen_name] if seen_name in arrays else np.arange(len(accuracy)) + 1
-        curves.append(accuracy)
-        times.append(seconds * seen / seen[-1])
+        seconds = record.metrics["train_seconds"]
+        learned = curve(record.arrays)
+        if learned is None or not len(learned.validation):
+            curves.append(np.array([record.metrics["validation_accuracy"]]))
+            times.append(np.array([seconds]))
+        else:
+            curves.append(learned.validation)
+            times.append(seconds * learned.seen / learned.seen[-1])
     points = min(map(len, curves))
     return (
         np.mean([time[:points] for time in times], axis=0),

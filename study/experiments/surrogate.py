@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from study.analysis.artefacts import draw_curves, draw_raster
 from study.analysis.basis import basis
-from study.analysis.figures import draw_shares, panel_grid
+from study.analysis.figures import panel_grid
 from study.analysis.replicates import Replicates, cell, interval_of, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
+from study.learning.artefacts import curve, rasters
 from study.procedures import refit
 from study.request import Request
 from study.trials.trial import Record, Trial
@@ -34,8 +34,7 @@ def section(records: list[Record]) -> Section:
     """Return learning curves, rasters and what each data set cost."""
     groups = replicates(records)
     shown = {group.dataset: group[0] for group in reversed(groups) if group.dataset != CONTROL}
-    rasters = [_raster(record) for record in reversed(shown.values())]
-    figures = [_curves(groups), *rasters] if groups else []
+    figures = [_curves(groups), *map(_raster, reversed(shown.values()))] if groups else []
     return Section(
         name="surrogate",
         title=TITLE,
@@ -163,12 +162,7 @@ def _timing(groups: Sequence[Replicates]) -> list[str]:
 def _curves(groups: Sequence[Replicates]) -> Figure:
     drawing, grid = panel_grid(len(groups), 2.8, sharey=True)
     for ax, group in zip(grid.flat, groups, strict=False):
-        histories = [record.arrays for record in group]
-        for key, style in (("train_accuracy", "--"), ("validation_accuracy", "-")):
-            n_epochs = min(len(history[key]) for history in histories)
-            curves = np.array([history[key][:n_epochs] for history in histories])
-            label = key.split("_")[0]
-            draw_shares(ax, range(1, n_epochs + 1), curves, ls=style, label=label)
+        draw_curves(ax, [learned for r in group if (learned := curve(r.arrays))])
         ax.axhline(100 / group[0].metrics["n_classes"], color="grey", lw=0.8, ls=":")
         ax.set(xlabel="epoch", ylim=(0, 102))
         ax.set_title(_name(group).replace(", ", "\n"), fontsize=9)
@@ -192,12 +186,10 @@ def _raster(record: Record) -> Figure:
 
     arrays, config = record.arrays, record.trial.config
     drawing = Drawing(figsize=(6.0, 3.6), layout="constrained")
-    layers = (("input", "input unit"), ("hidden", "hidden neuron"))
-    for ax, (layer, label) in zip(drawing.subplots(2, 1, sharex=True), layers, strict=True):
-        end = arrays[f"example_{layer}_offsets"][1]
-        time_ms = arrays[f"example_{layer}_step"][:end] * config["dt_s"] * 1e3
-        ax.scatter(time_ms, arrays[f"example_{layer}_unit"][:end], s=4, color="C0")
-        ax.set(ylabel=label, xlim=(0, config["n_steps"] * config["dt_s"] * 1e3))
+    named = {"input": "input unit", "hidden": "hidden neuron"}
+    for ax, raster in zip(drawing.subplots(2, 1, sharex=True), rasters(arrays), strict=True):
+        draw_raster(ax, raster, config["dt_s"])
+        ax.set(ylabel=named[raster.layer], xlim=(0, config["n_steps"] * config["dt_s"] * 1e3))
     drawing.axes[-1].set_xlabel("time / ms")
     name, label = Replicates([record]).dataset, arrays["example_labels"][0]
     return Figure(

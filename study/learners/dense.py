@@ -1,17 +1,16 @@
-"""What the two baselines without spikes share: features, timing, cost."""
+"""What the two baselines without spikes share: features, and what their layers cost."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from study.data.samples import Images, Samples, Traces
+from study.data.task import Task
 from study.learning.contract import Evaluation
-
-TIMED_BATCH = 256
-METHOD = f"median over batches of {TIMED_BATCH} after one warm-up batch, one thread"
+from study.learning.cost import Cost, Layer
+from study.learning.stopwatch import timed
 
 
 def features(samples: Samples, time_bins: int) -> np.ndarray:
@@ -31,40 +30,29 @@ def features(samples: Samples, time_bins: int) -> np.ndarray:
 
 def evaluate(
     predict: Callable[[np.ndarray], np.ndarray],
-    weights: Sequence[np.ndarray],
+    weights: Mapping[str, np.ndarray],
     inputs: np.ndarray,
     labels: np.ndarray,
+    task: Task,
 ) -> Evaluation:
-    """Return accuracy, multiply-accumulates and time of a network of dense layers.
+    """Return answers, scores and cost of a network of dense layers.
 
     Parameters
     ----------
     predict
         Maps ``[N, F]`` inputs to ``[N]`` classes.
     weights
-        One matrix a layer; each non-zero weight is one multiply-accumulate.
+        One matrix a layer, by the name of the layer that it leaves; each non-zero weight is one
+        multiply-accumulate.
     inputs, labels
         ``[N, F]`` and ``[N]``.
+    task
+        Scores the answers.
     """
-    predictions = predict(inputs)
-    return Evaluation(
-        predictions=predictions,
-        accuracy=float(np.mean(predictions == labels)),
-        spikes_per_sample={},
-        synops_per_sample=0.0,
-        macs_per_sample=float(sum(np.count_nonzero(weight) for weight in weights)),
-        neuron_updates_per_sample=0.0,
-        inference_ms_per_sample=_time_ms(predict, inputs),
-        inference_method=METHOD,
+    answers, timing = timed(lambda part: predict(inputs[part]), len(inputs))
+    layers = tuple(
+        Layer(name, macs=float(np.count_nonzero(weight)), weights=weight.size)
+        for name, weight in weights.items()
     )
-
-
-def _time_ms(predict: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> float:
-    predict(inputs[:TIMED_BATCH])
-    times = []
-    for start in range(0, len(inputs), TIMED_BATCH):
-        batch = inputs[start : start + TIMED_BATCH]
-        started = time.perf_counter()
-        predict(batch)
-        times.append((time.perf_counter() - started) / len(batch) * 1e3)
-    return float(np.median(times))
+    classes = np.concatenate(answers)
+    return Evaluation(classes, task.scores(classes, labels), Cost(layers, timing))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from study.data.samples import Images, Samples
-from study.learning.contract import Artefacts, Evaluation, thinned
+from study.data.task import Classes
+from study.learning.artefacts import NONE, Curve, Filters
+from study.learning.contract import Artefacts, Evaluation
+from study.learning.cost import Cost, Layer
+from study.learning.stopwatch import of_batches
 from study.trials.trial import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -22,10 +27,8 @@ HISTORY_EVERY = 20_000  # images
 HISTORY_BLOCK = 50  # images over which what happened while learning is averaged
 # An accuracy on the way needs fewer samples than the last one.
 HISTORY_LABELS, HISTORY_VALIDATION = 2000, 1000
-METHOD = (
-    "median over batches of {batch} samples {how} after one warm-up batch, times the mean "
-    "presentations per sample, image to spike counts, {engine}"
-)
+METHOD = "samples {how}, times the mean presentations per sample, image to spike counts, {engine}"
+STATES = {"excitatory": 4, "inhibitory": 3}  # membrane potential, two conductances; a threshold
 INTERPRETED = "no C++ compiler was found: Brian2 interpreted the network, about three times slower"
 
 
@@ -180,8 +183,8 @@ class Names:
 class DiehlCookLearner:
     """Unsupervised STDP network; see `study.learning.contract.Learner`."""
 
-    def __init__(self, config: DiehlCookConfig) -> None:
-        self.config = config
+    def __init__(self, config: DiehlCookConfig, task: Classes) -> None:
+        self.config, self.task = config, task
         self._spec = config.specification()
 
     def prepare(self, train: Samples) -> None:
@@ -193,7 +196,7 @@ class DiehlCookLearner:
             return
         small = replace(self.config, presentations=1, label_samples=1, history_points=0)
         one = train.take(np.arange(1))
-        DiehlCookLearner(small).fit(one, one, np.random.default_rng(0), no_progress)
+        DiehlCookLearner(small, self.task).fit(one, one, np.random.default_rng(0), no_progress)
 
     def fit(
         self,
@@ -213,10 +216,8 @@ class DiehlCookLearner:
         """
         rates, config = inputs(train), self.config
         (history_rng,) = rng.spawn(1)
-        self._n_classes = int(train.labels.max()) + 1
         self._stages: list[Trained] = []
         self._history: list[tuple[int, float]] = []
-        self._by_shares: float | None = None
         for part in _parts(_order(len(train), config.presentations, rng), config.history_points):
             self._learn(rates, part, int(rng.integers(2**32)), progress)
             if config.history_points:
@@ -227,7 +228,7 @@ class DiehlCookLearner:
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:
         """Classify ``samples`` with weights and thresholds frozen, as the paper does.
 
-        What the vote by shares would have got right goes into the artefacts.
+        The vote by shares is a second read-out, with a score of its own.
 
         Raises
         ------
@@ -236,37 +237,65 @@ class DiehlCookLearner:
         """
         from biosim.diehl_cook import vote
 
-        response, predictions = self._classify(samples, self._names, rng)
+        response, answers = self._classify(samples, self._names, rng)
         votes = vote(response.counts, self._names.shares)
-        self._by_shares = float(np.mean(votes == samples.labels))
-        spikes = {
-            "input": float(response.input_spikes.sum(axis=1).mean()),
-            "excitatory": float(response.excitatory_spikes.mean()),
-            "inhibitory": float(response.inhibitory_spikes.mean()),
-        }
-        steps = round(self._spec.present_s / self._spec.dt_s) * response.presentations.mean()
+        scores = self.task.scores(answers, samples.labels)
+        scores["by_shares_accuracy"] = self.task.scores(votes, samples.labels)["accuracy"]
         side_by_side = response.engine.startswith("brian2")
-        return Evaluation(
-            predictions=predictions,
-            accuracy=float(np.mean(predictions == samples.labels)),
-            spikes_per_sample=spikes,
-            synops_per_sample=self._synops(response),
-            macs_per_sample=0.0,
-            neuron_updates_per_sample=float(2 * self._spec.n_exc * steps),
-            inference_ms_per_sample=_milliseconds(response),
-            inference_method=METHOD.format(
-                batch=response.batch,
+        timing = of_batches(
+            response.batch_seconds,
+            response.batch,
+            METHOD.format(
                 how="in copies of the network side by side" if side_by_side else "one by one",
                 engine=response.engine,
             ),
+            repeats=float(response.presentations.mean()),
+        )
+        return Evaluation(answers, scores, Cost(self._layers(response), timing))
+
+    def _layers(self, response: Response) -> tuple[Layer, ...]:
+        """Return what each layer does for a sample."""
+        spec, weights = self._spec, self._stages[-1].weights
+        outgoing = np.count_nonzero(weights, axis=1)
+        steps = round(spec.present_s / spec.dt_s) * response.presentations.mean()
+        updates = float(spec.n_exc * steps)
+        inhibited = (spec.n_exc - 1) * (spec.weight_inh_exc > 0)
+        excited, inhibiting = response.excitatory_spikes, response.inhibitory_spikes
+        return (
+            Layer(
+                "input",
+                spikes=float(response.input_spikes.sum(axis=1).mean()),
+                additions=float(np.mean(response.input_spikes @ outgoing)),
+                weights=weights.size,
+            ),
+            Layer(
+                "excitatory",
+                spikes=float(excited.mean()),
+                additions=float(excited.mean()),
+                updates=updates,
+                states=STATES["excitatory"],
+                weights=spec.n_exc,
+            ),
+            Layer(
+                "inhibitory",
+                spikes=float(inhibiting.mean()),
+                additions=float(np.mean(inhibited * inhibiting)),
+                updates=updates,
+                states=STATES["inhibitory"],
+                weights=spec.n_exc * (spec.n_exc - 1),
+            ),
         )
 
-    def without(self, share: float, rng: np.random.Generator) -> DiehlCookLearner:
-        """Return the learner after it lost a ``share`` of its synapses from the input."""
-        lesser, trained = copy.copy(self), self._stages[-1]
-        weights = thinned(trained.weights, share, rng)
-        lesser._stages = [*self._stages[:-1], replace(trained, weights=weights)]
-        return lesser
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights from the input, ``[inputs, n_exc]``: the only ones that learn."""
+        return {"input": self._stages[-1].weights}
+
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> DiehlCookLearner:
+        """Return the same network with these weights."""
+        other = copy.copy(self)
+        trained = replace(self._stages[-1], weights=weights["input"])
+        other._stages = [*self._stages[:-1], trained]
+        return other
 
     def named_by(self, labelled: Samples, rng: np.random.Generator) -> DiehlCookLearner:
         """Return what was learned, its neurons named by these samples alone."""
@@ -274,13 +303,11 @@ class DiehlCookLearner:
         other._names = self._name(labelled, len(labelled), rng)
         return other
 
-    def artefacts(self) -> Artefacts:
+    def keep(self) -> Artefacts:
         """Return receptive fields, thresholds, assignments and the history of learning.
 
         The history is in means over blocks of `HISTORY_BLOCK` images; ``history_shown`` counts the
         images up to the end of each block.
-
-        ``by_shares_accuracy`` is that of the samples evaluated last, in a trial the test set.
         """
         trained = self._stages[-1]
         presentations = np.concatenate([stage.presentations for stage in self._stages])
@@ -292,14 +319,15 @@ class DiehlCookLearner:
         ends = [*range(HISTORY_BLOCK, len(presentations), HISTORY_BLOCK), len(presentations)]
         seen, accuracy = zip(*self._history, strict=True) if self._history else ((), ())
         return Artefacts(
+            named=(
+                Curve(np.array(seen, dtype=np.int64), NONE, NONE, np.array(accuracy, dtype=float)),
+                Filters(trained.weights.T.reshape(-1, SIDE, SIDE).astype(np.float32)),
+            ),
             arrays={
-                "weights": trained.weights.astype(np.float32),
                 "theta_v": trained.theta_v,
                 "assignments": self._names.assignments,
                 "history_shown": np.array(ends[: len(presentations)]),
                 **{f"history_{name}": block_means(values) for name, values in history.items()},
-                "history_seen": np.array(seen, dtype=np.int64),
-                "history_accuracy": np.array(accuracy, dtype=float),
             },
             metrics={
                 "engine": trained.engine,
@@ -307,7 +335,6 @@ class DiehlCookLearner:
                 "presentations_per_trained_sample": (
                     float(presentations.mean()) if len(presentations) else None
                 ),
-                "by_shares_accuracy": self._by_shares,
                 "silent_neurons": int((self._names.assignments < 0).sum()),
             },
         )
@@ -336,7 +363,7 @@ class DiehlCookLearner:
         from biosim.diehl_cook import assign_labels, class_shares
 
         some = train.take(rng.permutation(len(train))[:n_samples])
-        answers = self._respond(inputs(some), rng).counts, some.labels, self._n_classes
+        answers = self._respond(inputs(some), rng).counts, some.labels, self.task.n
         return Names(assign_labels(*answers), class_shares(*answers))
 
     def _note_accuracy(self, train: Samples, validation: Samples, rng: np.random.Generator) -> None:
@@ -353,20 +380,13 @@ class DiehlCookLearner:
         from biosim.diehl_cook import classify
 
         response = self._respond(inputs(samples), rng)
-        return response, classify(response.counts, names.assignments, self._n_classes)
+        return response, classify(response.counts, names.assignments, self.task.n)
 
     def _respond(self, rates: np.ndarray, rng: np.random.Generator) -> Response:
         from biosim.diehl_cook import respond
 
         seed, batch = int(rng.integers(2**32)), min(self.config.batch, len(rates))
         return respond(self._spec, self._stages[-1], rates, seed, self.config.engine, batch)
-
-    def _synops(self, response: Response) -> float:
-        """Return spikes times their non-zero outgoing weights, per sample."""
-        outgoing = np.count_nonzero(self._stages[-1].weights, axis=1)
-        inhibited = (self._spec.n_exc - 1) * (self._spec.weight_inh_exc > 0)
-        lateral = response.excitatory_spikes + inhibited * response.inhibitory_spikes
-        return float(np.mean(response.input_spikes @ outgoing + lateral))
 
 
 def _order(n_samples: int, n_shown: int, rng: np.random.Generator) -> np.ndarray:
@@ -423,11 +443,3 @@ def _overlap(size: int, side: int) -> np.ndarray:
     upper = np.minimum(new[1:, None], old[None, 1:])
     lower = np.maximum(new[:-1, None], old[None, :-1])
     return (side * np.maximum(upper - lower, 0.0)).astype(np.float32)
-
-
-def _milliseconds(response: Response) -> float:
-    """Return the milliseconds a sample; the first batch is for warming up where others follow."""
-    seconds = (
-        response.batch_seconds[1:] if len(response.batch_seconds) > 1 else response.batch_seconds
-    )
-    return float(np.median(seconds) / response.batch * response.presentations.mean() * 1e3)

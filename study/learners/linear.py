@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from study.data.samples import Samples
+from study.data.task import Task
 from study.learners.dense import evaluate, features
-from study.learning.contract import Artefacts, Evaluation, thinned
+from study.learning.contract import Artefacts, Evaluation
 from study.trials.trial import Progress
 
 
@@ -46,8 +48,8 @@ def preset(_profile: str, _dataset: str) -> LinearConfig:
 class LinearLearner:
     """Logistic regression; see `study.learning.contract.Learner`."""
 
-    def __init__(self, config: LinearConfig) -> None:
-        self.config = config
+    def __init__(self, config: LinearConfig, task: Task) -> None:
+        self.config, self.task = config, task
 
     def prepare(self, train: Samples) -> None:  # noqa: ARG002
         """Import what `fit` needs; only to plan trials, that would take too long."""
@@ -77,14 +79,18 @@ class LinearLearner:
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002
         """Classify ``samples``."""
         inputs = features(samples, self.config.time_bins)
-        return evaluate(self._model.predict, [self._model.coef_], inputs, samples.labels)
+        return evaluate(self._model.predict, self.weights(), inputs, samples.labels, self.task)
 
-    def without(self, share: float, rng: np.random.Generator) -> LinearLearner:
-        """Return the learner after it lost a ``share`` of its weights."""
-        lesser = copy.deepcopy(self)
-        lesser._model.coef_ = thinned(self._model.coef_, share, rng)
-        return lesser
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights, ``[classes, features]``."""
+        return {"input": self._model.coef_}
 
-    def artefacts(self) -> Artefacts:
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> LinearLearner:
+        """Return the same model with these weights."""
+        other = copy.deepcopy(self)
+        other._model.coef_ = weights["input"]
+        return other
+
+    def keep(self) -> Artefacts:
         """Return the chosen penalty."""
         return Artefacts(metrics={"chosen_inverse_penalty": self._chosen})

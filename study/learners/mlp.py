@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from study.data.samples import Samples
+from study.data.task import Task
 from study.learners.dense import evaluate, features
-from study.learning.contract import Artefacts, Evaluation, thinned
+from study.learning.artefacts import NONE, Curve
+from study.learning.contract import Artefacts, Evaluation
 from study.trials.trial import Progress
 
 if TYPE_CHECKING:
     from sklearn.neural_network import MLPClassifier
+
+
+LAYERS = ("input", "hidden")
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,8 @@ def preset(_profile: str, _dataset: str) -> MLPConfig:
 class MLPLearner:
     """Multilayer perceptron; see `study.learning.contract.Learner`."""
 
-    def __init__(self, config: MLPConfig) -> None:
-        self.config = config
+    def __init__(self, config: MLPConfig, task: Task) -> None:
+        self.config, self.task = config, task
 
     def prepare(self, train: Samples) -> None:  # noqa: ARG002
         """Import what `fit` needs; only to plan trials, that would take too long."""
@@ -100,18 +106,23 @@ class MLPLearner:
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002
         """Classify ``samples``."""
         inputs = features(samples, self.config.time_bins)
-        return evaluate(self._model.predict, self._model.coefs_, inputs, samples.labels)
+        return evaluate(self._model.predict, self.weights(), inputs, samples.labels, self.task)
 
-    def without(self, share: float, rng: np.random.Generator) -> MLPLearner:
-        """Return the learner after it lost a ``share`` of its weights."""
-        lesser = copy.deepcopy(self)
-        lesser._model.coefs_ = [thinned(weights, share, rng) for weights in self._model.coefs_]
-        return lesser
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights by the layer that they leave."""
+        return dict(zip(LAYERS, self._model.coefs_, strict=True))
 
-    def artefacts(self) -> Artefacts:
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> MLPLearner:
+        """Return the same network with these weights."""
+        other = copy.deepcopy(self)
+        other._model.coefs_ = [weights[name] for name in LAYERS]
+        return other
+
+    def keep(self) -> Artefacts:
         """Return the chosen epoch, and validation accuracy after each."""
+        epochs = np.arange(len(self._accuracies)) + 1
         return Artefacts(
-            arrays={"validation_accuracy": np.array(self._accuracies)},
+            named=(Curve(epochs, NONE, NONE, np.array(self._accuracies)),),
             metrics={"best_epoch": self._best_epoch},
         )
 

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from study.data.samples import Events, Samples, Traces
+from study.data.task import Classes
 from study.learners.surrogate_config import SurrogateConfig, preset
-from study.learning.contract import Artefacts, Evaluation, thinned
+from study.learning.artefacts import Curve, Raster
+from study.learning.contract import Artefacts, Evaluation
+from study.learning.cost import Cost, Layer
+from study.learning.stopwatch import BATCH, batches, timed
 from study.trials.trial import Progress, no_progress
 
 if TYPE_CHECKING:
     import torch
 
     import gradsim
-    from gradsim.training import Inputs, Prediction
+    from gradsim.training import Inputs
 
 __all__ = ["SurrogateConfig", "SurrogateLearner", "preset"]
 
-TIMED_BATCH = 64
-METHOD = (
-    f"median over batches of {TIMED_BATCH} after one warm-up batch, input to prediction, "
-    "engine {}, {} torch thread(s)"
-)
+METHOD = "input to prediction, engine {}, {} torch thread(s)"
+STATES = 2  # of a neuron: membrane potential and synaptic current
 N_EXAMPLES = 3  # samples whose spikes are kept for figures
 
 
@@ -58,13 +59,13 @@ def encode(samples: Samples, config: SurrogateConfig) -> Inputs:
 class SurrogateLearner:
     """Surrogate-gradient network; see `study.learning.contract.Learner`."""
 
-    def __init__(self, config: SurrogateConfig) -> None:
-        self.config = config
+    def __init__(self, config: SurrogateConfig, task: Classes) -> None:
+        self.config, self.task = config, task
 
     def prepare(self, train: Samples) -> None:
         """Train a throwaway network on a few samples: what is compiled and allocated is there."""
         few = train.take(np.arange(min(len(train), self.config.batch_size)))
-        throwaway = SurrogateLearner(dataclasses.replace(self.config, epochs=1))
+        throwaway = SurrogateLearner(dataclasses.replace(self.config, epochs=1), self.task)
         throwaway.fit(few, few, np.random.default_rng(0), no_progress)
 
     def fit(
@@ -102,7 +103,7 @@ class SurrogateLearner:
         from gradsim import train as train_model
 
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        self.encoder, self.network = self._build(train, int(train.labels.max()) + 1, generator)
+        self.encoder, self.network = self._build(train, generator)
         learned = Labelled(encode(train, self.config), train.labels)
         chosen = (
             Labelled(encode(validation, self.config), validation.labels) if validation else None
@@ -115,7 +116,7 @@ class SurrogateLearner:
         self._example_labels = shown.labels[:N_EXAMPLES]
 
     def _build(
-        self, train: Samples, n_classes: int, generator: torch.Generator
+        self, train: Samples, generator: torch.Generator
     ) -> tuple[gradsim.CurrentEncoder | None, gradsim.SpikingNetwork]:
         from gradsim import CurrentEncoder, SpikingNetwork
         from gradsim.surrogate import superspike
@@ -140,7 +141,8 @@ class SurrogateLearner:
             n_in = n_channels * config.encoder_copies
         else:
             n_in = train.n_units if isinstance(train, Events) else train.pixels[0].size
-        return encoder, SpikingNetwork(config.network(n_in, n_classes), generator, config.engine)
+        shape = config.network(n_in, self.task.n)
+        return encoder, SpikingNetwork(shape, generator, config.engine)
 
     @property
     def _model(self) -> torch.nn.Module:
@@ -152,46 +154,59 @@ class SurrogateLearner:
         """Classify ``samples``; none of the codes needs random numbers."""
         import torch
 
-        inputs = encode(samples, self.config)
-        prediction, ms_per_sample = self._timed_prediction(inputs)
-        counts = [self._input_counts(inputs), *prediction.spikes]
-        names = ["input", *self.layer_names()]
-        synops = sum(
-            float((layer.sum(axis=0) * fan_out).sum())
-            for layer, fan_out in zip(counts, self._fan_out(), strict=True)
-        )
-        return Evaluation(
-            predictions=prediction.classes,
-            accuracy=float(np.mean(prediction.classes == samples.labels)),
-            spikes_per_sample={
-                name: float(layer.sum() / len(samples))
-                for name, layer in zip(names, counts, strict=True)
-            },
-            synops_per_sample=synops / len(samples),
-            macs_per_sample=self._encoder_macs(samples),
-            neuron_updates_per_sample=float(
-                self.config.n_steps
-                * (
-                    sum(layer.shape[1] for layer in prediction.spikes)
-                    + prediction.logits.shape[1]
-                    + (counts[0].shape[1] if self.encoder else 0)
-                )
-            ),
-            inference_ms_per_sample=ms_per_sample,
-            inference_method=METHOD.format(self.network.resolved_engine, torch.get_num_threads()),
-        )
+        from gradsim import predict
 
-    def without(self, share: float, rng: np.random.Generator) -> SurrogateLearner:
-        """Return the learner after it lost a ``share`` of the synapses of every layer."""
+        inputs, model, readout = encode(samples, self.config), self._model, self.config.readout
+        parts, timing = timed(
+            lambda part: predict(model, _Batch(inputs.take(part)), BATCH, readout),
+            len(samples),
+            METHOD.format(self.network.resolved_engine, torch.get_num_threads()),
+        )
+        answers = np.concatenate([part.classes for part in parts])
+        spikes = [np.concatenate(layer) for layer in zip(*(p.spikes for p in parts), strict=True)]
+        layers = self._layers(samples, [self._input_counts(inputs), *spikes])
+        scores = self.task.scores(answers, samples.labels)
+        return Evaluation(answers, scores, Cost(layers, timing))
+
+    def _layers(self, samples: Samples, counts: Sequence[np.ndarray]) -> tuple[Layer, ...]:
+        """Return what each layer does for a sample, from the spikes ``[N, units]`` of each."""
+        config, n_samples = self.config, len(samples)
+        states = STATES + (config.adaptation > 0)
+        found = []
+        for number, (name, spikes, (fan_out, n_weights)) in enumerate(
+            zip(["input", *self.layer_names()], counts, self._fan_out(), strict=True)
+        ):
+            stateful = number > 0 or self.encoder is not None
+            found.append(
+                Layer(
+                    name,
+                    spikes=float(spikes.sum() / n_samples),
+                    additions=float((spikes.sum(axis=0) * fan_out).sum()) / n_samples,
+                    macs=0.0 if number else self._encoder_macs(samples),
+                    updates=float(config.n_steps * spikes.shape[1]) if stateful else 0.0,
+                    states=states if number else STATES,
+                    weights=n_weights,
+                )
+            )
+        readout = float(config.n_steps * self.task.n)
+        return (*found, Layer("readout", updates=readout, states=STATES))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights of every layer by name."""
+        named = self.network.named_parameters()
+        return {name: value.detach().numpy() for name, value in named if value.ndim == 2}
+
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> SurrogateLearner:
+        """Return the same network with these weights."""
         import torch
 
-        lesser = copy.copy(self)
-        lesser.network = copy.deepcopy(self.network)
+        other = copy.copy(self)
+        other.network = copy.deepcopy(self.network)
         with torch.no_grad():
-            for weight in lesser.network.parameters():
-                if weight.ndim == 2:
-                    weight.copy_(torch.as_tensor(thinned(weight.detach().numpy(), share, rng)))
-        return lesser
+            for name, value in other.network.named_parameters():
+                if name in weights:
+                    value.copy_(torch.as_tensor(weights[name]))
+        return other
 
     def layer_names(self) -> list[str]:
         """Return the names of the hidden layers in tables and figures."""
@@ -199,7 +214,7 @@ class SurrogateLearner:
             return ["hidden"]
         return [f"hidden {k + 1}" for k in range(self.config.layers)]
 
-    def artefacts(self) -> Artefacts:
+    def keep(self) -> Artefacts:
         """Return the history, the spikes of a few validation samples, and the network as NIR."""
         from gradsim import SpikeEvents, from_raster
         from gradsim.to_nir import to_bytes
@@ -210,25 +225,23 @@ class SurrogateLearner:
             assert self.encoder is not None
             examples = from_raster(self.encoder(examples)[0])
         hidden = from_raster(self.network(examples).spikes[0])
+        epochs = np.arange(len(history.loss)) + 1
+        curve = Curve(epochs, history.loss, history.train_accuracy, history.validation_accuracy)
+        rasters = [
+            Raster(name, events.step, events.unit, events.offsets)
+            for name, events in (("input", examples), ("hidden", hidden))
+        ]
         arrays = {
-            "loss": history.loss,
-            "train_accuracy": history.train_accuracy,
-            "validation_accuracy": history.validation_accuracy,
             "hidden_spikes": history.hidden_spikes.sum(axis=1),
             "example_labels": self._example_labels,
         }
-        for name, events in (("input", examples), ("hidden", hidden)):
-            arrays |= {
-                f"example_{name}_step": events.step,
-                f"example_{name}_unit": events.unit,
-                f"example_{name}_offsets": events.offsets,
-            }
         if self.encoder is not None:
             for name, value in self.encoder.named_parameters():
                 arrays[f"encoder_{name}"] = value.detach().numpy()
         # NIR has no neuron whose threshold adapts.
         fits = self.network.config.neuron.adaptation is None
         return Artefacts(
+            named=(curve, *rasters),
             arrays=arrays,
             files={"network.nir": to_bytes(self.network)} if fits else {},
             metrics={
@@ -250,10 +263,8 @@ class SurrogateLearner:
             counts = np.bincount(cell, minlength=len(inputs) * inputs.n_units)
             return counts.reshape(len(inputs), inputs.n_units)
         with torch.no_grad():
-            batches = range(0, len(inputs), TIMED_BATCH)
             counted = [
-                self.encoder(inputs.take(slice(start, start + TIMED_BATCH)))[0].sum(dim=0)
-                for start in batches
+                self.encoder(inputs.take(part))[0].sum(dim=0) for part in batches(len(inputs))
             ]
         return torch.cat(counted).numpy()
 
@@ -263,35 +274,19 @@ class SurrogateLearner:
             return 0.0
         return float(samples.values[0].size * self.config.encoder_copies)
 
-    def _fan_out(self) -> list[np.ndarray]:
-        """Return the non-zero weights that leave each input and each hidden neuron, by layer."""
-        nonzero = {
-            name: np.count_nonzero(weight.numpy(), axis=0)
-            for name, weight in self.network.state_dict().items()
-            if weight.ndim == 2
-        }
+    def _fan_out(self) -> list[tuple[np.ndarray, int]]:
+        """Return of each layer the non-zero weights that leave each neuron, and all that leave."""
+        matrices = self.weights()
         layers = range(self.config.layers)
-        into = [nonzero[f"hidden.{k}.weight"] for k in layers] + [nonzero["readout.weight"]]
-        own = [0, *(nonzero.get(f"hidden.{k}.recurrent", 0) for k in layers)]
-        return [following + itself for following, itself in zip(into, own, strict=True)]
-
-    def _timed_prediction(self, inputs: Inputs) -> tuple[Prediction, float]:
-        """Return the prediction of all samples and the median milliseconds a sample."""
-        from gradsim import predict
-        from gradsim.training import Prediction
-
-        model, readout = self._model, self.config.readout
-        predict(model, _Batch(inputs.take(slice(0, TIMED_BATCH))), TIMED_BATCH, readout)
-        parts, times = [], []
-        for start in range(0, len(inputs), TIMED_BATCH):
-            stop = min(start + TIMED_BATCH, len(inputs))
-            started = time.perf_counter()
-            batch = _Batch(inputs.take(slice(start, stop)))
-            parts.append(predict(model, batch, TIMED_BATCH, readout))
-            times.append((time.perf_counter() - started) / (stop - start) * 1e3)
-        logits = np.concatenate([part.logits for part in parts])
-        spikes = zip(*(part.spikes for part in parts), strict=True)
-        return Prediction(logits, tuple(map(np.concatenate, spikes))), float(np.median(times))
+        following = [*(matrices[f"hidden.{k}.weight"] for k in layers), matrices["readout.weight"]]
+        own = [None, *(matrices.get(f"hidden.{k}.recurrent") for k in layers)]
+        return [
+            (
+                sum(np.count_nonzero(m, axis=0) for m in (after, itself) if m is not None),
+                sum(m.size for m in (after, itself) if m is not None),
+            )
+            for after, itself in zip(following, own, strict=True)
+        ]
 
 
 @dataclasses.dataclass(frozen=True)

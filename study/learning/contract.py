@@ -1,15 +1,22 @@
-"""The learner contract: one small protocol that every system fulfils."""
+"""The learner contract: what every system that learns fulfils, and what some can do besides.
+
+A learner is built from its frozen configuration and the task that it is to do. It needs `fit`,
+`evaluate` and `keep`. Everything else is a capability, a protocol of its own that is asked for by
+``isinstance``: a system that lacks one lacks no more than what is asked of it there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from study.data.samples import Samples
-from study.trials.trial import Progress
+from study.learning.artefacts import Named
+from study.learning.cost import Cost
+from study.trials.trial import Outcome, Progress
 
 
 @dataclass(frozen=True)
@@ -18,47 +25,50 @@ class Evaluation:
 
     Parameters
     ----------
-    predictions
-        ``[N]`` predicted classes.
-    accuracy
-        Share of right predictions, 0..1.
-    spikes_per_sample
-        Mean number of spikes per sample by layer, input included as ``"input"``; empty for
-        networks that do not spike.
-    synops_per_sample
-        Spikes times their non-zero outgoing weights (NeuroBench's Effective_ACs).
-    macs_per_sample
-        Multiply-accumulates of real-valued activations; 0 where all activations are spikes.
-    neuron_updates_per_sample
-        State updates of spiking neurons: neurons times time steps.
-    inference_ms_per_sample
-        Median over batches after a warm-up; ``inference_method`` says how.
+    answers
+        What the system answered, in the shape of the task's labels.
+    scores
+        How good that is: the measures of the task, and then those of other read-outs, if there
+        are any, under names of their own.
+    cost
+        What an answer cost.
     """
 
-    predictions: np.ndarray
-    accuracy: float
-    spikes_per_sample: Mapping[str, float]
-    synops_per_sample: float
-    macs_per_sample: float
-    neuron_updates_per_sample: float
-    inference_ms_per_sample: float
-    inference_method: str
+    answers: np.ndarray
+    scores: Mapping[str, float]
+    cost: Cost
 
 
 @dataclass(frozen=True)
 class Artefacts:
-    """What a trained learner leaves for figures and for other trials."""
+    """What a trained learner leaves for figures and for other trials.
 
+    Parameters
+    ----------
+    named
+        Curves, filters, rasters and reconstructions: what any reader knows how to draw.
+    arrays
+        Arrays of the system's own, by names of its own.
+    files
+        Whole files by suffix.
+    metrics
+        Numbers and words for the table of trials.
+    """
+
+    named: tuple[Named, ...] = ()
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     metrics: dict[str, float | str | None] = field(default_factory=dict)
 
+    def all_arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays to keep, what is known under the names that all systems share."""
+        known = {name: value for each in self.named for name, value in each.arrays().items()}
+        return {**known, **self.arrays}
 
+
+@runtime_checkable
 class Learner(Protocol):
-    """Something that learns a classification; configured by a frozen dataclass."""
-
-    def prepare(self, train: Samples) -> None:
-        """Import and compile what `fit` will use; it is timed apart and leaves no trace."""
+    """Something that learns; built from a frozen dataclass and a `study.data.task.Task`."""
 
     def fit(
         self,
@@ -70,13 +80,29 @@ class Learner(Protocol):
         """Learn from ``train``; choose on ``validation`` only."""
 
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:
-        """Classify ``samples`` with everything frozen."""
+        """Answer ``samples`` with everything frozen, and note nothing of it."""
 
-    def artefacts(self) -> Artefacts:
-        """Return arrays and files worth keeping; called once, after `fit`."""
+    def keep(self) -> Artefacts:
+        """Return what is worth keeping of what `fit` learned."""
 
-    def without(self, share: float, rng: np.random.Generator) -> Learner:
-        """Return the learner after it lost a random ``share`` of its learned synapses."""
+
+@runtime_checkable
+class Compiles(Protocol):
+    """A learner that imports or compiles before it learns, once a process."""
+
+    def prepare(self, train: Samples) -> None:
+        """Do so; it is timed apart and leaves no trace."""
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """A learner whose learned weights can be taken out, changed and put back."""
+
+    def weights(self) -> Mapping[str, np.ndarray]:
+        """Return the learned weights by name, in a fixed order."""
+
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
+        """Return the same learner with these weights; nothing else differs."""
 
 
 @runtime_checkable
@@ -87,6 +113,33 @@ class NamedLater(Protocol):
         """Return what was learned, named by these samples alone."""
 
 
-def thinned(weights: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Return weights of which a random ``share`` is zero."""
-    return np.where(rng.random(weights.shape) < share, 0, weights).astype(weights.dtype)
+@runtime_checkable
+class Refits(Protocol):
+    """A learner that can train again on everything, for as long as a first training chose."""
+
+    def refit(self, train: Samples, rng: np.random.Generator, progress: Progress) -> None:
+        """Learn from ``train`` with nothing held out."""
+
+
+@runtime_checkable
+class OverTime(Protocol):
+    """A learner whose answer to a sample gets better the longer it is asked."""
+
+    def scores_by_step(self, samples: Samples, rng: np.random.Generator) -> np.ndarray:
+        """Return the task's own score after each step, ``[T]``."""
+
+
+@runtime_checkable
+class Taught(Protocol):
+    """A learner that begins from what others have learned; its configuration is a `Pupil`."""
+
+    def taught_by(self, teachers: Sequence[Outcome]) -> None:
+        """Take what the trials of the configuration's teachers left; called before `fit`."""
+
+
+@runtime_checkable
+class Pupil(Protocol):
+    """A configuration whose learner builds on trials of other learners."""
+
+    def teachers(self) -> Sequence[tuple[str, Any]]:
+        """Return the learners by name and their configurations."""

@@ -16,8 +16,11 @@ import numpy as np
 
 from study import data
 from study.data.samples import Dataset, Images, Samples, joined
+from study.data.task import Classes, Task, own_score
 from study.learners import LEARNERS
-from study.learning.contract import Learner, NamedLater
+from study.learning import frozen
+from study.learning.contract import Learner, NamedLater, Weighted
+from study.procedures.learning import about
 from study.trials.trial import Context, Outcome, Progress, Trial, no_progress
 
 PROCEDURE = "study.procedures.frugal:run"
@@ -41,56 +44,60 @@ def run(trial: Trial, context: Context) -> Outcome:
     label_rng, noise_rng, rng = (
         np.random.default_rng(child) for child in np.random.SeedSequence(trial.seed).spawn(3)
     )
-    learner, test = _build(trial, len(dataset.train)), dataset.test
+    learner, test = _build(trial, dataset.task, len(dataset.train)), dataset.test
+    assert isinstance(learner, Weighted), f"{trial.learner} has no weights to lose"
+
+    def tested(system: Learner, samples: Samples) -> float:
+        return own_score(dataset.task, system.evaluate(samples, rng).scores)
+
     learner.fit(
         dataset.train,
         dataset.validation,
         rng,
         lambda fraction, note: context.progress(0.5 * fraction, note),
     )
-    intact = learner.evaluate(test, rng).accuracy
+    intact = tested(learner, test)
     n_all = len(dataset.train) + len(dataset.validation)
     labels, accuracies = [], []
     for few in _few(dataset, label_rng):
-        taught = _taught(trial, learner, few, rng)
         labels.append(len(few))
-        accuracies.append(taught.evaluate(test, rng).accuracy)
+        accuracies.append(tested(_taught(trial, dataset.task, learner, few, rng), test))
         context.progress(0.6, f"{len(few)} labels: {accuracies[-1]:.3f}")
-    noisy = [learner.evaluate(_noisy(test, sd, noise_rng), rng).accuracy for sd in NOISE_SD]
+    noisy = [tested(learner, _noisy(test, sd, noise_rng)) for sd in NOISE_SD]
     context.progress(0.8, "with noise")
-    lost = [learner.without(share, rng).evaluate(test, rng).accuracy for share in LOST_SHARE]
+    lost = [tested(frozen.without(learner, share, rng), test) for share in LOST_SHARE]
     return Outcome(
         metrics={
             "n_tested": len(test),
-            "n_classes": dataset.n_classes,
             "labels": [*labels, n_all],
             "labels_accuracy": [*accuracies, intact],
             "noise_sd": list(NOISE_SD),
             "noise_accuracy": noisy,
             "lost_share": list(LOST_SHARE),
             "lost_accuracy": lost,
-            "data_source": dataset.source,
-            "data_checksum": dataset.checksum,
+            **about(dataset),
         }
     )
 
 
-def _build(trial: Trial, n_samples: int) -> Learner:
+def _build(trial: Trial, task: Task, n_samples: int) -> Learner:
     """Return an untrained learner that meets ``n_samples`` often enough."""
     config = dict(trial.config)
     if {"epochs", "batch_size"} <= config.keys():
         updates = -(-n_samples // config["batch_size"])
         config["epochs"] = max(config["epochs"], -(-MIN_UPDATES // updates))
-    return LEARNERS[trial.learner].build(config)
+    return LEARNERS[trial.learner].build(config, task)
 
 
-def _taught(trial: Trial, learner: Learner, few: Samples, rng: np.random.Generator) -> Learner:
+def _taught(
+    trial: Trial, task: Task, learner: Learner, few: Samples, rng: np.random.Generator
+) -> Learner:
     """Return a learner that has seen no other labels than those of ``few``."""
     if isinstance(learner, NamedLater):
         return learner.named_by(few, rng)
     order = rng.permutation(len(few))
     n_held_out = max(1, round(VALIDATION_SHARE * len(few)))
-    fresh = _build(trial, len(few) - n_held_out)
+    fresh = _build(trial, task, len(few) - n_held_out)
     progress: Progress = no_progress
     fresh.fit(few.take(order[n_held_out:]), few.take(order[:n_held_out]), rng, progress)
     return fresh
@@ -98,9 +105,10 @@ def _taught(trial: Trial, learner: Learner, few: Samples, rng: np.random.Generat
 
 def _few(dataset: Dataset, rng: np.random.Generator) -> Iterator[Samples]:
     """Yield draws with equally many samples of each class, as long as there are enough."""
+    assert isinstance(dataset.task, Classes)
     everything = joined(dataset.train, dataset.validation)
     order = rng.permutation(len(everything))
-    of_class = [order[everything.labels[order] == label] for label in range(dataset.n_classes)]
+    of_class = [order[everything.labels[order] == label] for label in range(dataset.task.n)]
     for n in LABELS_PER_CLASS:
         if n <= min(map(len, of_class)):
             yield everything.take(np.concatenate([members[:n] for members in of_class]))

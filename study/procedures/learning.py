@@ -9,8 +9,9 @@ import numpy as np
 
 from study import data
 from study.data.samples import Dataset, Samples
+from study.data.task import Signals, Task
 from study.learners import LEARNERS
-from study.learning.contract import Evaluation, Learner
+from study.learning.contract import Compiles, Evaluation, Learner, Taught
 from study.trials import powercap
 from study.trials.measure import measured
 from study.trials.trial import Context, Outcome, Progress, Trial
@@ -29,13 +30,21 @@ def run(trial: Trial, context: Context) -> Outcome:
     """
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
-    learner = LEARNERS[trial.learner].build(trial.config)
+    learner = built(trial, context, dataset.task)
 
     def fit(rng: np.random.Generator, progress: Progress) -> None:
         learner.fit(dataset.train, dataset.validation, rng, progress)
 
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     return taught(learner, fit, parts, dataset, trial.seed, context.progress)
+
+
+def built(trial: Trial, context: Context, task: Task) -> Learner:
+    """Return the untrained learner of a trial; one that builds on others has been given them."""
+    learner = LEARNERS[trial.learner].build(trial.config, task)
+    if isinstance(learner, Taught):
+        learner.taught_by(context.needs)
+    return learner
 
 
 Fit: TypeAlias = Callable[[np.random.Generator, Progress], None]
@@ -75,7 +84,8 @@ def taught(
     )
     train = parts["train"]
     with measured() as preparation:
-        learner.prepare(train)
+        if isinstance(learner, Compiles):
+            learner.prepare(train)
     energy_before = powercap.read_microjoules()
     with measured() as cost:
         fit(fit_rng, lambda fraction, note: progress(FIT_SHARE * fraction, note))
@@ -85,41 +95,45 @@ def taught(
     for name, rng in zip(parts, evaluation_rngs, strict=False):
         progress(FIT_SHARE, f"evaluating {name}")
         evaluations[name] = learner.evaluate(drawn if name == "train" else parts[name], rng)
-    artefacts = learner.artefacts()
-    test = evaluations["test"]
+    left = learner.keep()
     return Outcome(
         metrics={
-            **{f"{name}_accuracy": found.accuracy for name, found in evaluations.items()},
-            **_costs(test),
+            **scores(evaluations, dataset.task),
+            **evaluations["test"].cost.columns(),
             "prepare_seconds": preparation.seconds,
             "train_seconds": cost.seconds,
             "train_cpu_seconds": cost.cpu_seconds,
             "train_joules": train_joules,
-            "train_samples_per_second": len(train) / cost.seconds,
             "peak_memory_mb": cost.peak_memory_mb,
             **{f"n_{name}": len(samples) for name, samples in parts.items()},
-            "n_classes": dataset.n_classes,
-            "data_source": dataset.source,
-            "data_checksum": dataset.checksum,
-            **artefacts.metrics,
+            **about(dataset),
+            **left.metrics,
         },
         arrays={
-            "test_predictions": test.predictions,
+            "test_predictions": evaluations["test"].answers,
             "test_labels": dataset.test.labels,
-            **artefacts.arrays,
+            **left.all_arrays(),
         },
-        files=artefacts.files,
+        files=left.files,
     )
 
 
-def _costs(evaluation: Evaluation) -> dict[str, float | str | None]:
-    layers = evaluation.spikes_per_sample
+def scores(evaluations: Mapping[str, Evaluation], task: Task) -> dict[str, float]:
+    """Return the task's measures of each part; of other read-outs what they say of the test set."""
+    found = {
+        f"{name}_{measure}": evaluation.scores[measure]
+        for measure in task.measures
+        for name, evaluation in evaluations.items()
+    }
+    others = evaluations["test"].scores if "test" in evaluations else {}
+    return found | {name: score for name, score in others.items() if name not in task.measures}
+
+
+def about(dataset: Dataset) -> dict[str, int | str]:
+    """Return what a record says of its data set."""
+    n_classes = {} if isinstance(dataset.task, Signals) else {"n_classes": dataset.task.n}
     return {
-        "spikes_per_sample": sum(layers.values()) if layers else None,
-        **{f"spikes_{layer}_per_sample": spikes for layer, spikes in layers.items()},
-        "synops_per_sample": evaluation.synops_per_sample if layers else None,
-        "macs_per_sample": evaluation.macs_per_sample,
-        "neuron_updates_per_sample": evaluation.neuron_updates_per_sample,
-        "inference_ms_per_sample": evaluation.inference_ms_per_sample,
-        "inference_method": evaluation.inference_method,
+        **n_classes,
+        "data_source": dataset.source,
+        "data_checksum": dataset.checksum,
     }

@@ -7,14 +7,12 @@ the trial that this one needs; nothing is chosen here.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from study import data
-from study.config import configured
 from study.data.samples import joined
-from study.learners.surrogate import SurrogateConfig, SurrogateLearner
+from study.learners import LEARNERS
+from study.learning.contract import Refits
 from study.procedures.learning import taught
 from study.trials.trial import Context, Outcome, Progress, Trial
 
@@ -45,10 +43,9 @@ def run(trial: Trial, context: Context) -> Outcome:
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
     (selection,) = context.needs
-    config = configured(SurrogateConfig, trial.config)
-    learner = SurrogateLearner(
-        dataclasses.replace(config, epochs=int(selection.metrics["best_epoch"]))
-    )
+    epochs = int(selection.metrics["best_epoch"])
+    learner = LEARNERS[trial.learner].build({**trial.config, "epochs": epochs}, dataset.task)
+    assert isinstance(learner, Refits), f"{trial.learner} cannot be trained again"
     everything = joined(dataset.train, dataset.validation)
 
     def fit(rng: np.random.Generator, progress: Progress) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from study import data
-from study.learners import LEARNERS
+from study.procedures.learning import about, built, scores
 from study.trials.measure import measured
 from study.trials.trial import Context, Outcome, Trial
 
@@ -23,7 +23,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
-    learner = LEARNERS[trial.learner].build(trial.config)
+    learner = built(trial, context, dataset.task)
     fit_rng, rng = (
         np.random.default_rng(seed) for seed in np.random.SeedSequence(trial.seed).spawn(2)
     )
@@ -34,21 +34,20 @@ def run(trial: Trial, context: Context) -> Outcome:
             fit_rng,
             lambda fraction, note: context.progress(FIT_SHARE * fraction, note),
         )
-    found = learner.evaluate(dataset.validation, rng)
-    artefacts = learner.artefacts()
+    found, left = learner.evaluate(dataset.validation, rng), learner.keep()
     return Outcome(
         metrics={
-            "validation_accuracy": found.accuracy,
+            **scores({"validation": found}, dataset.task),
             **{
                 f"spikes_{layer}_per_sample": spikes
-                for layer, spikes in found.spikes_per_sample.items()
+                for layer, spikes in found.cost.spikes_by_layer.items()
             },
             "train_seconds": cost.seconds,
             "n_train": len(dataset.train),
             "n_validation": len(dataset.validation),
-            "n_classes": dataset.n_classes,
-            **artefacts.metrics,
+            **about(dataset),
+            **left.metrics,
         },
-        arrays=artefacts.arrays,
-        files=artefacts.files,
+        arrays=left.all_arrays(),
+        files=left.files,
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from study.data.samples import Events, Images
+from study.data.task import Classes
 from study.learners.dense import features
 from study.learners.linear import LinearConfig, LinearLearner
 from study.learners.mlp import MLPConfig, MLPLearner
@@ -26,18 +27,19 @@ def fitted(learner, seed: int = 0):
 
 
 def test_the_perceptron_learns_what_the_line_cannot() -> None:
-    linear = fitted(LinearLearner(LinearConfig()))
-    mlp = fitted(MLPLearner(MLPConfig(hidden=30, learning_rate=1e-2)))
-    assert linear.accuracy < 0.75
-    assert mlp.accuracy > 0.9
-    assert linear.macs_per_sample == 2
-    assert mlp.macs_per_sample == 2 * 30 + 30
-    assert mlp.spikes_per_sample == {}
+    linear = fitted(LinearLearner(LinearConfig(), Classes(2)))
+    mlp = fitted(MLPLearner(MLPConfig(hidden=30, learning_rate=1e-2), Classes(2)))
+    assert linear.scores["accuracy"] < 0.75
+    assert mlp.scores["accuracy"] > 0.9
+    assert linear.cost.macs == 2
+    assert mlp.cost.macs == 2 * 30 + 30
+    assert mlp.cost.spikes_by_layer == {}
 
 
 def test_a_seed_gives_the_same_perceptron() -> None:
     first, second, other = (
-        fitted(MLPLearner(MLPConfig(hidden=5, epochs=3)), seed).predictions for seed in (0, 0, 1)
+        fitted(MLPLearner(MLPConfig(hidden=5, epochs=3), Classes(2)), seed).answers
+        for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from study.data import digits
 from study.data.samples import Events, Images
+from study.data.task import Classes
 from study.learners.diehl_cook import (
     HISTORY_BLOCK,
     SIDE,
@@ -37,7 +38,7 @@ def learner(data):
 
 
 def fitted(config, data, validation=None):
-    learner = DiehlCookLearner(config)
+    learner = DiehlCookLearner(config, Classes(10))
     learner.fit(data.train, validation or data.validation, np.random.default_rng(0), no_progress)
     return learner
 
@@ -45,35 +46,35 @@ def fitted(config, data, validation=None):
 def test_an_evaluation_counts_every_spike_and_operation(learner, data):
     few = data.test.take(np.arange(8))
     found = learner.evaluate(few, np.random.default_rng(1))
-    spikes = found.spikes_per_sample
+    spikes = found.cost.spikes_by_layer
     assert set(spikes) == {"input", "excitatory", "inhibitory"}
     # Every input has a weight to each of 12 neurons, every winner inhibits 11 others.
     expected = 12 * spikes["input"] + spikes["excitatory"] + 11 * spikes["inhibitory"]
-    assert np.all(learner.artefacts().arrays["weights"] > 0)
-    assert found.synops_per_sample == pytest.approx(expected)
+    assert np.all(learner.keep().all_arrays()["filters"] > 0)
+    assert found.cost.additions == pytest.approx(expected)
     rate = TINY.max_rate_hz * inputs(few).sum(axis=1).mean()
     assert spikes["input"] == pytest.approx(TINY.present_s * rate, rel=0.1)
-    assert found.neuron_updates_per_sample == pytest.approx(24 * TINY.present_s / TINY.dt_s)
-    assert found.accuracy == np.mean(found.predictions == few.labels)
-    assert found.inference_ms_per_sample > 0
-    assert "one by one" in found.inference_method
-    assert "numba" in found.inference_method
+    assert found.cost.updates == pytest.approx(24 * TINY.present_s / TINY.dt_s)
+    assert found.scores["accuracy"] == np.mean(found.answers == few.labels)
+    assert found.cost.timing.ms_per_sample > 0
+    assert "one by one" in found.cost.timing.method
+    assert "numba" in found.cost.timing.method
 
 
 def test_the_same_seeds_give_the_same_predictions(learner, data):
     few = data.test.take(np.arange(4))
     first, again = (learner.evaluate(few, np.random.default_rng(1)) for _ in range(2))
-    assert np.array_equal(first.predictions, again.predictions)
+    assert np.array_equal(first.answers, again.answers)
 
 
 def test_artefacts_hold_what_figures_need(learner):
-    artefacts = learner.artefacts()
-    assert artefacts.arrays["weights"].shape == (SIDE * SIDE, TINY.n_exc)
-    assert artefacts.arrays["theta_v"].shape == (TINY.n_exc,)
-    assert artefacts.arrays["assignments"].shape == (TINY.n_exc,)
+    artefacts = learner.keep()
+    assert artefacts.all_arrays()["filters"].shape == (TINY.n_exc, SIDE, SIDE)
+    assert artefacts.all_arrays()["theta_v"].shape == (TINY.n_exc,)
+    assert artefacts.all_arrays()["assignments"].shape == (TINY.n_exc,)
     for name in ("shown", "spikes", "presentations", "theta_v"):
-        assert artefacts.arrays[f"history_{name}"].shape == (1,)  # one block
-    assert artefacts.arrays["history_shown"] == TINY.presentations
+        assert artefacts.all_arrays()[f"history_{name}"].shape == (1,)  # one block
+    assert artefacts.all_arrays()["history_shown"] == TINY.presentations
     assert artefacts.metrics["engine"].startswith("events")
     assert artefacts.metrics["engine_note"] is None
     json.dumps(artefacts.metrics)
@@ -82,33 +83,32 @@ def test_artefacts_hold_what_figures_need(learner):
 def test_brian2_runs_the_same_learner_and_says_that_no_compiler_was_found(data, monkeypatch):
     monkeypatch.setattr("biosim.backend.has_compiler", lambda: False)
     learner = fitted(dataclasses.replace(TINY, engine="brian2", presentations=1), data)
-    metrics = learner.artefacts().metrics
+    metrics = learner.keep().metrics
     assert metrics["engine"] == "brian2 numpy"
     assert "no C++ compiler" in metrics["engine_note"]
     found = learner.evaluate(data.test.take(np.arange(3)), np.random.default_rng(1))
-    assert "side by side" in found.inference_method
+    assert "side by side" in found.cost.timing.method
 
 
 def test_the_history_says_how_accuracy_grew_and_decides_nothing(data):
     config = dataclasses.replace(TINY, presentations=5, history_points=2)
     learner = fitted(config, data)
-    arrays = learner.artefacts().arrays
-    assert list(arrays["history_seen"]) == [3, 5]
-    assert arrays["history_accuracy"].shape == (2,)
+    arrays = learner.keep().all_arrays()
+    assert list(arrays["curve_seen"]) == [3, 5]
+    assert arrays["curve_validation"].shape == (2,)
     assert list(arrays["history_shown"]) == [5]
     assert arrays["history_spikes"].shape == (1,)
     other = Images(1 - data.validation.pixels, data.validation.labels[::-1])
-    again = fitted(config, data, validation=other).artefacts().arrays
-    assert np.array_equal(again["weights"], arrays["weights"])
+    again = fitted(config, data, validation=other).keep().all_arrays()
+    assert np.array_equal(again["filters"], arrays["filters"])
     assert np.array_equal(again["assignments"], arrays["assignments"])
 
 
-def test_the_vote_by_shares_of_what_was_evaluated_last_is_noted(data, learner):
-    one = data.test.take(np.arange(1))
-    right = []
+def test_the_vote_by_shares_is_a_read_out_of_its_own(data, learner):
+    one, right = data.test.take(np.arange(1)), []
     for label in range(10):
-        learner.evaluate(Images(one.pixels, np.array([label])), np.random.default_rng(1))
-        right.append(learner.artefacts().metrics["by_shares_accuracy"])
+        found = learner.evaluate(Images(one.pixels, np.array([label])), np.random.default_rng(1))
+        right.append(found.scores["by_shares_accuracy"])
     assert sorted(right) == [0.0] * 9 + [1.0]  # one class is voted for
 
 
@@ -127,9 +127,9 @@ def test_the_history_is_kept_in_means_over_blocks(values):
 
 def test_ablations_are_settings(data, learner):
     def arrays(**change):
-        return fitted(dataclasses.replace(TINY, **change), data).artefacts().arrays
+        return fitted(dataclasses.replace(TINY, **change), data).keep().all_arrays()
 
-    spec, whole = TINY.specification(), learner.artefacts().arrays
+    spec, whole = TINY.specification(), learner.keep().all_arrays()
     assert whole["theta_v"].max() > spec.theta_start_v
     fading = arrays(theta_plus_v=0.0)["theta_v"]
     assert fading.max() < spec.theta_start_v
@@ -141,10 +141,10 @@ def test_ablations_are_settings(data, learner):
 
 def test_nothing_shown_leaves_a_random_network_that_can_be_evaluated(data):
     learner = fitted(dataclasses.replace(TINY, presentations=0, history_points=2), data)
-    artefacts = learner.artefacts()
-    assert len(artefacts.arrays["history_spikes"]) == 0
-    assert list(artefacts.arrays["history_seen"]) == [0]
-    assert np.all(artefacts.arrays["theta_v"] == TINY.specification().theta_start_v)
+    artefacts = learner.keep()
+    assert len(artefacts.all_arrays()["history_spikes"]) == 0
+    assert list(artefacts.all_arrays()["curve_seen"]) == [0]
+    assert np.all(artefacts.all_arrays()["theta_v"] == TINY.specification().theta_start_v)
     assert artefacts.metrics["presentations_per_trained_sample"] is None
     json.dumps(artefacts.metrics)
     learner.evaluate(data.test.take(np.arange(3)), np.random.default_rng(1))
@@ -155,13 +155,13 @@ def test_without_inhibition_no_synaptic_operation_is_inhibitory(data):
     found = fitted(dataclasses.replace(TINY, weight_inh_exc=0.0), data).evaluate(
         few, np.random.default_rng(1)
     )
-    spikes = found.spikes_per_sample
-    assert found.synops_per_sample == pytest.approx(12 * spikes["input"] + spikes["excitatory"])
+    spikes = found.cost.spikes_by_layer
+    assert found.cost.additions == pytest.approx(12 * spikes["input"] + spikes["excitatory"])
 
 
 def test_the_rule_is_a_setting(data):
     power, triplet = (
-        fitted(dataclasses.replace(TINY, rule=rule), data).artefacts().arrays["weights"]
+        fitted(dataclasses.replace(TINY, rule=rule), data).keep().all_arrays()["filters"]
         for rule in ("power", "triplet")
     )
     assert not np.allclose(power, triplet)
@@ -169,8 +169,9 @@ def test_the_rule_is_a_setting(data):
 
 def test_events_are_refused_with_a_sentence(data):
     events = Events(np.zeros(1), np.zeros(1, int), np.array([0, 1]), np.zeros(1, int), 5, 0.1)
+    learner = DiehlCookLearner(TINY, Classes(10))
     with pytest.raises(ValueError, match="images only"):
-        DiehlCookLearner(TINY).fit(events, events, np.random.default_rng(0), no_progress)
+        learner.fit(events, events, np.random.default_rng(0), no_progress)
 
 
 def test_resizing_keeps_the_mean_and_images_of_the_right_size(data):
@@ -204,9 +205,9 @@ def test_it_reads_digits_far_better_than_without_learning(data):
     quick = preset("quick", "digits")
 
     def accuracy(config):
-        learner = DiehlCookLearner(config)
+        learner = DiehlCookLearner(config, Classes(10))
         learner.fit(data.train, data.validation, np.random.default_rng(0), no_progress)
-        return learner.evaluate(data.test, np.random.default_rng(1)).accuracy
+        return learner.evaluate(data.test, np.random.default_rng(1)).scores["accuracy"]
 
     learned = accuracy(quick)
     assert learned >= 0.82

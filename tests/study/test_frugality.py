@@ -12,15 +12,17 @@ import pytest
 from study import data
 from study.data.reference import DataAccess, DatasetRef
 from study.data.samples import Images, Samples
+from study.data.task import Classes
 from study.experiments import frugality
 from study.learners.diehl_cook import DiehlCookConfig, DiehlCookLearner
 from study.learners.linear import LinearConfig, LinearLearner
 from study.learners.mlp import MLPConfig, MLPLearner
 from study.learners.surrogate import SurrogateConfig, SurrogateLearner
-from study.learning.contract import NamedLater, thinned
+from study.learning import frozen
+from study.learning.contract import NamedLater
 from study.procedures import frugal
 from study.request import Request
-from study.trials.trial import Context, Record, Trial, no_progress
+from study.trials.trial import Record, Trial, no_progress
 
 SMALL = {
     "linear": (LinearLearner, LinearConfig()),
@@ -40,68 +42,33 @@ def digits(n: int) -> Samples:
 @pytest.mark.parametrize("name", SMALL)
 def test_without_all_synapses_a_learner_answers_the_same_to_everything(name: str) -> None:
     build, config = SMALL[name]
-    learner: Any = build(config)
+    learner: Any = build(config, Classes(10))
     train, rng = digits(120), np.random.default_rng(0)
     learner.fit(train, train, rng, no_progress)
-    before = learner.evaluate(train, np.random.default_rng(1)).predictions
-    empty = learner.without(1.0, rng).evaluate(train, np.random.default_rng(1)).predictions
+    before = learner.evaluate(train, np.random.default_rng(1)).answers
+    empty = frozen.without(learner, 1.0, rng).evaluate(train, np.random.default_rng(1)).answers
     assert len(set(empty)) == 1
     # The learner itself has lost nothing.
-    again = learner.evaluate(train, np.random.default_rng(1)).predictions
+    again = learner.evaluate(train, np.random.default_rng(1)).answers
     np.testing.assert_array_equal(before, again)
     assert len(set(before)) > 1
 
 
-def test_a_share_of_the_weights_is_lost() -> None:
-    weights = np.ones((200, 100), dtype=np.float32)
-    left = thinned(weights, 0.25, np.random.default_rng(0))
-    assert left.dtype == weights.dtype
-    assert abs(left.mean() - 0.75) < 0.01
-
-
 def test_the_unsupervised_network_is_named_by_the_few_labels_alone() -> None:
     build, config = SMALL["diehl-cook"]
-    learner: Any = build(config)
+    learner: Any = build(config, Classes(10))
     train, rng = digits(60), np.random.default_rng(0)
     learner.fit(train, train, rng, no_progress)
     assert isinstance(learner, NamedLater)
     sevens = Images(train.pixels[:5], np.full(5, 7))
     found = learner.named_by(sevens, rng).evaluate(train, rng)
-    assert set(found.predictions) <= {7}
-
-
-class Spy:
-    """A learner that notes how many labels it was given."""
-
-    def __init__(self, given: list[tuple[int, int]]) -> None:
-        self.given = given
-
-    def fit(self, train: Samples, validation: Samples, *_: object) -> None:
-        self.given.append((len(train), len(validation)))
-
-    def evaluate(self, samples: Samples, _rng: np.random.Generator) -> Any:
-        return type("Found", (), {"accuracy": len(samples)})
-
-    def without(self, _share: float, _rng: np.random.Generator) -> Spy:
-        return self
-
-
-def test_a_supervised_learner_has_as_many_labels_as_are_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    given: list[tuple[int, int]] = []
-    monkeypatch.setattr(frugal, "_build", lambda _trial, _n: Spy(given))
-    trial = Trial(frugal.PROCEDURE, "surrogate", DatasetRef("digits"), {}, 0)
-    metrics = frugal.run(trial, Context()).metrics
-    # 1,442 samples are not tested, 10 classes: up to 100 a class, then all as they are split.
-    assert metrics["labels"] == [100, 300, 1000, 1442]
-    assert given == [(1160, 282), (80, 20), (240, 60), (800, 200)]
+    assert set(found.answers) <= {7}
 
 
 def test_few_samples_are_met_as_often_as_many() -> None:
     config = dataclasses.asdict(SMALL["mlp"][1])
     trial = Trial(frugal.PROCEDURE, "mlp", DatasetRef("digits"), config, 0)
-    learner: Any = frugal._build(trial, 64)
+    learner: Any = frugal._build(trial, Classes(10), 64)
     assert learner.config.epochs == frugal.MIN_UPDATES / 2
 
 

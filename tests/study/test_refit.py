@@ -67,7 +67,7 @@ def test_the_second_training_has_all_samples_and_the_chosen_epochs() -> None:
     assert outcome.metrics["epochs_run"] == 2
     assert outcome.metrics["n_train"] == len(dataset.train) + len(dataset.validation)
     assert "validation_accuracy" not in outcome.metrics
-    assert np.isnan(outcome.arrays["validation_accuracy"]).all()
+    assert np.isnan(outcome.arrays["curve_validation"]).all()
     assert outcome.metrics["test_accuracy"] > 0.3
 
 

@@ -11,6 +11,7 @@ from gradsim.training import predict
 from study.data import digits, randman
 from study.data.reference import DatasetRef
 from study.data.samples import Images
+from study.data.task import Classes
 from study.experiments import surrogate as experiment
 from study.learners.surrogate import SurrogateConfig, SurrogateLearner, encode, preset
 from study.trials.trial import Record, Trial, no_progress
@@ -19,7 +20,7 @@ TINY = SurrogateConfig(hidden=20, n_steps=50, epochs=2, learning_rate=5e-3)
 
 
 def fitted(config, dataset, seed=0, n_train=None):
-    learner = SurrogateLearner(config)
+    learner = SurrogateLearner(config, Classes(10))
     train = dataset.train.take(np.arange(len(dataset.train))[:n_train])
     learner.fit(train, dataset.validation, np.random.default_rng(seed), no_progress)
     return learner
@@ -41,21 +42,23 @@ def evaluation(learner, data):
 
 
 def test_it_learns_digits_well_above_chance_within_two_epochs(evaluation, data):
-    assert evaluation.accuracy > 0.4
-    assert evaluation.accuracy == np.mean(evaluation.predictions == data.test.labels)
+    assert evaluation.scores["accuracy"] > 0.4
+    assert evaluation.scores["accuracy"] == np.mean(evaluation.answers == data.test.labels)
 
 
 def test_spikes_and_operations_are_counted_one_by_one(learner, evaluation, data):
     events = encode(data.test, TINY)
     hidden = predict(learner.network, events).spikes[0]
-    assert evaluation.spikes_per_sample["input"] == (data.test.pixels > 0.2).sum() / len(data.test)
-    assert evaluation.spikes_per_sample["hidden"] == pytest.approx(hidden.sum() / len(data.test))
+    assert evaluation.cost.spikes_by_layer["input"] == (data.test.pixels > 0.2).sum() / len(
+        data.test
+    )
+    assert evaluation.cost.spikes_by_layer["hidden"] == pytest.approx(hidden.sum() / len(data.test))
     expected = (len(events.unit) * 20 + hidden.sum() * 10) / len(data.test)
-    assert evaluation.synops_per_sample == pytest.approx(expected)
-    assert evaluation.neuron_updates_per_sample == 50 * (20 + 10)
-    assert evaluation.macs_per_sample == 0
-    assert evaluation.inference_ms_per_sample > 0
-    assert "median over batches" in evaluation.inference_method
+    assert evaluation.cost.additions == pytest.approx(expected)
+    assert evaluation.cost.updates == 50 * (20 + 10)
+    assert evaluation.cost.macs == 0
+    assert evaluation.cost.timing.ms_per_sample > 0
+    assert "median over batches" in evaluation.cost.timing.method
 
 
 def test_weights_that_are_zero_cost_nothing(data):
@@ -63,21 +66,21 @@ def test_weights_that_are_zero_cost_nothing(data):
     with torch.no_grad():
         learner.network.hidden[0].weight[:10] = 0
     evaluation = learner.evaluate(data.test, np.random.default_rng(0))
-    hidden = evaluation.spikes_per_sample["hidden"]
-    inputs = evaluation.spikes_per_sample["input"]
-    assert evaluation.synops_per_sample == pytest.approx(inputs * 10 + hidden * 10)
+    hidden = evaluation.cost.spikes_by_layer["hidden"]
+    inputs = evaluation.cost.spikes_by_layer["input"]
+    assert evaluation.cost.additions == pytest.approx(inputs * 10 + hidden * 10)
 
 
 def test_the_kept_network_predicts_what_the_learner_predicts(learner, evaluation, data):
-    network = from_bytes(learner.artefacts().files["network.nir"])
+    network = from_bytes(learner.keep().files["network.nir"])
     again = predict(network, encode(data.test, TINY), 64)
-    assert np.array_equal(again.classes, evaluation.predictions)
+    assert np.array_equal(again.classes, evaluation.answers)
 
 
 def test_artefacts_hold_the_history_and_example_spikes(learner, data):
-    artefacts = learner.artefacts()
-    arrays = artefacts.arrays
-    for name in ("loss", "train_accuracy", "validation_accuracy", "hidden_spikes"):
+    artefacts = learner.keep()
+    arrays = artefacts.all_arrays()
+    for name in ("curve_loss", "curve_train", "curve_validation", "hidden_spikes"):
         assert arrays[name].shape == (2,)
     assert arrays["example_labels"].tolist() == data.validation.labels[:3].tolist()
     assert arrays["example_input_offsets"][-1] == (data.validation.pixels[:3] > 0.2).sum()
@@ -89,15 +92,15 @@ def test_artefacts_hold_the_history_and_example_spikes(learner, data):
 def test_the_same_seed_gives_the_same_predictions(evaluation, learner, data):
     again = fitted(TINY, data, n_train=400).evaluate(data.test, np.random.default_rng(0))
     other = fitted(TINY, data, 1, n_train=400).evaluate(data.test, np.random.default_rng(0))
-    assert np.array_equal(again.predictions, evaluation.predictions)
-    assert not np.array_equal(other.predictions, evaluation.predictions)
+    assert np.array_equal(again.answers, evaluation.answers)
+    assert not np.array_equal(other.answers, evaluation.answers)
 
 
 def test_black_images_are_silent_and_all_alike(learner):
     black = Images(np.zeros((8, 8, 8), np.float32), np.arange(8))
     evaluation = learner.evaluate(black, np.random.default_rng(0))
-    assert evaluation.spikes_per_sample == {"input": 0.0, "hidden": 0.0}
-    assert len(set(evaluation.predictions.tolist())) == 1
+    assert evaluation.cost.spikes_by_layer == {"input": 0.0, "hidden": 0.0}
+    assert len(set(evaluation.answers.tolist())) == 1
 
 
 def test_a_configuration_is_json_and_refuses_what_makes_no_sense():
@@ -116,9 +119,9 @@ def test_a_loss_that_is_not_a_number_fails_the_trial(data):
 def test_recurrent_networks_count_their_own_synapses(data):
     learner = fitted(dataclasses.replace(TINY, recurrent=True, epochs=1), data, n_train=100)
     evaluation = learner.evaluate(data.test, np.random.default_rng(0))
-    layers = evaluation.spikes_per_sample
+    layers = evaluation.cost.spikes_by_layer
     expected = layers["input"] * 20 + layers["hidden"] * (20 + 10)
-    assert evaluation.synops_per_sample == pytest.approx(expected)
+    assert evaluation.cost.additions == pytest.approx(expected)
 
 
 def record(folder, dataset, seed, accuracy, arrays):
@@ -136,7 +139,7 @@ def record(folder, dataset, seed, accuracy, arrays):
 def test_the_section_says_whether_shuffled_times_leave_anything(
     tmp_path, learner, shuffled, verdict
 ):
-    arrays = learner.artefacts().arrays
+    arrays = learner.keep().all_arrays()
     records = [
         record(tmp_path, dataset, seed, accuracy, arrays)
         for dataset, accuracy in (("randman", 0.93), ("randman-shuffled", shuffled))
@@ -171,4 +174,4 @@ def test_the_section_of_nothing_is_empty_and_says_so():
 def test_quick_settings_reach_their_accuracy_and_chance_when_times_are_shuffled(dataset, low, high):
     data = dataset()
     learner = fitted(preset("quick", data.name), data)
-    assert low <= learner.evaluate(data.test, np.random.default_rng(0)).accuracy <= high
+    assert low <= learner.evaluate(data.test, np.random.default_rng(0)).scores["accuracy"] <= high

@@ -13,6 +13,7 @@ from study.analysis.replicates import Replicates, by_dataset, cell, interval_of,
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.experiments.unsupervised import fields, parts, plan, published
 from study.learners.diehl_cook import HISTORY_BLOCK, HISTORY_VALIDATION, SIDE
+from study.learning.artefacts import curve
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -256,7 +257,7 @@ def _progress(groups: Sequence[Replicates]) -> list[Figure]:
     """Return accuracy on validation samples against training samples seen, where it was noted."""
     from matplotlib.figure import Figure as Drawing
 
-    groups = [group for group in groups if len(group[0].arrays["history_seen"])]
+    groups = [group for group in groups if curve(group[0].arrays)]
     if not groups:
         return []
     drawing = Drawing(figsize=(5.4, 3.4), layout="constrained")
@@ -264,8 +265,10 @@ def _progress(groups: Sequence[Replicates]) -> list[Figure]:
     for group, colour in zip(groups, cycle(COLOURS)):
         name: str | None = _network(group)
         for record in group:
-            seen, accuracy = (record.arrays[f"history_{key}"] for key in ("seen", "accuracy"))
-            ax.plot(seen, 100 * accuracy, ".-", color=colour, lw=1, label=name)
+            if learned := curve(record.arrays):
+                ax.plot(
+                    learned.seen, 100 * learned.validation, ".-", color=colour, lw=1, label=name
+                )
             name = None  # one entry in the legend for all seeds
     label_axes(ax, "training images seen", "validation accuracy / %")
     ax.grid(alpha=0.3)

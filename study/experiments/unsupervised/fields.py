@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.analysis.artefacts import GAP, draw_tiles
 from study.analysis.basis import basis
 from study.analysis.figures import panel_grid
 from study.analysis.section import Figure, figure_name
 from study.learners.diehl_cook import SIDE
+from study.learning.artefacts import filters
 from study.trials.trial import Record
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SHOWN = 100  # of one network
 SHOWN_EACH = 25  # of one of several networks
-TILE = SIDE + 2  # pixels a receptive field takes, with the gap to the next
+TILE = SIDE + GAP  # pixels from one receptive field to the next
 
 
 def of_one(record: Record) -> Figure:
@@ -32,15 +30,13 @@ def of_one(record: Record) -> Figure:
     columns = math.ceil(math.sqrt(len(order)))
     drawing = Drawing(figsize=(6.4, 6.0), layout="constrained")
     ax = drawing.subplots()
-    # One image for all fields: a hundred axes would take seconds to lay out.
-    image = ax.imshow(_tiles(arrays["weights"][:, order], columns), cmap="magma", vmin=0)
+    image = draw_tiles(ax, _fields(record)[order], columns, cmap="magma", vmin=0)
     for place, neuron in enumerate(order):
         row, column = divmod(place, columns)
         label = str(classes[neuron]) if classes[neuron] >= 0 else "–"
         ax.text(
             column * TILE + 1, row * TILE + 1, label, color="white", fontsize=6, va="top", ha="left"
         )
-    ax.set_axis_off()
     drawing.colorbar(image, shrink=0.6, label="synaptic weight / leak conductance")
     return Figure(
         figure_name("unsupervised", "fields", record.trial.dataset_name),
@@ -57,8 +53,8 @@ def side_by_side(records: Mapping[str, Record]) -> Figure:
     """Return receptive fields of several networks by name, with their validation accuracies."""
     drawing, grid = panel_grid(len(records), 2.6)
     for ax, (name, record) in zip(grid.flat, records.items(), strict=False):
-        ax.set_axis_off()
-        _some(ax, record)
+        some = _fields(record)[:SHOWN_EACH]
+        draw_tiles(ax, some, math.isqrt(SHOWN_EACH), cmap="magma", vmin=0)
         ax.set_title(f"{name}: {100 * record.metrics['validation_accuracy']:.1f} %", fontsize=8)
     return Figure(
         figure_name("unsupervised", "parts"),
@@ -72,15 +68,8 @@ def side_by_side(records: Mapping[str, Record]) -> Figure:
     )
 
 
-def _some(ax: Axes, record: Record) -> None:
-    weights = record.arrays["weights"][:, :SHOWN_EACH]
-    ax.imshow(_tiles(weights, math.isqrt(SHOWN_EACH)), cmap="magma", vmin=0)
-
-
-def _tiles(fields: np.ndarray, columns: int) -> np.ndarray:
-    """Return fields ``[n_in, K]`` as one image of tiles, NaN between them and where none is."""
-    rows = math.ceil(fields.shape[1] / columns)
-    tiles = np.full((rows * columns, TILE, TILE), np.nan)
-    tiles[: fields.shape[1], :SIDE, :SIDE] = fields.T.reshape(-1, SIDE, SIDE)
-    grid = tiles.reshape(rows, columns, TILE, TILE).swapaxes(1, 2)
-    return grid.reshape(rows * TILE, columns * TILE)
+def _fields(record: Record) -> np.ndarray:
+    found = filters(record.arrays)
+    if found is None:
+        raise KeyError("filters")
+    return found.images
