@@ -28,6 +28,7 @@ def code_version() -> str:
     return f"{_package_version()}+{_commit()}src.{_source_hash()}"
 
 
+@cache
 def sources() -> str:
     """Return the hash over the sources alone: a commit that leaves them alone is no other code."""
     return f"src.{_source_hash()}"
@@ -62,7 +63,6 @@ def _commit() -> str:
     return f"g{found.stdout.strip()}." if found.returncode == 0 else ""
 
 
-@cache
 def _source_hash() -> str:
     digest = hashlib.sha256()
     for package in PACKAGES:

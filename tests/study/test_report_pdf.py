@@ -373,7 +373,7 @@ def test_every_citation_of_an_experiment_has_its_reference():
     folder = Path(experiments.__file__).parent
     cited = {
         key
-        for path in folder.glob("*.py")
+        for path in folder.rglob("*.py")
         for found in re.findall(r"references=\((.*?)\)", path.read_text("utf-8"), re.DOTALL)
         for key in re.findall(r'"(\w+)"', found)
     }
