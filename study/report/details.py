@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from study.report.document import FailedTrial, TrialDetail
-from study.trials.table import with_users
+from study.analysis.table import with_users
 from study.trials.trial import Record
 
 FOLLOWED = ("train_accuracy", "validation_accuracy")
