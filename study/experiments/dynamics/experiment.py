@@ -38,7 +38,7 @@ MODELS: dict[str, tuple[str, Any]] = {
 }
 CELLS = {"izhikevich": "Izhikevich", "adex": "AdEx"}  # models of which several cells are shown
 PATTERNS = "izhikevich-patterns"
-PROCEDURES = "study.experiments.dynamics.membranes"
+PROCEDURES = "study.procedures.membranes"
 EQUATIONS = (
     'tau_m (dif V)/(dif t) = E_L - V + R I, quad V > V_t => V <- V_r "for" t_"ref"',
     "C (dif V)/(dif t) = I - g_(N a) m^3 h (V - E_(N a)) - g_K n^4 (V - E_K) - g_L (V - E_L)",
