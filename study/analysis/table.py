@@ -44,7 +44,7 @@ def _row(record: Record, experiments: str) -> dict[str, object]:
     return {
         "trial": trial.id,
         "experiment": experiments,
-        "learner": trial.learner,
+        "learner": trial.subject,
         "dataset": trial.dataset_name or None,
         "seed": trial.seed,
         "status": record.status,

@@ -161,7 +161,7 @@ def _costs(ax: Axes, groups: Sequence[Replicates], measure: Measure) -> None:
 
     seen: list[float] = []
     for row, group in enumerate(groups):
-        colour = learner_colour(group[0].trial.learner)
+        colour = learner_colour(group[0].trial.subject)
         found = interval_of(group, measure.name)
         if found is None:
             continue

@@ -81,7 +81,7 @@ def _build(trial: Trial, n_samples: int) -> Learner:
     if {"epochs", "batch_size"} <= config.keys():
         updates = -(-n_samples // config["batch_size"])
         config["epochs"] = max(config["epochs"], -(-MIN_UPDATES // updates))
-    return LEARNERS[trial.learner].build(config)
+    return LEARNERS[trial.subject].build(config)
 
 
 def _taught(trial: Trial, learner: Learner, few: Samples, rng: np.random.Generator) -> Learner:

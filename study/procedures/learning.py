@@ -29,7 +29,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
-    learner = LEARNERS[trial.learner].build(trial.config)
+    learner = LEARNERS[trial.subject].build(trial.config)
 
     def fit(rng: np.random.Generator, progress: Progress) -> None:
         learner.fit(dataset.train, dataset.validation, rng, progress)

@@ -25,7 +25,7 @@ def trial_after(selection: Trial) -> Trial:
     """Return the trial that trains the network of ``selection`` again."""
     return Trial(
         PROCEDURE,
-        selection.learner,
+        selection.subject,
         selection.dataset,
         selection.config,
         selection.seed,

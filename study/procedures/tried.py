@@ -23,7 +23,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
-    learner = LEARNERS[trial.learner].build(trial.config)
+    learner = LEARNERS[trial.subject].build(trial.config)
     fit_rng, rng = (
         np.random.default_rng(seed) for seed in np.random.SeedSequence(trial.seed).spawn(2)
     )

@@ -94,7 +94,7 @@ def _like(group: Replicates, others: Sequence[Replicates]) -> list[Replicates]:
     return [
         other
         for other in others
-        if (other[0].trial.learner, other.dataset) == (group[0].trial.learner, group.dataset)
+        if (other[0].trial.subject, other.dataset) == (group[0].trial.subject, group.dataset)
     ]
 
 
@@ -135,7 +135,7 @@ def _figure(pairs: Sequence[Pair], records: Sequence[Record]) -> Figure:
     ax.axvline(0, color="0.6", lw=1)
     for row, (pair, change) in enumerate(drawn):
         mean, low, high = (100 * value for value in change)
-        colour = learner_colour(pair.after[0].trial.learner)
+        colour = learner_colour(pair.after[0].trial.subject)
         ax.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="o", color=colour, capsize=3)
     ax.set_yticks(range(len(drawn)), [_wrapped(pair.name) for pair, _ in drawn], fontsize=7)
     ax.set(xlabel="change of test accuracy / percentage points", ylim=(len(drawn) - 0.5, -0.5))

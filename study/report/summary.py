@@ -111,7 +111,7 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> N
     for group in groups:
         accuracy = interval_of(group, "test_accuracy")
         spikes = interval_of(group, "spikes_per_sample")
-        colour = learner_colour(group[0].trial.learner)
+        colour = learner_colour(group[0].trial.subject)
         assert accuracy is not None
         if spikes is None:
             ax.axhline(100 * accuracy.mean, ls="--", lw=1, color=colour)
