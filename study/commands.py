@@ -222,7 +222,7 @@ def _check(request: Request, plan: Plan, names: Sequence[str]) -> None:
         unfit = request.unfit(experiments.learners(names, request))
         reasons = " ".join(unfit) or "the options leave out all of its learners"
         raise UserError(f"{' '.join(names)} has nothing to run: {reasons}")
-    check_used(request.settings, [(trial.learner, trial.config) for trial in trials])
+    check_used(request.settings, [(trial.subject, trial.config) for trial in trials])
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Replicates(list[Record]):
     @property
     def learner(self) -> str:
         """Name of the learner, with its setting where others stand beside it."""
-        name = self[0].trial.learner
+        name = self[0].trial.subject
         return f"{name} ({self.setting})" if self.setting else name
 
 
@@ -45,7 +45,7 @@ def replicates(records: Sequence[Record], metric: str = "test_accuracy") -> list
             groups.setdefault(record.trial.config_id, Replicates()).append(record)
     kinds: dict[tuple[str, str], list[Replicates]] = {}
     for group in groups.values():
-        kinds.setdefault((group[0].trial.learner, group.dataset), []).append(group)
+        kinds.setdefault((group[0].trial.subject, group.dataset), []).append(group)
     for members in kinds.values():
         _name(members)
     return sorted(groups.values(), key=lambda group: (group.dataset, group.learner))
@@ -63,7 +63,7 @@ def by_learner(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:
     """Return the groups of each learner, whatever its settings, in the order of their first."""
     found: dict[str, list[Replicates]] = {}
     for group in groups:
-        found.setdefault(group[0].trial.learner, []).append(group)
+        found.setdefault(group[0].trial.subject, []).append(group)
     return found
 
 

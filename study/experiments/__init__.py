@@ -68,4 +68,4 @@ def load(name: str) -> Experiment:
 def learners(chosen: Iterable[str], request: Request) -> set[str]:
     """Return the learners that experiments would run if they had data sets of their own."""
     own = dataclasses.replace(request, datasets=(), settings=(), n_seeds=1)
-    return {trial.learner for name in chosen for trial in load(name).trials(own)}
+    return {trial.subject for name in chosen for trial in load(name).trials(own)}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.effects import Difference, corrected, level_differences
-from study.analysis.figures import COLOURS, draw_levels, label_axes, panel_grid, spread
-from study.analysis.replicates import Replicates, by_dataset, cell, interval_of, mean_of, replicates
+from study.analysis.figures import COLOURS, label_axes, spread
+from study.analysis.one_setting import accuracy, measured
+from study.analysis.replicates import Replicates, by_dataset, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.config import settings_of
@@ -26,9 +27,6 @@ from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
 from study.request import Request
 from study.trials.trial import Record, Trial
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 TITLE = "Beyond the thesis's grid"
 ORDER = 72
@@ -75,13 +73,7 @@ def _at(dataset: str, point: Point) -> SurrogateConfig:
     return dataclasses.replace(base_of(dataset), **changes)
 
 
-@dataclass(frozen=True)
-class _Sweep:
-    """A group of one data set with the replicates of those points that were run."""
-
-    dataset: str
-    group: Group
-    points: tuple[tuple[float, Replicates], ...]
+Sweep = one_setting.Sweep[Group]
 
 
 def section(records: list[Record]) -> Section:
@@ -89,9 +81,8 @@ def section(records: list[Record]) -> Section:
     networks = replicates(records)
     sets = by_dataset(networks)
     sweeps = [sweep for name, members in sets.items() for sweep in _sweeps(name, members)]
-    single = [sweep for sweep in sweeps if sweep.group.name != RANDOM]
+    single = [sweep for sweep in sweeps if sweep.varied.name != RANDOM]
     fronts = [_front_finding(name, members) for name, members in sets.items()]
-    used = {r.trial.id for sweep in sweeps for _, network in sweep.points for r in network}
     return Section(
         name="beyond",
         title=TITLE,
@@ -115,44 +106,57 @@ def section(records: list[Record]) -> Section:
             if figure is not None
         ),
         tables=(*_wishes(single), *([_table(single)] if single else [])),
-        findings=(*(_finding(sweep) for sweep in single if len(sweep.points) > 1), *fronts),
+        findings=(*(_finding(sweep) for sweep in single if len(sweep.networks) > 1), *fronts),
         lead=tuple(fronts),
-        caveats=tuple(_caveats(sweeps, len(records) - len(used))),
+        caveats=tuple(_caveats(sweeps, one_setting.unplaced(records, sweeps))),
         references=("lee2024", "holm1979", "zenke2021"),
     )
 
 
-def _sweeps(dataset: str, networks: Sequence[Replicates]) -> list[_Sweep]:
+def _sweeps(dataset: str, networks: Sequence[Replicates]) -> list[Sweep]:
     """Return the groups of a data set with the networks whose settings are those of a point.
 
     Only fields that some group changes are compared; the user may set the others as they like.
     """
-    members = [*groups(dataset), random_design(dataset)]
+    base = _base(networks)
+    drawn = random_design(dataset, base["learning_rate"])
+    members = [*groups(dataset), drawn]
     fields = sorted({field for group in members for point in group.points for field in point})
 
     def key(config: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple(config[field] for field in fields)
+        return tuple(config.get(field) for field in fields)
 
     run = {key(n[0].trial.config): n for n in networks}
     found = []
     for group in members:
-        placed = [
-            (float(point[group.field]), run[wanted])
-            for point in group.points
-            if (wanted := key(settings_of(_at(dataset, point)))) in run
-        ]
-        found.append(_Sweep(dataset, group, tuple(sorted(placed, key=lambda item: item[0]))))
-    return [sweep for sweep in found if sweep.points]
+        placed = {
+            number if group is drawn else float(point[group.field]): run[wanted]
+            for number, point in enumerate(group.points)
+            if (wanted := key({**base, **point})) in run
+        }
+        found.append(Sweep(dataset, group, {level: placed[level] for level in sorted(placed)}))
+    return [sweep for sweep in found if sweep.networks]
 
 
-def _wishes(sweeps: Sequence[_Sweep]) -> list[Table]:
+def _base(networks: Sequence[Replicates]) -> dict[str, Any]:
+    """Return the settings that most networks share, those drawn at random left out.
+
+    Each of those has a learning rate of its own, which no group varies.
+    """
+    rate = one_setting.usual([n[0].trial.config for n in networks])["learning_rate"]
+    return one_setting.usual(
+        [n[0].trial.config for n in networks if n[0].trial.config["learning_rate"] == rate]
+    )
+
+
+def _wishes(sweeps: Sequence[Sweep]) -> list[Table]:
     """Return what the thesis expects outside its grid, and what the runs there say to it."""
     rows, used = [], []
     for sweep in sweeps:
-        if sweep.group.border is not None:
-            found = judge_wish(sweep.group.border, _differences(sweep))
-            rows.append((sweep.dataset, sweep.group.name, found.evidence, found.verdict))
-            used += [record for _, network in sweep.points for record in network]
+        if sweep.varied.border is not None:
+            found = judge_wish(sweep.varied.border, _differences(sweep))
+            rows.append((sweep.dataset, sweep.varied.name, found.evidence, found.verdict))
+            used += sweep.records
     if not rows:
         return []
     return [
@@ -168,56 +172,44 @@ def _wishes(sweeps: Sequence[_Sweep]) -> list[Table]:
     ]
 
 
-def _table(sweeps: Sequence[_Sweep]) -> Table:
-    rows = [
-        (
-            sweep.dataset,
-            sweep.group.name,
-            f"{level:g}",
-            cell(interval_of(network, "validation_accuracy"), 100),
-            cell(interval_of(network, "test_accuracy"), 100),
-            cell(interval_of(network, "spikes_input_per_sample")),
-            cell(interval_of(network, "spikes_hidden_per_sample")),
-            cell(interval_of(network, "train_seconds")),
-        )
-        for sweep in sweeps
-        for level, network in sweep.points
-    ]
-    return Table(
+def _table(sweeps: Sequence[Sweep]) -> Table:
+    return one_setting.table(
         "One setting at a time, the others as fixed in the grid.",
-        (
-            "data set", "varied", "level", "validation accuracy / %", "test accuracy / %",
-            "input spikes per sample", "hidden spikes per sample", "training / s",
-        ),
-        tuple(rows),
-        basis([r for s in sweeps for _, network in s.points for r in network], interval=INTERVAL),
-    )  # fmt: skip
+        "varied",
+        sweeps,
+        ("level", lambda sweep, level: sweep.varied.show(level)),
+        measured("validation accuracy / %", "validation_accuracy", 100),
+        measured("test accuracy / %", "test_accuracy", 100),
+        measured("input spikes per sample", "spikes_input_per_sample"),
+        measured("hidden spikes per sample", "spikes_hidden_per_sample"),
+        measured("training / s", "train_seconds"),
+    )
 
 
-def _finding(sweep: _Sweep) -> str:
+def _finding(sweep: Sweep) -> str:
     """Return the levels that are best and worst in validation, and how sure that is."""
-    ranked = sorted(sweep.points, key=lambda item: _accuracy(item[1]))
-    (worst, last), (best, first) = ranked[0], ranked[-1]
+    worst, best = sweep.ranked[0], sweep.ranked[-1]
+    last, first = sweep.networks[worst], sweep.networks[best]
     low, high = sorted((best, worst))
     (found,) = [d for d in _differences(sweep) if (d.high, d.low) == (high, low)]
-    by = 100 * (_accuracy(first) - _accuracy(last))
+    by = 100 * (accuracy(first) - accuracy(last))
     sure = (
         "with one seed that may be chance" if np.isnan(found.p)
         else f"corrected p = {found.p:.2g}"
     )  # fmt: skip
     return (
-        f"{sweep.dataset}, {sweep.group.name}. {sweep.group.why} Best in validation is {best:g}, "
+        f"{sweep.dataset}, {sweep.varied.name}. {sweep.varied.why} Best in validation is {best:g}, "
         f"worst {worst:g}; they differ by {by:.2f} points ({sure}). Hidden spikes a sample: "
         f"{_spikes(first):.3g} and {_spikes(last):.3g}."
     )
 
 
-def _differences(sweep: _Sweep) -> list[Difference]:
-    runs = [(level, record) for level, network in sweep.points for record in network]
+def _differences(sweep: Sweep) -> list[Difference]:
+    levels = [level for level, network in sweep.networks.items() for _ in network]
     found = level_differences(
-        np.array([record.metrics["validation_accuracy"] for _, record in runs]),
-        {sweep.group.field: np.array([level for level, _ in runs])},
-        np.array([record.trial.seed for _, record in runs]),
+        np.array([record.metrics["validation_accuracy"] for record in sweep.records]),
+        {sweep.varied.field: np.array(levels)},
+        np.array([record.trial.seed for record in sweep.records]),
     )
     return corrected(found)
 
@@ -225,8 +217,8 @@ def _differences(sweep: _Sweep) -> list[Difference]:
 def _front(networks: Sequence[Replicates]) -> list[Replicates]:
     """Return the networks that none matches with as few spikes, from few spikes to many."""
     front: list[Replicates] = []
-    for network in sorted(networks, key=lambda n: (_spikes(n), -_accuracy(n))):
-        if not front or _accuracy(network) > _accuracy(front[-1]):
+    for network in sorted(networks, key=lambda n: (_spikes(n), -accuracy(n))):
+        if not front or accuracy(network) > accuracy(front[-1]):
             front.append(network)
     return front
 
@@ -234,26 +226,26 @@ def _front(networks: Sequence[Replicates]) -> list[Replicates]:
 def _front_finding(name: str, networks: Sequence[Replicates]) -> str:
     front = _front(networks)
     best = front[-1]
-    frugal = next(n for n in front if _accuracy(n) >= _accuracy(best) - 0.01)
+    frugal = next(n for n in front if accuracy(n) >= accuracy(best) - 0.01)
     told = (
         f"{name}: of {len(networks)} configurations {len(front)} lie on the front of validation "
-        f"accuracy against spikes. The most accurate has {100 * _accuracy(best):.2f} % "
+        f"accuracy against spikes. The most accurate has {100 * accuracy(best):.2f} % "
         f"with {_spikes(best):.3g} hidden spikes a sample"
     )
     if frugal is best:
         return f"{told}; none with fewer spikes comes within a point."
     return (
         f"{told}; within a point of it, {_spikes(frugal):.3g} spikes suffice "
-        f"({100 * _accuracy(frugal):.2f} %)."
+        f"({100 * accuracy(frugal):.2f} %)."
     )
 
 
-def _caveats(sweeps: Sequence[_Sweep], unplaced: int) -> list[str]:
+def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:
     told = []
     gaps = [
-        f"{len(s.points)} of {len(s.group.points)} ({s.dataset}, {s.group.name})"
+        f"{len(s.networks)} of {len(s.varied.points)} ({s.dataset}, {s.varied.name})"
         for s in sweeps
-        if len(s.points) < len(s.group.points)
+        if len(s.networks) < len(s.varied.points)
     ]
     if gaps:
         told.append(f"Points that were run, where some are missing: {', '.join(gaps)}.")
@@ -262,13 +254,7 @@ def _caveats(sweeps: Sequence[_Sweep], unplaced: int) -> list[str]:
             f"{unplaced} runs belong to no group, because settings were given that groups vary; "
             "they stand in the figures of accuracy against spikes alone."
         )
-    if any(len(network) < 2 for sweep in sweeps for _, network in sweep.points):
-        told.append("Where there is one seed there is no interval: --seeds K adds seeds.")
-    return told
-
-
-def _accuracy(network: Sequence[Record]) -> float:
-    return mean_of(network, "validation_accuracy")
+    return [*told, *one_setting.one_seed(sweeps)]
 
 
 def _spikes(network: Sequence[Record]) -> float:
@@ -279,46 +265,33 @@ def _spikes(network: Sequence[Record]) -> float:
     return sum(totals) / len(totals)
 
 
-def _sweeps_figure(dataset: str, sweeps: Sequence[_Sweep]) -> Figure | None:
+def _sweeps_figure(dataset: str, sweeps: Sequence[Sweep]) -> Figure | None:
     if not sweeps:
         return None
-    drawing, grid = panel_grid(len(sweeps), 2.4)
-    for ax, sweep in zip(grid.flat, sweeps, strict=False):
-        _panel(ax, sweep)
-    return Figure(
+    return one_setting.figure(
         figure_name("beyond", "settings", dataset),
-        drawing,
+        sweeps,
+        _spikes,
         f"{dataset}: validation accuracy (blue, left) and hidden spikes a sample (orange, right) "
         "as one setting leaves the grid.",
-        "Panels of validation accuracy and spikes against the levels of one setting each.",
-        basis([r for s in sweeps for _, n in s.points for r in n], interval=INTERVAL),
+        2.4,
     )
 
 
-def _panel(ax: Axes, sweep: _Sweep) -> None:
-    draw_levels(
-        ax,
-        [f"{level:g}" for level, _ in sweep.points],
-        [interval_of(network, "validation_accuracy") for _, network in sweep.points],
-        [_spikes(network) for _, network in sweep.points],
-    )
-    label_axes(ax, sweep.group.field, "accuracy / %")
-    ax.set_title(sweep.group.name, fontsize=8)
-
-
-def _front_figure(dataset: str, networks: Sequence[Replicates]) -> Figure | None:
+def _front_figure(dataset: str, networks: Sequence[Replicates]) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=(5.6, 3.2), layout="constrained")
     ax = drawing.subplots()
-    drawn = {id(network) for network in networks if "learning_rate" in _changed(network)}
+    rate = _base(networks)["learning_rate"]
+    drawn = {id(n) for n in networks if n[0].trial.config["learning_rate"] != rate}
     for inside, colour, label in ((False, "grey", "one setting at a time"),
                                   (True, COLOURS[0], RANDOM)):  # fmt: skip
         chosen = [network for network in networks if (id(network) in drawn) == inside]
-        ax.plot([_spikes(n) for n in chosen], [100 * _accuracy(n) for n in chosen], ".", ms=6,
+        ax.plot([_spikes(n) for n in chosen], [100 * accuracy(n) for n in chosen], ".", ms=6,
                 color=colour, label=label)  # fmt: skip
     front = _front(networks)
-    ax.step([_spikes(n) for n in front], [100 * _accuracy(n) for n in front], where="post",
+    ax.step([_spikes(n) for n in front], [100 * accuracy(n) for n in front], where="post",
             color=COLOURS[1], lw=1, label="front")  # fmt: skip
     spread(ax, [_spikes(network) for network in networks])
     label_axes(ax, "hidden spikes per sample", "validation accuracy / %")
@@ -331,10 +304,3 @@ def _front_figure(dataset: str, networks: Sequence[Replicates]) -> Figure | None
         "Scatter plot of validation accuracy against hidden spikes with the Pareto front as steps.",
         basis([record for network in networks for record in network]),
     )
-
-
-def _changed(network: Replicates) -> set[str]:
-    """Return the fields in which a network departs from the base."""
-    base = settings_of(base_of(network.dataset))
-    config = network[0].trial.config
-    return {field for field in base if config.get(field) != base[field]}

@@ -10,6 +10,7 @@ import numpy as np
 
 from study.analysis.basis import basis
 from study.analysis.figures import learner_colour
+from study.analysis.measures import COSTS, Measure, shown
 from study.analysis.replicates import (
     Replicates,
     by_dataset,
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
 
 TITLE = "What each way of learning buys"
 ORDER = 60
-
-COSTS = (
-    ("train_seconds", "training / s"),
-    ("inference_ms_per_sample", "inference / ms per sample"),
-    ("peak_memory_mb", "peak memory / MB"),
-)
 
 
 def trials(request: Request) -> list[Trial]:
@@ -146,9 +141,10 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=(7.2, 0.8 + 0.42 * len(groups)), layout="constrained")
-    axes = drawing.subplots(1, len(COSTS), sharey=True)
-    for ax, (metric, label) in zip(axes, COSTS, strict=True):
-        _costs(ax, groups, metric, label)
+    costs = shown(COSTS)
+    axes = drawing.subplots(1, len(costs), sharey=True)
+    for ax, measure in zip(axes, costs, strict=True):
+        _costs(ax, groups, measure)
     return Figure(
         "compare-costs",
         drawing,
@@ -160,18 +156,18 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
     )
 
 
-def _costs(ax: Axes, groups: Sequence[Replicates], metric: str, label: str) -> None:
+def _costs(ax: Axes, groups: Sequence[Replicates], measure: Measure) -> None:
     from matplotlib.ticker import NullFormatter
 
     seen: list[float] = []
     for row, group in enumerate(groups):
-        colour = learner_colour(group[0].trial.learner)
-        found = interval_of(group, metric)
+        colour = learner_colour(group[0].trial.subject)
+        found = interval_of(group, measure.name)
         if found is None:
             continue
         reach = [[found.mean - found.low], [found.high - found.mean]]
         ax.errorbar(found.mean, row, xerr=reach, fmt="o", color=colour, capsize=3)
-        seeds = [record.metrics[metric] for record in group]
+        seeds = [record.metrics[measure.name] for record in group]
         ax.plot(seeds, [row + 0.25] * len(seeds), "|", color=colour, markersize=6)
         seen += [value for value in seeds if value > 0]
     ax.set_yticks(range(len(groups)), [_name(group) for group in groups])
@@ -181,7 +177,7 @@ def _costs(ax: Axes, groups: Sequence[Replicates], metric: str, label: str) -> N
         # Limits from the data: an interval that reaches zero would stretch a logarithmic axis.
         ax.set_xlim(min(seen) / 2, max(seen) * 2)
         ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel(label)
+    ax.set_xlabel(measure.heading)
     ax.grid(axis="x", alpha=0.3)
 
 

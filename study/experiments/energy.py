@@ -125,7 +125,7 @@ def _unequal_seeds(matches: Sequence[_Match]) -> list[str]:
 
 
 def _coarse(groups: Sequence[Replicates]) -> list[str]:
-    sizes = sorted({g[0].trial.config["hidden"] for g in groups if g[0].trial.learner == BASELINE})
+    sizes = sorted({g[0].trial.config["hidden"] for g in groups if g[0].trial.subject == BASELINE})
     if len(sizes) < 2:
         return []
     return [
@@ -230,7 +230,7 @@ def _all(matches: Sequence[_Match]) -> list[Record]:
 
 
 def _name(network: Replicates) -> str:
-    return network.setting or network[0].trial.learner
+    return network.setting or network[0].trial.subject
 
 
 def _times(ratio: float) -> str:
@@ -300,7 +300,7 @@ def _figure(sets: Mapping[str, Sequence[Replicates]], records: Sequence[Record])
     for ax, (name, groups) in zip(panels, sets.items(), strict=True):
         for dense, colour, label in ((False, COLOURS[0], "spiking"), (True, COLOURS[1], "MLP")):
             for group in groups:
-                if (group[0].trial.learner == BASELINE) != dense:
+                if (group[0].trial.subject == BASELINE) != dense:
                     continue
                 low, high = _mean(group, SRAM), _mean(group, DRAM)
                 accuracy = 100 * _validated(group)

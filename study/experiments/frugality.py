@@ -121,7 +121,7 @@ def _figure(name: str, groups: Sequence[Replicates], strain: Strain) -> Figure:
     told = []
     for group, dash in _dashed(groups):
         draw_shares(
-            ax, levels, _accuracies(group, strain), color=learner_colour(group[0].trial.learner),
+            ax, levels, _accuracies(group, strain), color=learner_colour(group[0].trial.subject),
             ls=dash, marker="o", ms=4, lw=1.5, label=group.learner,
         )  # fmt: skip
         first, last = (cell(_at(group, strain, end), 100) for end in (0, -1))

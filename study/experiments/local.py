@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from study.analysis.basis import basis
-from study.analysis.figures import draw_levels, panel_grid
-from study.analysis.replicates import cell, interval_of, mean_of, seed_difference
+from study.analysis import one_setting
+from study.analysis.one_setting import accuracy, alike, measured
+from study.analysis.replicates import MISSING, cell, mean_of, seed_difference
 from study.analysis.section import Figure, Section, Table, figure_name
-from study.analysis.stats import INTERVAL, Interval
+from study.analysis.stats import Interval
 from study.experiments.unsupervised import plan
 from study.request import Request
 from study.trials.trial import Record, Trial
@@ -30,6 +28,11 @@ class Setting(NamedTuple):
     name: str
     levels: tuple[float | str, ...]
     per_si: float = 1.0
+
+    @property
+    def label(self) -> str:
+        """What stands at the axis of the levels."""
+        return self.name
 
     def show(self, level: float | str) -> str:
         """Return a level for people."""
@@ -80,14 +83,7 @@ def _changes(quick: bool) -> list[dict[str, Any]]:
     ]
 
 
-@dataclass(frozen=True)
-class _Sweep:
-    """Networks on one data set that differ in one setting, by its level in rising order."""
-
-    dataset: str
-    setting: Setting
-    published: Any
-    networks: dict[Any, list[Record]]
+Sweep = one_setting.Sweep[Setting]
 
 
 def section(records: list[Record]) -> Section:
@@ -98,7 +94,6 @@ def section(records: list[Record]) -> Section:
         for name in names
         for sweep in _sweeps(name, [r for r in records if r.trial.dataset_name == name])
     ]
-    placed = {record.trial.id for sweep in sweeps for record in _all(sweep)}
     usual = _usual(records)
     findings = [_findings([s for s in sweeps if s.dataset == name]) for name in names]
     return Section(
@@ -119,20 +114,16 @@ def section(records: list[Record]) -> Section:
         tables=(_table(sweeps),) if sweeps else (),
         findings=tuple(sentence for told in findings for sentence in told),
         lead=tuple(told[0] for told in findings if told),
-        caveats=tuple(_caveats(sweeps, len(records) - len(placed))),
+        caveats=tuple(_caveats(sweeps, one_setting.unplaced(records, sweeps))),
         references=("diehl2015",),
     )
 
 
 def _usual(records: Sequence[Record]) -> dict[str, Any]:
-    """Return the value that each setting has in most networks."""
-    configs = [record.trial.config for record in records]
-    return {
-        key: Counter(config[key] for config in configs).most_common(1)[0][0] for key in configs[0]
-    }
+    return one_setting.usual([record.trial.config for record in records])
 
 
-def _sweeps(dataset: str, records: Sequence[Record]) -> list[_Sweep]:
+def _sweeps(dataset: str, records: Sequence[Record]) -> list[Sweep]:
     """Return the networks by the one setting in which they differ from most others."""
     usual = _usual(records)
     found = []
@@ -140,11 +131,12 @@ def _sweeps(dataset: str, records: Sequence[Record]) -> list[_Sweep]:
         others = {key: value for key, value in usual.items() if key != setting.field}
         networks: dict[Any, list[Record]] = {}
         for record in records:
-            config = record.trial.config
-            if all(config[key] == value for key, value in others.items()):
-                networks.setdefault(config[setting.field], []).append(record)
+            if alike(record.trial.config, others):
+                level = record.trial.config.get(setting.field, MISSING)
+                networks.setdefault(level, []).append(record)
         if len(networks) > 1 and usual[setting.field] in networks:
-            found.append(_Sweep(dataset, setting, usual[setting.field], _rising(networks)))
+            rising = {level: networks[level] for level in sorted(networks)}
+            found.append(Sweep(dataset, setting, rising, usual[setting.field]))
     return found
 
 
@@ -154,35 +146,17 @@ def _settings(config: Mapping[str, Any]) -> list[Setting]:
     return [*SETTINGS, *(Setting(field, field, ()) for field in config if field not in known)]
 
 
-def _rising(networks: dict[Any, list[Record]]) -> dict[Any, list[Record]]:
-    return {level: networks[level] for level in sorted(networks)}
-
-
-def _all(sweep: _Sweep) -> list[Record]:
-    return [record for members in sweep.networks.values() for record in members]
-
-
-def _figure(dataset: str, sweeps: Sequence[_Sweep]) -> Figure:
-    drawing, grid = panel_grid(len(sweeps), 1.9, columns=4, head=0.3, sharey=True)
-    for ax, sweep in zip(grid.flat, sweeps, strict=False):
-        draw_levels(
-            ax,
-            [sweep.setting.show(level) for level in sweep.networks],
-            [interval_of(members, "validation_accuracy") for members in sweep.networks.values()],
-            [_spikes(members) for members in sweep.networks.values()],
-        )
-        place = list(sweep.networks).index(sweep.published)
-        ax.axvline(place, color="0.8", lw=6, zorder=0)
-        ax.set_xlabel(sweep.setting.name)
-    for row in grid:
-        row[0].set_ylabel("accuracy / %")
-    return Figure(
+def _figure(dataset: str, sweeps: Sequence[Sweep]) -> Figure:
+    return one_setting.figure(
         figure_name("local", "settings", dataset),
-        drawing,
+        sweeps,
+        _spikes,
         f"{dataset}: validation accuracy (blue, left) and excitatory spikes a sample (orange, "
         "right, from zero) as one setting leaves its published value, which is shaded.",
-        "Panels of validation accuracy and of spikes against the levels of one setting each.",
-        basis([r for s in sweeps for r in _all(s)], interval=INTERVAL),
+        1.9,
+        columns=4,
+        head=0.3,
+        sharey=True,
     )
 
 
@@ -190,55 +164,41 @@ def _spikes(records: Sequence[Record]) -> float:
     return mean_of(records, "spikes_excitatory_per_sample")
 
 
-def _accuracy(records: Sequence[Record]) -> float:
-    return mean_of(records, "validation_accuracy")
-
-
-def _table(sweeps: Sequence[_Sweep]) -> Table:
-    rows = [
-        (
-            sweep.dataset,
-            sweep.setting.name,
-            sweep.setting.show(level) + (" (published)" if level == sweep.published else ""),
-            cell(interval_of(members, "validation_accuracy"), 100),
-            ""
-            if level == sweep.published
-            else cell(_difference(members, sweep.networks[sweep.published]), 100),
-            cell(interval_of(members, "spikes_excitatory_per_sample")),
-            cell(interval_of(members, "presentations_per_trained_sample")),
-            cell(interval_of(members, "train_seconds")),
-        )
-        for sweep in sweeps
-        for level, members in sweep.networks.items()
-    ]
-    return Table(
+def _table(sweeps: Sequence[Sweep]) -> Table:
+    return one_setting.table(
         "One setting at a time. Differences are from the published value, paired by seed.",
-        (
-            "data set",
-            "setting",
-            "level",
-            "validation accuracy / %",
-            "difference / points",
-            "excitatory spikes",
-            "presentations per image learned",
-            "training / s",
-        ),
-        tuple(rows),
-        basis([r for sweep in sweeps for r in _all(sweep)], interval=INTERVAL),
+        "setting",
+        sweeps,
+        ("level", _level),
+        measured("validation accuracy / %", "validation_accuracy", 100),
+        ("difference / points", _departure),
+        measured("excitatory spikes", "spikes_excitatory_per_sample"),
+        measured("presentations per image learned", "presentations_per_trained_sample"),
+        measured("training / s", "train_seconds"),
     )
+
+
+def _level(sweep: Sweep, level: float | str) -> str:
+    return sweep.varied.show(level) + (" (published)" if level == sweep.usual else "")
+
+
+def _departure(sweep: Sweep, level: float | str) -> str:
+    if level == sweep.usual:
+        return ""
+    return cell(_difference(sweep.networks[level], sweep.networks[sweep.usual]), 100)
 
 
 def _difference(members: Sequence[Record], published: Sequence[Record]) -> Interval | None:
     return seed_difference(members, published, "validation_accuracy")
 
 
-def _findings(sweeps: Sequence[_Sweep]) -> list[str]:
+def _findings(sweeps: Sequence[Sweep]) -> list[str]:
     """Return the settings by how much they move accuracy, and where another value is better."""
     if not sweeps:
         return []
     spans = {
-        sweep.setting.name: max(map(_accuracy, sweep.networks.values()))
-        - min(map(_accuracy, sweep.networks.values()))
+        sweep.varied.name: max(map(accuracy, sweep.networks.values()))
+        - min(map(accuracy, sweep.networks.values()))
         for sweep in sweeps
     }
     ranked = sorted(spans, key=lambda name: -spans[name])
@@ -250,13 +210,13 @@ def _findings(sweeps: Sequence[_Sweep]) -> list[str]:
     return [*found, *(_better(sweep) for sweep in sweeps)]
 
 
-def _better(sweep: _Sweep) -> str:
+def _better(sweep: Sweep) -> str:
     """Return whether another level than the published one is better, and how sure that is."""
-    name, show, networks = sweep.setting.name, sweep.setting.show, sweep.networks
-    published = networks[sweep.published]
-    second, best = sorted(networks, key=lambda level: _accuracy(networks[level]))[-2:]
+    name, show, networks = sweep.varied.name, sweep.varied.show, sweep.networks
+    published = networks[sweep.usual]
+    second, best = sweep.ranked[-2:]
     where = f"{sweep.dataset}, {name}"
-    if best == sweep.published:
+    if best == sweep.usual:
         by = cell(_difference(networks[second], published), 100)
         return (
             f"{where}: no level is better than the published {show(best)}; the next, "
@@ -269,12 +229,12 @@ def _better(sweep: _Sweep) -> str:
         else "and the interval includes zero"
     )  # fmt: skip
     return (
-        f"{where}: {show(best)} is better than the published {show(sweep.published)} by "
+        f"{where}: {show(best)} is better than the published {show(sweep.usual)} by "
         f"{cell(found, 100)} points, {sure}."
     )
 
 
-def _caveats(sweeps: Sequence[_Sweep], unplaced: int) -> list[str]:
+def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:
     told = [
         "Settings are changed one at a time about the published ones: interactions between them "
         "are not seen. After more images the best levels may be others; slower learning catches "
@@ -284,6 +244,4 @@ def _caveats(sweeps: Sequence[_Sweep], unplaced: int) -> list[str]:
     ]
     if unplaced:
         told.append(f"{unplaced} runs differ from the others in several settings; none shows them.")
-    if any(len(members) < 2 for sweep in sweeps for members in sweep.networks.values()):
-        told.append("Where there is one seed there is no interval: --seeds K adds seeds.")
-    return told
+    return [*told, *one_setting.one_seed(sweeps)]

@@ -73,15 +73,15 @@ def trials(request: Request) -> list[Trial]:
     found = [
         sized_trial
         for trial in own
-        for sized_trial in ([trial] if SIZES[trial.learner][0] in given else _sized(trial, request))
+        for sized_trial in ([trial] if SIZES[trial.subject][0] in given else _sized(trial, request))
     ]
     return list({trial.id: trial for trial in found}.values())
 
 
 def _sized(trial: Trial, request: Request) -> list[Trial]:
-    field, sizes = SIZES[trial.learner]
+    field, sizes = SIZES[trial.subject]
     if request.profile == "quick":
-        sizes = () if trial.learner == plan.LEARNER else sizes[:1]
+        sizes = () if trial.subject == plan.LEARNER else sizes[:1]
     return [
         trial,
         *(
@@ -93,7 +93,7 @@ def _sized(trial: Trial, request: Request) -> list[Trial]:
 
 def _along(trial: Trial, size: int) -> dict[str, Any]:
     """Return what changes with the size: of networks without labels, what `plan` gives them."""
-    if trial.learner != plan.LEARNER or trial.dataset_name == "digits":
+    if trial.subject != plan.LEARNER or trial.dataset_name == "digits":
         return {}
     planned = {s.n_exc: s.presentations for s in plan.SIZES.get(trial.dataset_name, ())}
     config = sized(size, planned.get(size, PASS))
@@ -262,7 +262,7 @@ def _point(ax: Axes, group: Replicates, cost: float) -> None:
     found = interval_of(group, "test_accuracy")
     assert found is not None
     reach = [[100 * (found.mean - found.low)], [100 * (found.high - found.mean)]]
-    colour = learner_colour(group[0].trial.learner)
+    colour = learner_colour(group[0].trial.subject)
     ax.errorbar(cost, 100 * found.mean, reach, fmt="o", ms=4, capsize=3, color=colour)
 
 

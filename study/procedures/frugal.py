@@ -45,7 +45,7 @@ def run(trial: Trial, context: Context) -> Outcome:
         np.random.default_rng(child) for child in np.random.SeedSequence(trial.seed).spawn(3)
     )
     learner, test = _build(trial, dataset.task, len(dataset.train)), dataset.test
-    assert isinstance(learner, Weighted), f"{trial.learner} has no weights to lose"
+    assert isinstance(learner, Weighted), f"{trial.subject} has no weights to lose"
 
     def tested(system: Learner, samples: Samples) -> float:
         return own_score(dataset.task, system.evaluate(samples, rng).scores)
@@ -86,7 +86,7 @@ def _build(trial: Trial, task: Task, n_samples: int) -> Learner:
     if {"epochs", "batch_size"} <= config.keys():
         updates = -(-n_samples // config["batch_size"])
         config["epochs"] = max(config["epochs"], -(-MIN_UPDATES // updates))
-    return LEARNERS[trial.learner].build(config, task)
+    return LEARNERS[trial.subject].build(config, task)
 
 
 def _taught(

@@ -41,7 +41,7 @@ def run(trial: Trial, context: Context) -> Outcome:
 
 def built(trial: Trial, context: Context, task: Task) -> Learner:
     """Return the untrained learner of a trial; one that builds on others has been given them."""
-    learner = LEARNERS[trial.learner].build(trial.config, task)
+    learner = LEARNERS[trial.subject].build(trial.config, task)
     if isinstance(learner, Taught):
         learner.taught_by(context.needs)
     return learner

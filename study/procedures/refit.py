@@ -23,7 +23,7 @@ def trial_after(selection: Trial) -> Trial:
     """Return the trial that trains the network of ``selection`` again."""
     return Trial(
         PROCEDURE,
-        selection.learner,
+        selection.subject,
         selection.dataset,
         selection.config,
         selection.seed,
@@ -44,8 +44,8 @@ def run(trial: Trial, context: Context) -> Outcome:
     dataset = data.load(trial.dataset, context.data)
     (selection,) = context.needs
     epochs = int(selection.metrics["best_epoch"])
-    learner = LEARNERS[trial.learner].build({**trial.config, "epochs": epochs}, dataset.task)
-    assert isinstance(learner, Refits), f"{trial.learner} cannot be trained again"
+    learner = LEARNERS[trial.subject].build({**trial.config, "epochs": epochs}, dataset.task)
+    assert isinstance(learner, Refits), f"{trial.subject} cannot be trained again"
     everything = joined(dataset.train, dataset.validation)
 
     def fit(rng: np.random.Generator, progress: Progress) -> None:

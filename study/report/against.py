@@ -8,18 +8,12 @@ from typing import NamedTuple
 
 from study.analysis.basis import basis
 from study.analysis.figures import learner_colour
+from study.analysis.measures import AGAINST, names, shown
 from study.analysis.replicates import Replicates, cell, interval_of, replicates, seed_difference
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL, Interval
 from study.trials.trial import Record, canonical_hash
 
-MEASURES = (
-    ("test_accuracy", "test accuracy / %", 100.0),
-    ("spikes_per_sample", "spikes per sample", 1.0),
-    ("synops_per_sample", "SynOps per sample", 1.0),
-    ("train_seconds", "training / s", 1.0),
-    ("inference_ms_per_sample", "inference / ms", 1.0),
-)
 SHOWN = 15  # configurations in figure and table at most
 LINE = 48  # characters of a label
 
@@ -82,7 +76,7 @@ def _pairs(old: Sequence[Replicates], new: Sequence[Replicates]) -> list[Pair]:
 
 def _changes(pairs: Sequence[Pair]) -> list[Interval]:
     """Return all differences of the pairs that are known."""
-    found = (pair.difference(measure) for pair in pairs for measure, *_ in MEASURES)
+    found = (pair.difference(name) for pair in pairs for name in names(AGAINST))
     return [difference for difference in found if difference is not None]
 
 
@@ -100,7 +94,7 @@ def _like(group: Replicates, others: Sequence[Replicates]) -> list[Replicates]:
     return [
         other
         for other in others
-        if (other[0].trial.learner, other.dataset) == (group[0].trial.learner, group.dataset)
+        if (other[0].trial.subject, other.dataset) == (group[0].trial.subject, group.dataset)
     ]
 
 
@@ -114,14 +108,14 @@ def _table(pairs: Sequence[Pair], records: Sequence[Record]) -> Table:
     rows = [
         (
             pair.name,
-            title,
-            cell(interval_of(pair.before, measure), scale),
-            cell(interval_of(pair.after, measure), scale),
-            cell(difference, scale),
+            measure.heading,
+            cell(interval_of(pair.before, measure.name), measure.scale),
+            cell(interval_of(pair.after, measure.name), measure.scale),
+            cell(difference, measure.scale),
         )
         for pair in pairs[:SHOWN]
-        for measure, title, scale in MEASURES
-        if (difference := pair.difference(measure)) is not None
+        for measure in shown(AGAINST)
+        if (difference := pair.difference(measure.name)) is not None
     ]
     return Table(
         f"Both runs side by side, and their difference paired by seed.{_which(pairs)}",
@@ -141,7 +135,7 @@ def _figure(pairs: Sequence[Pair], records: Sequence[Record]) -> Figure:
     ax.axvline(0, color="0.6", lw=1)
     for row, (pair, change) in enumerate(drawn):
         mean, low, high = (100 * value for value in change)
-        colour = learner_colour(pair.after[0].trial.learner)
+        colour = learner_colour(pair.after[0].trial.subject)
         ax.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="o", color=colour, capsize=3)
     ax.set_yticks(range(len(drawn)), [_wrapped(pair.name) for pair, _ in drawn], fontsize=7)
     ax.set(xlabel="change of test accuracy / percentage points", ylim=(len(drawn) - 0.5, -0.5))
@@ -173,15 +167,17 @@ def _findings(
         f"{len(pairs)} configurations were measured in both runs, "
         f"{len(old) - len(pairs)} in the other alone and {len(new) - len(pairs)} in this alone."
     ]
-    for measure, title, scale in MEASURES:
+    for measure in shown(AGAINST):
         for pair in pairs:
-            difference = pair.difference(measure)
+            difference = pair.difference(measure.name)
             if difference is not None and (difference.low > 0 or difference.high < 0):
                 mean, low, high = difference
                 way, size = (
                     ("rose", difference) if mean > 0 else ("fell", Interval(-mean, -high, -low))
                 )
-                found.append(f"{pair.name}: {title} {way} by {cell(size, scale)}.")
+                found.append(
+                    f"{pair.name}: {measure.heading} {way} by {cell(size, measure.scale)}."
+                )
     if pairs and not any(change.mean for change in _changes(pairs)):
         found.append("Nothing that both measured differs.")
     elif pairs and len(found) == 1:

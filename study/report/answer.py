@@ -67,12 +67,12 @@ def _percent(group: Replicates) -> str:
 
 
 def _n_learners(groups: Sequence[Replicates]) -> int:
-    return len({group[0].trial.learner for group in groups})
+    return len({group[0].trial.subject for group in groups})
 
 
 def _price(spiking: Sequence[Replicates]) -> list[str]:
     """Return what the best spiking learner costs against the next of another kind."""
-    rivals = [group for group in spiking if group[0].trial.learner != spiking[0][0].trial.learner]
+    rivals = [group for group in spiking if group[0].trial.subject != spiking[0][0].trial.subject]
     if not rivals:
         return []
     first, second = spiking[0], rivals[0]

@@ -9,26 +9,26 @@ from typing import Any
 from study.analysis.basis import DIGITS
 
 Detail = Mapping[str, Any]
-SHOWN = 400  # configurations of a learner at most
+SHOWN = 400  # configurations of a subject at most
 REASONS = 20  # ways to fail at most, and trials of each
 
 
 def configurations(details: Sequence[Detail]) -> list[dict[str, Any]]:
-    """Return the configurations by learner: the usual settings once, then what departs from them.
+    """Return the configurations by subject: the usual settings once, then what departs from them.
 
     Parameters
     ----------
     details
         The trials one by one, from `study.report.context.context`.
     """
-    by_learner: dict[str, dict[str, list[Detail]]] = {}
+    by_subject: dict[str, dict[str, list[Detail]]] = {}
     for detail in details:
-        learner, _ = _names(detail)
-        by_learner.setdefault(learner, {}).setdefault(detail["config_id"], []).append(detail)
-    return [_of_learner(name, list(groups.values())) for name, groups in by_learner.items()]
+        groups = by_subject.setdefault(detail["subject"], {})
+        groups.setdefault(detail["config_id"], []).append(detail)
+    return [_of_subject(name, list(groups.values())) for name, groups in by_subject.items()]
 
 
-def _of_learner(name: str, groups: Sequence[Sequence[Detail]]) -> dict[str, Any]:
+def _of_subject(name: str, groups: Sequence[Sequence[Detail]]) -> dict[str, Any]:
     usual = _usual([group[0]["config"] for group in groups])
     rows: dict[tuple[str, ...], list[str]] = {}
     for group in groups:
@@ -36,7 +36,7 @@ def _of_learner(name: str, groups: Sequence[Sequence[Detail]]) -> dict[str, Any]
         rows.setdefault(_row(group, usual), []).append(group[0]["config_id"][:DIGITS])
     columns = ("experiment", "dataset", "seeds", "differs")
     return {
-        "learner": name,
+        "subject": name,
         "usual": _settings(usual),
         "rows": [
             {"ids": ids, **dict(zip(columns, row, strict=True))}
@@ -59,14 +59,7 @@ def _row(group: Sequence[Detail], usual: Mapping[str, str]) -> tuple[str, ...]:
     config = group[0]["config"]
     own = {key: config.get(key, "–") for key in usual if _value(config.get(key, "–")) != usual[key]}
     seeds = sorted({detail["seed"] for detail in group})
-    _, dataset = _names(group[0])
-    return group[0]["experiment"], dataset, _ranges(seeds), _settings(own) or "–"
-
-
-def _names(detail: Detail) -> tuple[str, str]:
-    """Return learner and data set of ``learner · data set · seed``."""
-    learner, *dataset = detail["label"].split(" · ")[:-1] or [detail["label"]]
-    return learner, " · ".join(dataset)
+    return group[0]["experiment"], group[0]["dataset"], _ranges(seeds), _settings(own) or "–"
 
 
 def _settings(config: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from study import experiments
 from study.analysis.basis import engine_notes, processors
 from study.analysis.section import Section
+from study.analysis.table import trials_table
 from study.report import answer, summary
 from study.report.details import details, failure
 from study.report.document import Report
@@ -21,7 +22,6 @@ from study.report.render import render
 from study.request import Request
 from study.trials import provenance
 from study.trials.store import write_atomic
-from study.trials.table import trials_table
 from study.trials.trial import Record
 
 

@@ -103,6 +103,8 @@ def _detail(detail: TrialDetail) -> dict[str, Any]:
         "experiment": detail.experiment,
         "status": detail.status,
         "seed": detail.seed,
+        "subject": detail.subject,
+        "dataset": detail.dataset,
         "config": _leaves_as_text(detail.config),
         "metrics": _leaves_as_text(detail.metrics),
         "provenance": _leaves_as_text(detail.provenance),

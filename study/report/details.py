@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from study.analysis.table import with_users
 from study.report.document import FailedTrial, TrialDetail
-from study.trials.table import with_users
 from study.trials.trial import Record
 
 FOLLOWED = ("train_accuracy", "validation_accuracy")
@@ -42,6 +42,8 @@ def _detail(record: Record, experiment: str, drawn: bool) -> TrialDetail:
         experiment=experiment,
         status=record.status,
         seed=trial.seed,
+        subject=trial.subject,
+        dataset=trial.dataset_name,
         config=trial.config,
         metrics=record.metrics,
         provenance=record.provenance,

@@ -31,6 +31,8 @@ class TrialDetail:
     ----------
     label, trial_id, config_id, experiment, status, seed
         As in the table of trials.
+    subject, dataset
+        What was run on which data; the latter empty where there is none.
     config, metrics, provenance
         As in its record.
     curves
@@ -45,6 +47,8 @@ class TrialDetail:
     experiment: str
     status: str
     seed: int
+    subject: str
+    dataset: str
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
     provenance: Mapping[str, Any]

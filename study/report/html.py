@@ -11,6 +11,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from study.analysis import measures
+from study.analysis.measures import PAGE
 from study.report.equations import mathml
 from study.report.language import face
 from study.report.svg import picture
@@ -19,26 +21,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = (("contents.js",), ("tables.js",), ("viewer.js",))
 WIDGETS = ("widget_plot.js", "widget_lif.js", "widget_stdp.js")
 LISTED = 1000  # trials at most that the page lists
-TRIAL_COLUMNS = (
-    "trial",
-    "experiment",
-    "learner",
-    "dataset",
-    "seed",
-    "status",
-    "train_accuracy",
-    "validation_accuracy",
-    "test_accuracy",
-    "spikes_per_sample",
-    "synops_per_sample",
-    "macs_per_sample",
-    "train_seconds",
-    "inference_ms_per_sample",
-    "peak_memory_mb",
-    "wall_seconds",
-    "engine",
-    "error",
-)
 NO_BREAK = "\u00a0"
 CURVE_WIDTH, CURVE_HEIGHT = 300, 90
 
@@ -128,9 +110,9 @@ def _failed_first(items: Sequence[Any], status: Callable[[Any], str]) -> list[An
 
 def _listed(trials: Mapping[str, Any]) -> dict[str, Any]:
     """Return the table of trials with the rows and columns that the page has room for."""
-    names = [column["name"] for column in trials["columns"]]
-    kept = [names.index(name) for name in TRIAL_COLUMNS if name in names]
-    kept = kept or list(range(len(names)))[: len(TRIAL_COLUMNS)]
+    names, shown = [column["name"] for column in trials["columns"]], measures.names(PAGE)
+    kept = [names.index(name) for name in shown if name in names]
+    kept = kept or list(range(len(names)))[: len(shown)]
     status = names.index("status") if "status" in names else 0
     rows = _failed_first(trials["rows"], lambda row: row[status])
     # A column without a single value only widens the table.

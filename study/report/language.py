@@ -205,11 +205,10 @@ def of(report: Report) -> Language:
 
 def names(report: Report) -> tuple[set[str], set[str], set[str]]:
     """Return the names of data sets, of learners and cells, and what else has a name of its own."""
-    labels = [detail.label.split(" · ")[:-1] for detail in report.details]
-    data_sets = {name for label in labels for name in label[1:]}
-    learners = {label[0] for label in labels}
+    data_sets = {detail.dataset for detail in report.details if detail.dataset}
+    subjects = {detail.subject for detail in report.details}
     cells = {str(detail.config["cell"]) for detail in report.details if "cell" in detail.config}
-    return data_sets, learners | cells, {name for d in report.details for name in _others(d)}
+    return data_sets, subjects | cells, {name for d in report.details for name in _others(d)}
 
 
 def _others(detail: TrialDetail) -> Iterator[str]:

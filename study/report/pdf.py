@@ -12,25 +12,15 @@ from typing import Any
 
 import typst
 
+from study.analysis import measures
 from study.analysis.basis import DIGITS
+from study.analysis.measures import PAPER
 from study.report import fonts
 from study.report.appendix import anchors, configurations, durations, reasons
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 # To be read by machines and in fifty years: archived with its structure, and accessible.
 STANDARDS = ["a-2a", "ua-1"]
-TRIAL_COLUMNS = (
-    "trial",
-    "experiment",
-    "learner",
-    "dataset",
-    "seed",
-    "status",
-    "test_accuracy",
-    "spikes_per_sample",
-    "synops_per_sample",
-    "train_seconds",
-)
 TRIALS = 1000  # rows of the table of trials at most
 # What Typst's fonts have from left to right. PDF/A allows no letter without a glyph.
 GLYPHS = (
@@ -91,9 +81,9 @@ def inputs(context: Mapping[str, Any]) -> str:
 
 def _main_columns(trials: Mapping[str, Any]) -> dict[str, Any]:
     """Return the trial table with the columns and rows that fit on paper."""
-    names = [column["name"] for column in trials["columns"]]
-    kept = [names.index(name) for name in TRIAL_COLUMNS if name in names]
-    kept = kept or list(range(len(names)))[: len(TRIAL_COLUMNS)]
+    names, shown = [column["name"] for column in trials["columns"]], measures.names(PAPER)
+    kept = [names.index(name) for name in shown if name in names]
+    kept = kept or list(range(len(names)))[: len(shown)]
     rows = [[row[index] for index in kept] for row in trials["rows"][:TRIALS]]
     if kept and names[kept[0]] == "trial":
         rows = [[identity[:DIGITS], *row] for identity, *row in rows]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from study.analysis.basis import basis
 from study.analysis.figures import learner_colour, spread
+from study.analysis.measures import SUMMARY, shown
 from study.analysis.replicates import (
     Replicates,
     by_dataset,
@@ -24,26 +25,7 @@ from study.trials.trial import Record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLUMNS = (
-    "learner",
-    "data set",
-    "test accuracy / %",
-    "spikes per sample",
-    "SynOps per sample",
-    "MACs per sample",
-    "training / s",
-    "inference / ms",
-    "memory / MB",
-)
 BESIDE = 3  # marks of a panel that have room for names beside them
-METRICS = (
-    "spikes_per_sample",
-    "synops_per_sample",
-    "macs_per_sample",
-    "train_seconds",
-    "inference_ms_per_sample",
-    "peak_memory_mb",
-)
 
 
 def table(records: Sequence[Record]) -> Table | None:
@@ -51,17 +33,21 @@ def table(records: Sequence[Record]) -> Table | None:
     groups = replicates(records)
     if not groups:
         return None
-    rows = []
-    for group in groups:
-        accuracy = cell(interval_of(group, "test_accuracy"), 100)
-        costs = (cell(interval_of(group, metric)) for metric in METRICS)
-        rows.append((group.learner, group.dataset, accuracy, *costs))
+    columns = shown(SUMMARY)
+    rows = [
+        (
+            group.learner,
+            group.dataset,
+            *(cell(interval_of(group, measure.name), measure.scale) for measure in columns),
+        )
+        for group in groups
+    ]
     flat = [record for group in groups for record in group]
     return Table(
         "What each way of learning reaches and costs: means over seeds with 95 % intervals, in "
         "brackets where a bound cuts them. Spikes include the input's; memory is the peak while "
         "training, above what the process held before.",
-        COLUMNS,
+        ("learner", "data set", *(measure.heading for measure in columns)),
         tuple(rows),
         basis(flat, interval=INTERVAL),
     )
@@ -76,9 +62,9 @@ def figure(records: Sequence[Record]) -> Figure | None:
     if not spiking:
         return None
     data_sets = _compared(groups, spiking)
-    shown = [group for group in spiking if group.dataset in data_sets]
-    listed = max(Counter(group.dataset for group in shown).values()) > BESIDE
-    rows = -(-len(shown) // 2) if listed else 0
+    drawn = [group for group in spiking if group.dataset in data_sets]
+    listed = max(Counter(group.dataset for group in drawn).values()) > BESIDE
+    rows = -(-len(drawn) // 2) if listed else 0
     width = 7.0 if len(data_sets) > 1 or listed else 5.2
     drawing = Drawing(figsize=(width, 3.2 + 0.17 * rows), layout="constrained")
     axes = drawing.subplots(1, len(data_sets), squeeze=False, sharey=True)[0]
@@ -125,7 +111,7 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> N
     for group in groups:
         accuracy = interval_of(group, "test_accuracy")
         spikes = interval_of(group, "spikes_per_sample")
-        colour = learner_colour(group[0].trial.learner)
+        colour = learner_colour(group[0].trial.subject)
         assert accuracy is not None
         if spikes is None:
             ax.axhline(100 * accuracy.mean, ls="--", lw=1, color=colour)

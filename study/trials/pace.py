@@ -13,7 +13,7 @@ Kind = tuple[str, str, str]
 
 def kind(trial: Trial) -> Kind:
     """Return the kind of a trial."""
-    return trial.procedure, trial.learner, trial.dataset_name
+    return trial.procedure, trial.subject, trial.dataset_name
 
 
 class Pace:

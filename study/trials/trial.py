@@ -38,8 +38,9 @@ class Trial:
     procedure
         Its name in `study.trials.addresses`, or ``"module:function"`` of a user's own; it takes
         ``(trial, context)`` and returns an `Outcome`.
-    learner
-        Name of the learner, or of the model where nothing is learned. For tables and filters.
+    subject
+        Name of what is run: a learner, a neuron, a rule, a control. In JSON and tables, which are
+        older than the others, it is called ``learner``.
     dataset
         Data set, or None where the procedure needs none.
     config
@@ -58,7 +59,7 @@ class Trial:
     """
 
     procedure: str
-    learner: str
+    subject: str
     dataset: DatasetRef | None
     config: Mapping[str, Any]
     seed: int
@@ -69,7 +70,7 @@ class Trial:
         """Return everything that determines the result, as JSON values."""
         return {
             "procedure": self.procedure,
-            "learner": self.learner,
+            "learner": self.subject,
             "dataset": self.dataset.canonical() if self.dataset else None,
             "config": dict(self.config),
             "seed": self.seed,
@@ -98,7 +99,7 @@ class Trial:
     @property
     def label(self) -> str:
         """A short name for people."""
-        parts = [self.learner, self.dataset_name, f"seed {self.seed}"]
+        parts = [self.subject, self.dataset_name, f"seed {self.seed}"]
         return " · ".join(part for part in parts if part)
 
     def resolve(self) -> Callable[[Trial, Context], Outcome]:

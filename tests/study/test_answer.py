@@ -68,7 +68,7 @@ def test_an_altered_trial_alters_the_sentences(learner: str) -> None:
     whole = [*LINEAR, *LOCAL, *SURROGATE]
     altered = [
         dataclasses.replace(record, metrics={**record.metrics, "test_accuracy": 0.5})
-        if record.trial.learner == learner and record.trial.seed == 0
+        if record.trial.subject == learner and record.trial.seed == 0
         else record
         for record in whole
     ]

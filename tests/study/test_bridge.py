@@ -239,7 +239,7 @@ def test_the_section_tells_all(records: list[Record]) -> None:
 def test_every_question_is_asked_of_trained_networks(profile: str) -> None:
     asked = bridge.trials(Request(profile=profile, n_seeds=2))
     assert {each.procedure for each in asked} == {run for _, run in bridge.RUNS.values()}
-    assert all(each.needs[0].learner == "surrogate" for each in asked)
+    assert all(each.needs[0].subject == "surrogate" for each in asked)
     steps = {
         each.needs[0].config["dt_s"] for each in asked if each.procedure == limit.COST_PROCEDURE
     }

@@ -50,8 +50,8 @@ def records(tmp_path_factory):
 
 
 def run(trial, folder):
-    config = json.loads(json.dumps(dict(trial.config) | TINY[trial.learner]))
-    small = Trial(trial.procedure, trial.learner, None, config, trial.seed)
+    config = json.loads(json.dumps(dict(trial.config) | TINY[trial.subject]))
+    small = Trial(trial.procedure, trial.subject, None, config, trial.seed)
     outcome = small.resolve()(small, Context())
     json.dumps(outcome.metrics, allow_nan=False)
     np.savez(folder / f"{small.id}.npz", **outcome.arrays)
@@ -60,7 +60,7 @@ def run(trial, folder):
 
 def test_each_model_has_a_trial_that_survives_json():
     trials = dynamics.trials(Defaults())
-    assert [trial.learner for trial in trials] == list(TINY)
+    assert [trial.subject for trial in trials] == list(TINY)
     assert len({trial.id for trial in trials}) == len(TINY)
 
 

@@ -13,6 +13,7 @@ from study.config import parse_setting
 from study.data.reference import DatasetRef
 from study.experiments import beyond
 from study.experiments.grid.groups import groups, random_design
+from study.learners import surrogate_config
 from study.learners.surrogate_config import SurrogateConfig
 from study.request import Request
 from tests.study.grid_records import planted
@@ -127,3 +128,20 @@ def test_parts_of_a_group_are_shown_as_parts() -> None:
     assert any("6 of 7 (fashion-mnist, surrogate slope" in c for c in partial.caveats)
     one = beyond.section(planted(asked[:1], spiking))
     assert len(one.tables[0].rows) >= 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_steps": 60}, {"learning_rate": 3e-3}, {"slope": 7.0, "optimiser": "adam"}]
+)
+def test_a_preset_that_changed_since_hides_nothing_that_was_run(
+    change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = planted(trials("hd-spikes", 1), spiking)
+    before = beyond.section(records)
+    presets = surrogate_config.PRESETS
+    monkeypatch.setitem(presets, "hd-spikes", presets["hd-spikes"] | change)
+    after = beyond.section(records)
+    assert len(before.tables[1].rows) > 15
+    assert after.tables == before.tables
+    assert after.findings == before.findings
+    assert after.caveats == before.caveats

@@ -62,8 +62,8 @@ def records(
 
 def test_trials_are_the_grid_and_perceptrons_of_several_sizes() -> None:
     trials = energy.trials(Request())
-    assert [t.config["hidden"] for t in trials if t.learner == "mlp"] == list(energy.SIZES)
-    assert sum(t.learner == "surrogate" for t in trials) == 16
+    assert [t.config["hidden"] for t in trials if t.subject == "mlp"] == list(energy.SIZES)
+    assert sum(t.subject == "surrogate" for t in trials) == 16
     assert energy.trials(Request(learners=("surrogate",))) == []
 
 
@@ -71,7 +71,7 @@ def test_settings_of_perceptrons_and_of_the_grid_are_kept_apart() -> None:
     def sizes(*settings: str) -> list[tuple[int, int]]:
         parsed = tuple(parse_setting(text) for text in settings)
         trials = energy.trials(Request(settings=parsed))
-        return [(t.config["hidden"], t.config["epochs"]) for t in trials if t.learner == "mlp"]
+        return [(t.config["hidden"], t.config["epochs"]) for t in trials if t.subject == "mlp"]
 
     assert sizes("hidden=7,9") == sizes()
     assert sizes("mlp.hidden=7,9", "epochs=3") == [(7, 3), (9, 3)]
@@ -116,7 +116,7 @@ def test_of_equally_accurate_networks_the_one_with_the_least_energy_counts() -> 
     found = records(0.85, 2200.0)
     dear = [
         replace(r, metrics={**r.metrics, "synops_per_sample": 9e5})
-        if r.trial.learner == "surrogate" and r.trial.config["hidden"] == 25
+        if r.trial.subject == "surrogate" and r.trial.config["hidden"] == 25
         else r
         for r in found
     ]
@@ -125,7 +125,7 @@ def test_of_equally_accurate_networks_the_one_with_the_least_energy_counts() -> 
 
 def test_unequal_numbers_of_seeds_are_told() -> None:
     found = records(0.85, 2200.0)
-    more = [replace(r, trial=replace(r.trial, seed=1)) for r in found if r.trial.learner != "mlp"]
+    more = [replace(r, trial=replace(r.trial, seed=1)) for r in found if r.trial.subject != "mlp"]
     told = "digits: means of spiking networks are over 2 seeds, of perceptrons over 1."
     assert told in energy.section(found + more).caveats
     assert told not in energy.section(found).caveats

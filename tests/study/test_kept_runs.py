@@ -55,6 +55,9 @@ def test_a_kept_run_shows_the_trials_and_metrics_that_it_always_showed(
     assert digests(report) == KEPT[run]["metrics"]
     unmade = [s.name for s in report.sections if "could not be made" in " ".join(s.caveats)]
     assert not unmade
+    table = root / "reports" / run / "trials.csv"
+    if table.exists():
+        assert ",".join(report.trial_columns) == table.read_text().partition("\n")[0]
 
 
 def test_a_changed_default_hides_nothing(

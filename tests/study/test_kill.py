@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.analysis.table import trials_table
 from study.trials.store import Store
-from study.trials.table import trials_table
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from study import experiments
 from study.data.reference import DatasetRef
 from study.errors import UserError
 from study.request import REQUEST_FILE, Asked, Request, load, save
@@ -32,6 +33,13 @@ def plan() -> dict[str, list[Trial]]:
 
 def identities(plan: dict[str, list[Trial]]) -> dict[str, list[str]]:
     return {name: [member.id for member in members] for name, members in plan.items()}
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_trials_are_planned_by_names_of_procedures_not_by_places(name: str) -> None:
+    planned = all_trials({name: experiments.load(name).trials(Request())})
+    assert planned
+    assert {trial.procedure for trial in planned} <= set(addresses.PROCEDURES)
 
 
 def test_a_plan_survives_json() -> None:

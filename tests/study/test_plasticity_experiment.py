@@ -27,8 +27,8 @@ class Defaults:
 
 
 def run(trial, folder):
-    config = json.loads(json.dumps(dict(trial.config) | TINY[trial.learner]))
-    small = Trial(trial.procedure, trial.learner, None, config, trial.seed)
+    config = json.loads(json.dumps(dict(trial.config) | TINY[trial.subject]))
+    small = Trial(trial.procedure, trial.subject, None, config, trial.seed)
     outcome = small.resolve()(small, Context())
     json.dumps(outcome.metrics, allow_nan=False)
     np.savez(folder / f"{small.id}.npz", **outcome.arrays)
@@ -38,7 +38,7 @@ def run(trial, folder):
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
-    return {trial.learner: run(trial, folder) for trial in plasticity.trials(Defaults())}
+    return {trial.subject: run(trial, folder) for trial in plasticity.trials(Defaults())}
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from study.trials.trial import Outcome, Record, Trial
 def test_the_learners_own_size_is_that_of_the_comparison() -> None:
     planned = price.trials(Request("quick", 1))
     own = {trial.id for trial in compare.trials(Request("quick", 1))}
-    assert {t.learner for t in planned if t.id in own} == {"surrogate", "mlp", "diehl-cook"}
-    sizes = {t.learner: t.config[price.SIZES[t.learner][0]] for t in planned if t.id not in own}
+    assert {t.subject for t in planned if t.id in own} == {"surrogate", "mlp", "diehl-cook"}
+    sizes = {t.subject: t.config[price.SIZES[t.subject][0]] for t in planned if t.id not in own}
     assert sizes == {"surrogate": 10, "mlp": 5}
 
 
@@ -79,7 +79,7 @@ def test_times_of_the_commonest_processor_alone_are_compared(records: list[Recor
     """The large surrogate network, trained elsewhere, is priced in spikes but not in seconds."""
 
     def moved(trial: Trial) -> bool:
-        return trial.learner == "surrogate" and trial.config["hidden"] == 100
+        return trial.subject == "surrogate" and trial.config["hidden"] == 100
 
     elsewhere = [
         dataclasses.replace(r, provenance={"cpu": "slow" if moved(r.trial) else "fast"})
@@ -110,7 +110,7 @@ def test_an_accuracy_that_shows_only_at_the_end_costs_all_the_time(records: list
         store.put_done(
             r.trial, Outcome(r.metrics, {"validation_accuracy": np.array([0.5, 0.7, 0.89])}), {}
         )
-        if r.trial.config["hidden"] == 100 and r.trial.learner == "surrogate"
+        if r.trial.config["hidden"] == 100 and r.trial.subject == "surrogate"
         else r
         for r in records
     ]

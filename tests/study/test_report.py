@@ -77,13 +77,25 @@ def report() -> Report:
                 "dynamics",
                 "done",
                 0,
+                "linear",
+                "",
                 {"config-slope": 25.0},
                 {},
                 {"cpu": None},
                 {"accuracy": (0.25, 0.5, 0.75)},
             ),
             TrialDetail(
-                f"{HOSTILE} · seed 10", "2e", "c2", HOSTILE, "done", 10, {HOSTILE: HOSTILE}, {}, {}
+                f"{HOSTILE} · seed 10",
+                "2e",
+                "c2",
+                HOSTILE,
+                "done",
+                10,
+                HOSTILE,
+                "",
+                {HOSTILE: HOSTILE},
+                {},
+                {},
             ),
         ],
         provenance={"libraries": {"numpy": "2.3", HOSTILE: [1, 2]}, "cpu": None},
@@ -232,7 +244,7 @@ def many(report: Report, n: int, n_failed: int) -> Report:
         details=[
             TrialDetail(
                 f"l · seed {i}", f"t{i}", "c", "grid", "failed" if i >= n - n_failed else "done", i,
-                {"slope": i}, {}, {}, error=failed if i >= n - n_failed else None,
+                "l", "", {"slope": i}, {}, {}, error=failed if i >= n - n_failed else None,
             )
             for i in range(n)
         ],

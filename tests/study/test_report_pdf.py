@@ -45,6 +45,8 @@ def detail(index: int, **config) -> TrialDetail:
         experiment="grid",
         status="done",
         seed=index,
+        subject="surrogate",
+        dataset="digits",
         config=config or {"hidden": 10, "note": HOSTILE},
         metrics={},
         provenance={"wall_seconds": 1.5, "started": "2026-01-02T03:04:05+00:00"},
@@ -305,10 +307,10 @@ def test_configurations_name_the_usual_settings_once_and_then_what_departs():
     ]
     trials += [
         dataclasses.replace(detail(0, hidden=100, slope=7), config_id=f"{7:016x}"),
-        dataclasses.replace(detail(0, rate=1), label="linear · seed 0", config_id=f"{8:016x}"),
+        dataclasses.replace(detail(0, rate=1), subject="linear", dataset="", config_id=f"{8:016x}"),
     ]
     shown = appendix.configurations(context(made(details=trials))["details"])
-    assert [(group["learner"], group["usual"]) for group in shown] == [
+    assert [(group["subject"], group["usual"]) for group in shown] == [
         ("surrogate", "hidden = 100, slope = 5"),
         ("linear", "rate = 1"),
     ]

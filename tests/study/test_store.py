@@ -65,7 +65,7 @@ def test_records_are_those_that_exist_and_can_be_read(store: Store) -> None:
 def test_a_record_of_another_trial_is_no_record(store: Store, key: str) -> None:
     store.put_done(TRIAL, Outcome({"value": 0}), {})
     path = store.folder / f"{TRIAL.id}.json"
-    other = dataclasses.replace(TRIAL, config={"size": 4}, seed=2, learner="other").canonical()
+    other = dataclasses.replace(TRIAL, config={"size": 4}, seed=2, subject="other").canonical()
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: other[key]}))
     assert store.get(TRIAL) is None
     assert store.everything() == []

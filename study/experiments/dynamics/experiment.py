@@ -38,7 +38,7 @@ MODELS: dict[str, tuple[str, Any]] = {
 }
 CELLS = {"izhikevich": "Izhikevich", "adex": "AdEx"}  # models of which several cells are shown
 PATTERNS = "izhikevich-patterns"
-PROCEDURES = "study.experiments.dynamics.membranes"
+PROCEDURES = "study.procedures.membranes"
 EQUATIONS = (
     'tau_m (dif V)/(dif t) = E_L - V + R I, quad V > V_t => V <- V_r "for" t_"ref"',
     "C (dif V)/(dif t) = I - g_(N a) m^3 h (V - E_(N a)) - g_K n^4 (V - E_K) - g_L (V - E_L)",
@@ -63,7 +63,7 @@ def section(records: list[Record]) -> Section:
     """Return traces, f-I curves and errors of the models that ran."""
     shown: dict[str, Record] = {}
     for record in records:
-        shown.setdefault(record.trial.learner, record)
+        shown.setdefault(record.trial.subject, record)
     return Section(
         name="dynamics",
         title=TITLE,
@@ -79,7 +79,7 @@ def section(records: list[Record]) -> Section:
         "and the scheme of their source, and besides solved accurately.",
         equations=EQUATIONS,
         figures=(*(DRAWN[name](record) for name, record in shown.items()), *_types(shown)),
-        tables=(_errors([record for record in records if record.trial.learner != PATTERNS]),),
+        tables=(_errors([record for record in records if record.trial.subject != PATTERNS]),),
         findings=tuple(sentence for name in shown for sentence in FOUND[name](shown[name])),
         caveats=(
             "Spike times are the ends of time steps, so each is late by up to one step even where "
@@ -131,7 +131,7 @@ def _errors(records: Sequence[Record]) -> Table:
 
 
 def _error_rows(record: Record) -> list[tuple[str, ...]]:
-    metrics, config, name = record.metrics, record.trial.config, record.trial.learner
+    metrics, config, name = record.metrics, record.trial.config, record.trial.subject
     dt_s, engine = float(config["dt_s"]), f"Brian2 {metrics['engine']}"
     if name not in CELLS:
         spikes = f"{metrics['n_spikes']}, {metrics['reference_spikes']}"
@@ -238,7 +238,7 @@ def _types(shown: dict[str, Record]) -> list[Figure]:
     ax = drawing.subplots()
     for record, colour in zip(both, COLOURS, strict=False):
         relative = record.arrays["current"] / record.metrics["firing_current"]
-        label = names[record.trial.learner]
+        label = names[record.trial.subject]
         ax.plot(relative, record.arrays["rate_hz"], ".", ms=3, color=colour, label=label)
     label_axes(ax, "current / smallest that fires", "rate / Hz")
     return [
@@ -262,7 +262,7 @@ def _draw_cells(record: Record) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
     arrays, config = record.arrays, record.trial.config
-    cells, model = config["cells"], CELLS[record.trial.learner]
+    cells, model = config["cells"], CELLS[record.trial.subject]
     drawing = Drawing(figsize=(7.2, 0.9 + 1.0 * len(cells)), layout="constrained")
     left, right = drawing.subfigures(1, 2, width_ratios=(2, 1), squeeze=False)[0]
     axes = left.subplots(len(cells), 1, sharex=True, squeeze=False)[:, 0]
@@ -287,7 +287,7 @@ def _draw_cells(record: Record) -> Figure:
     if convergence.get_legend():
         convergence.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     return Figure(
-        f"dynamics-{record.trial.learner}",
+        f"dynamics-{record.trial.subject}",
         drawing,
         f"{model}: cells under a step of current, and the largest difference of a spike time from "
         "SciPy's solution as the time step shrinks.",
@@ -355,7 +355,7 @@ def _found_lif(record: Record) -> list[str]:
 
 def _found_gated(record: Record) -> list[str]:
     metrics = record.metrics
-    name, unit, scale = GATED[record.trial.learner]
+    name, unit, scale = GATED[record.trial.subject]
     told = [
         f"{name}: {metrics['n_spikes']} spikes where SciPy finds "
         f"{metrics['reference_spikes']}; the membrane differs by at most "
@@ -372,7 +372,7 @@ def _found_gated(record: Record) -> list[str]:
 
 
 def _found_cells(record: Record) -> list[str]:
-    config, metrics, model = record.trial.config, record.metrics, CELLS[record.trial.learner]
+    config, metrics, model = record.trial.config, record.metrics, CELLS[record.trial.subject]
     first_ms, last_ms = (config["dt_s"] / config["refinements"][k] * 1e3 for k in (0, -1))
     return [
         f"{model}, {cell}: {metrics[f'{cell}.n_spikes'][-1]} spikes at dt = {last_ms:g} ms, "

@@ -38,6 +38,15 @@ class Group:
     points: tuple[Point, ...]
     border: float | None = None
 
+    @property
+    def label(self) -> str:
+        """What stands at the axis of the levels."""
+        return self.field
+
+    def show(self, level: float) -> str:
+        """Return a level for people."""
+        return f"{level:g}"
+
 
 N_RANDOM = 30
 N_RANDOM_DIGITS = 6
@@ -61,15 +70,15 @@ def groups(dataset: str) -> list[Group]:
     return [*(own() if own else []), _slopes(SLOPES), _bounds(UPPER)]
 
 
-def random_design(dataset: str) -> Group:
+def random_design(dataset: str, base_rate: float | None = None) -> Group:
     """Return independent draws over four settings, the same for every data set.
 
     Hidden neurons are log-uniform in 25 to 300, the slope in 1 to 200, and the learning rate
-    within a factor of 4 of the base's; the upper bound on spikes per neuron and sample is
-    log-uniform in 0.01 to 3.
+    within a factor of 4 of the base's, which is today's unless it is given; the upper bound on
+    spikes per neuron and sample is log-uniform in 0.01 to 3.
     """
     rng = np.random.default_rng(RANDOM_SEED)
-    base = base_of(dataset)
+    base_rate = base_rate or base_of(dataset).learning_rate
     points = []
     for _ in range(N_RANDOM_DIGITS if dataset == "digits" else N_RANDOM):
         hidden, slope, rate, upper = (
@@ -80,7 +89,7 @@ def random_design(dataset: str) -> Group:
             {
                 "hidden": round(hidden),
                 "slope": float(f"{slope:.3g}"),
-                "learning_rate": float(f"{rate * base.learning_rate:.3g}"),
+                "learning_rate": float(f"{rate * base_rate:.3g}"),
                 **_bounded(float(f"{upper:.3g}")),
             }
         )

@@ -56,7 +56,7 @@ def section(records: list[Record]) -> Section:
     """Return figures and findings of the first record of each kind, and tables of all."""
     kinds: dict[str, list[Record]] = {}
     for record in records:
-        kinds.setdefault(record.trial.learner, []).append(record)
+        kinds.setdefault(record.trial.subject, []).append(record)
     return Section(
         name="plasticity",
         title=TITLE,

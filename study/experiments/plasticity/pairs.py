@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WINDOW = "pair-stdp"
 FREQUENCY = "pairing-frequency"
-PROCEDURES = "study.experiments.plasticity.pairs"
+PROCEDURES = "study.procedures.pairs"
 
 Target = Literal["auto", "cython", "numpy"]
 

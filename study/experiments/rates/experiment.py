@@ -110,7 +110,7 @@ def _constant(record: Record) -> Axis:
 
 
 def _current(record: Record) -> Axis:
-    return CURRENTS.get(record.trial.learner, NANOAMPERE)
+    return CURRENTS.get(record.trial.subject, NANOAMPERE)
 
 
 def _figure(records: Sequence[Record]) -> Figure:
@@ -130,7 +130,7 @@ def _figure(records: Sequence[Record]) -> Figure:
         shown = [f"{level * constant.per_si:.3g}" for level in arrays["level"]]
         ax.set_xticks(range(len(shown)), shown, fontsize=7)
         ax.set(xlabel=constant.label, ylabel=current.label)
-        ax.set_title(NAMES[record.trial.learner], fontsize=9)
+        ax.set_title(NAMES[record.trial.subject], fontsize=9)
         drawing.colorbar(cells, ax=ax, label="rate / Hz")
     return Figure(
         "rates-maps",
@@ -150,7 +150,7 @@ def _n_neurons(record: Record) -> int:
 def _table(records: Sequence[Record]) -> Table:
     rows = [
         (
-            NAMES[record.trial.learner],
+            NAMES[record.trial.subject],
             _constant(record).name,
             _constant(record).show(level),
             "none" if onset is None else _current(record).show(onset),
@@ -183,7 +183,7 @@ def _finding(record: Record) -> str:
     low, high = (constant.show(levels[end]) for end in ends)
     first, last = (metrics["top_rate_hz"][end] for end in ends)
     found = (
-        f"{NAMES[record.trial.learner]}: as the {constant.name} rises from {low} to {high}, the "
+        f"{NAMES[record.trial.subject]}: as the {constant.name} rises from {low} to {high}, the "
         f"onset goes from {onsets[0]} to {onsets[1]}, and the highest rate from {first:.1f} Hz "
         f"to {last:.1f} Hz."
     )

@@ -68,7 +68,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     from biosim.simulate import simulate
 
     config = configured(RatesConfig, trial.config)
-    cells = _cells(_models()[trial.learner], config)
+    cells = _cells(_models()[trial.subject], config)
     current = np.linspace(0, config.max_current, config.n_currents)
     context.progress(0.1, f"{len(cells) * len(current)} neurons")
     ran = simulate(

@@ -6,24 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from study.analysis.measures import CSV, names
 from study.trials.trial import Record
-
-LEADING = (
-    "trial",
-    "experiment",
-    "learner",
-    "dataset",
-    "seed",
-    "status",
-    "train_accuracy",
-    "validation_accuracy",
-    "test_accuracy",
-    "spikes_per_sample",
-    "synops_per_sample",
-    "train_seconds",
-    "inference_ms_per_sample",
-    "peak_memory_mb",
-)
 
 
 def trials_table(experiments: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
@@ -33,10 +17,11 @@ def trials_table(experiments: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
     """
     rows = [_row(record, users) for record, users in with_users(experiments)]
     table = pd.DataFrame(rows)
-    leading = table.reindex(columns=list(LEADING))
+    first = names(CSV)
+    leading = table.reindex(columns=list(first))
     columns = [str(column) for column in table]
     settings = sorted(column for column in columns if column.startswith("config."))
-    others = [column for column in columns if column not in {*LEADING, *settings}]
+    others = [column for column in columns if column not in {*first, *settings}]
     return pd.concat([leading, table[others], table[settings]], axis=1)
 
 
@@ -59,7 +44,7 @@ def _row(record: Record, experiments: str) -> dict[str, object]:
     return {
         "trial": trial.id,
         "experiment": experiments,
-        "learner": trial.learner,
+        "learner": trial.subject,
         "dataset": trial.dataset_name or None,
         "seed": trial.seed,
         "status": record.status,
