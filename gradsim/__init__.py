@@ -5,6 +5,7 @@ arguments. `gradsim.surrogate`, `gradsim.encode` and `gradsim.losses` hold the r
 """
 
 from gradsim import encode, losses, surrogate
+from gradsim.convolution import ConvLIF, FirstPool2d, MeanPool2d, OrPool2d
 from gradsim.current_encoder import CurrentEncoder, EncodedNetwork, Traces
 from gradsim.events import SpikeEvents, from_raster, raster
 from gradsim.layers import LIF, Readout, Sequential
@@ -16,12 +17,16 @@ from gradsim.training import History, Labelled, TrainingConfig, TrainingError, p
 __all__ = [
     "LIF",
     "Adaptation",
+    "ConvLIF",
     "CurrentEncoder",
     "EncodedNetwork",
+    "FirstPool2d",
     "History",
     "LIFParameters",
     "Labelled",
+    "MeanPool2d",
     "NetworkConfig",
+    "OrPool2d",
     "Readout",
     "Recording",
     "Sequential",
