@@ -120,7 +120,9 @@ class Converted(nn.Module):
                 f"not {reset!r}, {input!r}"
             )
         if not 0 <= initial < 1:
-            raise ValueError(f"initial must be a share of the threshold in 0..1, not {initial}")
+            raise ValueError(
+                f"initial must be a share of the threshold in 0..1, below 1, not {initial}"
+            )
         self.names, self.shape = names, shape
         self.synapses = nn.ModuleList(synapses)
         self.reset, self.initial, self.input = reset, initial, input

@@ -59,7 +59,7 @@ class FirstSpikes(nn.Module):
     names
         Of the layers, the output last.
     synapses
-        Of each, scaled as `gradsim.normalisation.normalised` does, biases times T.
+        Of each, scaled with ``bias_factor`` T; see `gradsim.normalisation.normalised`.
     shape
         Of an image, without the batch.
     n_ticks
@@ -169,8 +169,5 @@ def convert_to_first_spikes(
     64.0
     """
     chain = stages(network)
-    synapses = normalised(chain, scales(chain, images, method, percentile))
-    for layer in synapses:
-        if layer[-1].bias is not None:
-            layer[-1].bias.data *= n_ticks
+    synapses = normalised(chain, scales(chain, images, method, percentile), n_ticks)
     return FirstSpikes([stage.name for stage in chain], synapses, images.shape[1:], n_ticks)

@@ -189,13 +189,18 @@ def _largest_possible(stage: Stage, shape: torch.Size, largest_input: float) -> 
     return float(excitatory.synapses(weight.new_full((1, *shape), largest_input)).max())
 
 
-def normalised(chain: list[Stage], largest: list[float]) -> list[nn.Sequential]:
-    """Return the synapses of each stage, scaled by the λ of `scales`, as copies."""
+def normalised(
+    chain: list[Stage], largest: list[float], bias_factor: float = 1.0
+) -> list[nn.Sequential]:
+    """Return the synapses of each stage, scaled by the λ of `scales`, as copies.
+
+    Biases are multiplied by ``bias_factor`` besides, where activations come multiplied by it.
+    """
     scaled = copy.deepcopy(chain)
     for stage, before, after in zip(scaled, [1.0, *largest], [*largest, 1.0], strict=True):
         stage.weights.weight.data *= before / after
         if stage.weights.bias is not None:
-            stage.weights.bias.data /= after
+            stage.weights.bias.data *= bias_factor / after
     return [stage.synapses for stage in scaled]
 
 
