@@ -5,31 +5,48 @@ arguments. `gradsim.surrogate`, `gradsim.encode` and `gradsim.losses` hold the r
 """
 
 from gradsim import encode, losses, surrogate
+from gradsim.conversion import Converted, Response, convert
+from gradsim.convolution import ConvLIF, FirstPool2d, MeanPool2d, OrPool2d
 from gradsim.current_encoder import CurrentEncoder, EncodedNetwork, Traces
 from gradsim.events import SpikeEvents, from_raster, raster
+from gradsim.first_spike import FirstSpikeResponse, FirstSpikes, convert_to_first_spikes
 from gradsim.layers import LIF, Readout, Sequential
 from gradsim.network import NetworkConfig, Recording, SpikingNetwork
 from gradsim.neurons import Adaptation, LIFParameters, snntorch, spytorch
+from gradsim.operations import LayerCost
+from gradsim.quantised import QCFS
 from gradsim.to_nir import from_nir, to_nir
 from gradsim.training import History, Labelled, TrainingConfig, TrainingError, predict, train
 
 __all__ = [
     "LIF",
+    "QCFS",
     "Adaptation",
+    "ConvLIF",
+    "Converted",
     "CurrentEncoder",
     "EncodedNetwork",
+    "FirstPool2d",
+    "FirstSpikeResponse",
+    "FirstSpikes",
     "History",
     "LIFParameters",
     "Labelled",
+    "LayerCost",
+    "MeanPool2d",
     "NetworkConfig",
+    "OrPool2d",
     "Readout",
     "Recording",
+    "Response",
     "Sequential",
     "SpikeEvents",
     "SpikingNetwork",
     "Traces",
     "TrainingConfig",
     "TrainingError",
+    "convert",
+    "convert_to_first_spikes",
     "encode",
     "from_nir",
     "from_raster",

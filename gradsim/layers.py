@@ -70,7 +70,11 @@ class TimeConstants(nn.Module):
         return Decay(alpha, beta)
 
 
-class LIF(nn.Module):
+class Stateful(nn.Module):
+    """What maps ``(x, state=None)`` to ``(output, state)``; `Sequential` hands it its state."""
+
+
+class LIF(Stateful):
     """A layer of spiking neurons.
 
     Parameters
@@ -124,7 +128,7 @@ class LIF(nn.Module):
         return kernels.lif(linear(x, self.weight), population, state, self.engine)
 
 
-class Readout(nn.Module):
+class Readout(Stateful):
     """A layer of leaky integrators that do not spike; parameters as for `LIF`."""
 
     def __init__(
@@ -152,7 +156,7 @@ class Readout(nn.Module):
         return kernels.li(linear(x, self.weight), self.neuron, self.time_constants(), state)
 
 
-class Sequential(nn.ModuleList):
+class Sequential(nn.ModuleList, Stateful):
     """Layers one after another; modules without state (``nn.Dropout``) may stand among them."""
 
     def __init__(self, *layers: nn.Module) -> None:
@@ -162,7 +166,6 @@ class Sequential(nn.ModuleList):
         """Return the output of the last layer, and the states of all, None where there is none."""
         states = []
         for layer, before in zip(self, state or [None] * len(self), strict=True):
-            stateful = isinstance(layer, LIF | Readout | Sequential)
-            x, after = layer(x, before) if stateful else (layer(x), None)
+            x, after = layer(x, before) if isinstance(layer, Stateful) else (layer(x), None)
             states.append(after)
         return x, tuple(states)

@@ -109,7 +109,7 @@ def from_nir(graph: nir.NIRGraph) -> SpikingNetwork:
         **constants,
     )
     network = SpikingNetwork(config, torch.Generator())
-    layers = [*cast("Iterable[LIF]", network.hidden), network.readout]
+    layers: list[nn.Module] = [*network.hidden, network.readout]
     for layer, weight, node in zip(layers, weights, neurons, strict=True):
         layer.weight = nn.Parameter(torch.tensor(weight))
         _set_taus(cast(TimeConstants, layer.time_constants), node, layer.weight.dtype)
