@@ -20,14 +20,14 @@ from torch.nn.functional import linear
 
 
 class Arrivals(NamedTuple):
-    """The synapses of a source that share a delay.
+    """Where the spikes of a source arrive, delay by delay.
 
-    Those of source ``i`` and delay ``d`` of D are ``synapses[starts[k]:starts[k + 1]]`` with
-    ``k = i D + d - 1``; a synapse is its place in ``[out, in]`` weights, row by row.
+    Those of source ``i`` arrive in ``targets[starts[k]:starts[k + 1]]`` after the delay ``d`` of 1
+    to D, with ``k = i D + d - 1``.
     """
 
     starts: np.ndarray
-    synapses: np.ndarray
+    targets: np.ndarray
 
 
 def draw(n_out: int, n_in: int, longest: int, rng: np.random.Generator) -> np.ndarray:
@@ -104,10 +104,10 @@ def gathered(rows: np.ndarray, delays: np.ndarray) -> np.ndarray:
 
 def by_delay(delays: np.ndarray, longest: int) -> Arrivals:
     """Return the synapses of delays ``[out, in]`` grouped by source and delay."""
-    source = np.arange(delays.shape[1])
-    group = (source * longest + delays - 1).ravel()
-    starts = np.concatenate(([0], np.bincount(group, minlength=delays.shape[1] * longest).cumsum()))
-    return Arrivals(starts.astype(np.int64), np.argsort(group, kind="stable").astype(np.int64))
+    n_out, n_in = delays.shape
+    group = (np.arange(n_in) * longest + delays - 1).ravel()
+    starts = np.concatenate(([0], np.bincount(group, minlength=n_in * longest).cumsum()))
+    return Arrivals(starts, np.repeat(np.arange(n_out), n_in)[np.argsort(group, kind="stable")])
 
 
 def require_delays(delays: np.ndarray, shape: tuple[int, ...], longest: float = np.inf) -> None:

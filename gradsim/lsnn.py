@@ -202,7 +202,8 @@ def initial(
 
     Examples
     --------
-    >>> network = initial(LSNNParameters(n_in=4, n_regular=2, n_adaptive=1), np.random.default_rng(0))
+    >>> small = LSNNParameters(n_in=4, n_regular=2, n_adaptive=1)
+    >>> network = initial(small, np.random.default_rng(0))
     >>> [weights.shape for weights in network.weights], network.delays.shape
     ([(3, 4), (3, 3), (2, 3)], (3, 7))
     """
@@ -324,14 +325,17 @@ def eprop(
     signal, drive, loss = _signals(network, error @ through, outcome, inputs, penalty)
     cell, events = _cell(network), _by_step(inputs)
     arrivals = delays.by_delay(network.delays, network.parameters.max_delay)
-    gradient = np.zeros((-(-len(inputs) // orders.GROUP), *network.delays.shape), error.dtype)
+    n, n_sources = network.delays.shape
+    n_groups, width = -(-len(inputs) // orders.GROUP), -(-n_sources // loops.LANES) * loops.LANES
+    gradient = np.zeros((n_groups, n, width), error.dtype)
     threads.in_parallel(
         lambda first, last: loops.eligibility(
-            first, last, cell, events, arrivals, record, signal, drive, gradient
+            first, last, n_sources, cell, events, arrivals, record, signal, drive, gradient
         ),
         len(inputs),
     )
-    return Learned(outcome, loss, _gradients(network, gradient.sum(axis=0), record, error))
+    by_synapse = gradient.sum(axis=0)[:, :n_sources]
+    return Learned(outcome, loss, _gradients(network, by_synapse, record, error))
 
 
 def _forward(

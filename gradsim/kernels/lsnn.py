@@ -17,7 +17,10 @@ import numpy as np
 from numba import njit
 
 from gradsim.kernels.orders import GROUP
-from gradsim.kernels.simd import get, pointer, put
+from gradsim.kernels.simd import NARROW, fma, get, lanes, load, pointer, put, splat, store, zeros
+
+LANES = NARROW // 4
+"""Numbers in a vector of the narrower type; eligibility traces are padded to a multiple."""
 
 
 class Cell(NamedTuple):
@@ -157,6 +160,16 @@ def _room_for_sources(inputs, spikes):
     return np.empty(most, np.int32), np.empty(n_steps + 1, np.int64)
 
 
+@njit(forceinline=True)
+def _end(b, n_steps, signal, drive):
+    """Return behind which step nothing matters for the loss of sample ``b``."""
+    windows = signal.shape[1]
+    if not (drive != 0).any():
+        while windows > 0 and not (signal[b, windows - 1] != 0).any():
+            windows -= 1
+    return windows * (n_steps // signal.shape[1])
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def backward(first, last, cell, inputs, rows, record, signal, drive, gradient):
     """Add the gradients of ``rows`` from samples ``first:last``, by back-propagation through time.
@@ -172,9 +185,10 @@ def backward(first, last, cell, inputs, rows, record, signal, drive, gradient):
     arrived, source, sums = pointer(g_currents), pointer(rows), pointer(gradient)
     for b in range(first, last):
         _list_sources(b, n_sources - n, inputs, record.spikes, units, starts)
+        g_currents[:] = 0
         g_neurons[:] = 0
         group = b // GROUP * n_sources * block
-        for t in range(n_steps - 1, -1, -1):
+        for t in range(_end(b, n_steps, signal, drive) - 1, -1, -1):
             window = (b * n_windows + t * n_windows // n_steps) * n
             _retreat(
                 b,
@@ -231,36 +245,32 @@ def _retreat(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def eligibility(first, last, cell, inputs, arrivals, record, signal, drive, gradient):
+def eligibility(first, last, n_sources, cell, inputs, arrivals, record, signal, drive, gradient):
     """Add the gradients of e-prop from samples ``first:last``, forward in time.
 
-    ``signal`` and ``drive`` as for `backward`; ``gradient [groups, n, sources]``.
+    ``signal`` and ``drive`` as for `backward`; ``gradient [groups, n, width]``, where ``width``
+    holds ``n_sources`` and is a whole number of vectors.
     """
-    _, n, n_sources = gradient.shape
+    _, n, width = gradient.shape
     n_steps, n_windows = record.spikes.shape[1] - 1, signal.shape[1]
     longest = (len(arrivals.starts) - 1) // n_sources
     units, starts = _room_for_sources(inputs, record.spikes)
-    traces = np.empty((3, n, n_sources), gradient.dtype)
+    traces = np.empty((3, n, width), gradient.dtype)
+    mem, targets = pointer(traces), pointer(arrivals.targets)
     for b in range(first, last):
         _list_sources(b, n_sources - n, inputs, record.spikes, units, starts)
         traces[:] = 0
-        for t in range(n_steps):
+        for t in range(_end(b, n_steps, signal, drive)):
             for d in range(min(longest, t + 1)):
                 for k in range(starts[t - d], starts[t - d + 1]):
-                    _arrive(units[k] * longest + d, cell.alpha_gain, arrivals, traces)
+                    group = units[k] * longest + d
+                    for s in range(arrivals.starts[group], arrivals.starts[group + 1]):
+                        synapse = get(targets, s) * width + units[k]
+                        put(mem, synapse, get(mem, synapse) + cell.alpha_gain)
             window = t * n_windows // n_steps
             for j in range(n):
                 at = (b * n_steps + t) * n + j
                 _accumulate(b, j, at, signal[b, window, j], cell, record, drive, traces, gradient)
-
-
-@njit(forceinline=True)
-def _arrive(group, gain, arrivals, traces):
-    """Let a spike reach the synapses of a ``group`` of source and delay."""
-    mem, synapses = pointer(traces), pointer(arrivals.synapses)
-    for k in range(arrivals.starts[group], arrivals.starts[group + 1]):
-        synapse = get(synapses, k)
-        put(mem, synapse, get(mem, synapse) + gain)
 
 
 @njit(forceinline=True)
@@ -269,22 +279,29 @@ def _accumulate(b, j, at, signal, cell, record, drive, traces, gradient):
 
     ``traces`` are the eligibility of the membrane, of the adaptation, and of the filtered spike.
     """
-    _, n, count = gradient.shape
-    row = j * count
-    mem, adaptation, filtered = row, n * count + row, 2 * n * count + row
+    _, n, width = gradient.shape
+    traced, total = pointer(traces), pointer(gradient)
+    like = zeros(traced, NARROW)
     slope = get(pointer(record.slope), at)
-    slow = slope * get(pointer(record.ratio), at) * get(pointer(cell.beta), j)
-    e, to = pointer(traces), pointer(gradient)
-    total = (b // GROUP * n + j) * count
-    if drive[j] != 0:
-        for i in range(count):
-            own = slope * get(e, mem + i) - slow * get(e, adaptation + i)
-            put(to, total + i, get(to, total + i) + drive[j] * own)
-    for i in range(count):
-        own = slope * get(e, mem + i) - slow * get(e, adaptation + i)
-        put(e, adaptation + i, cell.rho * get(e, adaptation + i) + cell.rho_gain * own)
-        put(e, filtered + i, cell.kappa * get(e, filtered + i) + cell.kappa_gain * own)
-        put(e, mem + i, cell.alpha * get(e, mem + i))
-    if signal != 0:
-        for i in range(count):
-            put(to, total + i, get(to, total + i) + signal * get(e, filtered + i))
+    strength = get(pointer(cell.beta), j) * get(pointer(record.ratio), at)
+    adapts = get(pointer(cell.beta), j) != 0
+    rho, rho_gain = splat(like, cell.rho), splat(like, cell.rho_gain)
+    by_mem, by_adaptation = splat(like, slope), splat(like, -slope * strength)
+    by_spike, by_trace = splat(like, drive[j]), splat(like, signal)
+    for i in range(j * width, (j + 1) * width, lanes(like)):
+        slow, filtered = n * width + i, 2 * n * width + i
+        mem = load(like, traced, i)
+        e = by_mem * mem
+        if adapts:
+            adaptation = load(like, traced, slow)
+            e = fma(by_adaptation, adaptation, e)
+            store(traced, slow, fma(rho, adaptation, rho_gain * e))
+        passed = fma(
+            splat(like, cell.kappa), load(like, traced, filtered), splat(like, cell.kappa_gain) * e
+        )
+        store(traced, i, splat(like, cell.alpha) * mem)
+        store(traced, filtered, passed)
+        if signal != 0 or drive[j] != 0:
+            place = b // GROUP * n * width + i
+            learned = fma(by_trace, passed, by_spike * e)
+            store(total, place, load(like, total, place) + learned)

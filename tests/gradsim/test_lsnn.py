@@ -34,7 +34,9 @@ class Spike(torch.autograd.Function):
 
 def plain(p, weights, delay, raster):
     """Return spikes ``[T, B, n]`` and traces, step by step as the module's equations have it."""
-    alpha, rho, kappa = (math.exp(-p.dt_s / tau) for tau in (p.tau_mem_s, p.tau_adapt_s, p.tau_out_s))
+    alpha, rho, kappa = (
+        math.exp(-p.dt_s / tau) for tau in (p.tau_mem_s, p.tau_adapt_s, p.tau_out_s)
+    )
     beta = torch.tensor([0.0] * p.n_regular + [p.beta] * p.n_adaptive, dtype=raster.dtype)
     w_in, w_rec, _ = weights
     driven = delays.currents(raster, w_in, delay[:, : p.n_in])
@@ -103,3 +105,15 @@ def test_bptt_is_autograd_of_the_plain_form(detach, penalty):
     weights[1].grad.fill_diagonal_(0)
     for found, tensor in zip(learned.gradients, weights, strict=True):
         assert relative(found, tensor.grad.numpy()) < 1e-9
+
+
+@pytest.mark.parametrize("penalty", [None, RatePenalty(1e-3, 5.0)])
+def test_eprop_is_bptt_where_there_is_nothing_to_cut(penalty):
+    network, _, sequences = example(dataclasses.replace(SMALL, detach_reset=True))
+    w_in, w_rec, w_out = network.weights
+    network = network._replace(weights=lsnn.Weights(w_in, np.zeros_like(w_rec), w_out))
+    exact = lsnn.bptt(network, sequences, penalty=penalty)
+    local = lsnn.eprop(network, sequences, penalty=penalty)
+    assert exact.outcome.counts.sum() > 100
+    for found, expected in zip(local.gradients, exact.gradients, strict=True):
+        assert relative(found, expected) < 1e-10
