@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-from gradsim import lsnn
-from gradsim.lsnn import LSNN, Learned, LSNNState, RatePenalty, Sequences, Weights
+from gradsim import lsnn_gradients
+from gradsim.lsnn import LSNN, LSNNState, Weights
+from gradsim.lsnn_gradients import Learned, RatePenalty, Sequences
 from gradsim.training import Progress, TrainingError
 
 Draw = Callable[[int, np.random.Generator], Sequences]
@@ -205,9 +206,9 @@ def _learn(
     state: LSNNState | None,
 ) -> Learned:
     if config.rule == "bptt":
-        return lsnn.bptt(network, sequences, state, config.penalty)
+        return lsnn_gradients.bptt(network, sequences, state, config.penalty)
     through = feedback if config.feedback == "random" else None
-    return lsnn.eprop(network, sequences, state, config.penalty, through)
+    return lsnn_gradients.eprop(network, sequences, state, config.penalty, through)
 
 
 def _row(network: LSNN, sequences: Sequences, learned: Learned) -> tuple[float, float, float]:
@@ -221,7 +222,7 @@ def _row(network: LSNN, sequences: Sequences, learned: Learned) -> tuple[float, 
 
 
 def _validate(network: LSNN, validation: Sequences, iteration: int) -> _Validation:
-    outcome = lsnn.evaluate(network, validation)
+    outcome = lsnn_gradients.evaluate(network, validation)
     return _Validation(error_rate(outcome.logits, validation.targets), outcome.loss, iteration)
 
 

@@ -9,7 +9,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from gradsim import delays, from_raster, lsnn
-from gradsim.lsnn import LSNNParameters, RatePenalty, Sequences
+from gradsim.lsnn import LSNNParameters
+from gradsim.lsnn_gradients import RatePenalty, Sequences, bptt, eprop
 
 SMALL = LSNNParameters(
     n_in=6, n_regular=3, n_adaptive=4, n_out=3, tau_adapt_s=0.05, n_refractory=2, max_delay=4
@@ -98,7 +99,7 @@ def test_bptt_is_autograd_of_the_plain_form(detach, penalty):
         parameters, weights, network.delays, raster, sequences.targets, penalty
     )
     loss.backward()
-    learned = lsnn.bptt(network, sequences, penalty=penalty)
+    learned = bptt(network, sequences, penalty=penalty)
     assert spikes.sum() > 100
     assert learned.loss == pytest.approx(loss.item(), rel=1e-12)
     assert (learned.outcome.counts == spikes.sum(dim=0).detach().numpy()).all()
@@ -112,8 +113,8 @@ def test_eprop_is_bptt_where_there_is_nothing_to_cut(penalty):
     network, _, sequences = example(dataclasses.replace(SMALL, detach_reset=True))
     w_in, w_rec, w_out = network.weights
     network = network._replace(weights=lsnn.Weights(w_in, np.zeros_like(w_rec), w_out))
-    exact = lsnn.bptt(network, sequences, penalty=penalty)
-    local = lsnn.eprop(network, sequences, penalty=penalty)
+    exact = bptt(network, sequences, penalty=penalty)
+    local = eprop(network, sequences, penalty=penalty)
     assert exact.outcome.counts.sum() > 100
     for found, expected in zip(local.gradients, exact.gradients, strict=True):
         assert relative(found, expected) < 1e-10
