@@ -2,15 +2,17 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from gradsim import delays, from_raster, lsnn
+from gradsim import SpikeEvents, delays, from_raster, lsnn
+from gradsim.kernels import threads
 from gradsim.lsnn import LSNNParameters
-from gradsim.lsnn_gradients import RatePenalty, Sequences, bptt, eprop
+from gradsim.lsnn_gradients import RatePenalty, Sequences, bptt, eprop, evaluate
 
 SMALL = LSNNParameters(
     n_in=6, n_regular=3, n_adaptive=4, n_out=3, tau_adapt_s=0.05, n_refractory=2, max_delay=4
@@ -118,3 +120,101 @@ def test_eprop_is_bptt_where_there_is_nothing_to_cut(penalty):
     assert exact.outcome.counts.sum() > 100
     for found, expected in zip(local.gradients, exact.gradients, strict=True):
         assert relative(found, expected) < 1e-10
+
+
+def test_eprop_leaves_out_what_comes_back_through_recurrent_synapses():
+    network, _, sequences = example(dataclasses.replace(SMALL, detach_reset=True))
+    exact, local = bptt(network, sequences), eprop(network, sequences)
+    assert local.loss == exact.loss
+    assert relative(local.gradients.w_out, exact.gradients.w_out) == 0
+    assert relative(local.gradients.w_in, exact.gradients.w_in) > 0.01
+
+
+def test_feedback_takes_the_place_of_the_readout_for_the_neurons_only():
+    network, _, sequences = example()
+    symmetric = eprop(network, sequences).gradients
+    same = eprop(network, sequences, feedback=network.weights.w_out).gradients
+    doubled = eprop(network, sequences, feedback=2 * network.weights.w_out).gradients
+    assert all((a == b).all() for a, b in zip(symmetric, same, strict=True))
+    assert relative(doubled.w_in, 2 * symmetric.w_in) < 1e-12
+    assert (doubled.w_out == symmetric.w_out).all()
+
+
+@pytest.mark.parametrize("parameters", [SMALL, dataclasses.replace(SMALL, max_delay=1)])
+def test_a_run_fires_and_reads_out_as_the_plain_form(parameters):
+    network, raster, sequences = example(parameters)
+    ran = lsnn.run(network, sequences.inputs)
+    spikes, traces = plain(parameters, tensors(network.weights), network.delays, raster)
+    assert (ran.spikes == spikes.detach().numpy()).all()
+    readout = traces.detach().numpy() @ network.weights.w_out.T
+    assert ran.readout == pytest.approx(readout, rel=1e-12, abs=1e-15)
+    windows = readout.reshape(N_WINDOWS, -1, *readout.shape[1:]).mean(axis=1)
+    logits = evaluate(network, sequences).logits
+    assert logits.swapaxes(0, 1) == pytest.approx(windows, rel=1e-10, abs=1e-14)
+
+
+def part(raster, first, last):
+    return from_raster(raster[first:last])
+
+
+def test_two_runs_with_the_state_carried_over_are_one_long_run():
+    network, raster, _ = example(dtype=np.float32)
+    whole = lsnn.run(network, from_raster(raster))
+    cut = 23
+    first = lsnn.run(network, part(raster, 0, cut))
+    second = lsnn.run(network, part(raster, cut, N_STEPS), first.state)
+    assert whole.spikes[cut:].sum() > 50
+    assert (np.concatenate([first.spikes, second.spikes]) == whole.spikes).all()
+    assert (np.concatenate([first.readout, second.readout]) == whole.readout).all()
+    for found, expected in zip(second.state, whole.state, strict=True):
+        assert (found == expected).all()
+
+
+def test_a_neuron_rests_after_a_spike():
+    network, _, sequences = example()
+    driven = network._replace(weights=network.weights._replace(w_in=np.abs(network.weights.w_in)))
+    spikes = lsnn.run(driven, sequences.inputs).spikes.astype(int)
+    gaps = [np.diff(np.flatnonzero(train)) for train in spikes.reshape(N_STEPS, -1).T]
+    assert min(gap.min() for gap in gaps if gap.size) == SMALL.n_refractory + 1
+
+
+def test_without_input_nothing_fires_and_nothing_is_learned():
+    network, _, (_, targets) = example()
+    none = np.zeros(0, np.int16)
+    silent = SpikeEvents(none, none, np.zeros(N_SAMPLES + 1, np.int64), SMALL.n_in, N_STEPS)
+    for rule in (bptt, eprop):
+        learned = rule(network, Sequences(silent, targets))
+        assert learned.outcome.counts.sum() == 0
+        assert learned.loss == pytest.approx(math.log(SMALL.n_out))
+        assert not any(gradient.any() for gradient in learned.gradients)
+
+
+@pytest.mark.parametrize("rule", [bptt, eprop])
+def test_results_do_not_depend_on_the_number_of_threads(rule, monkeypatch):
+    network, _, sequences = example(dtype=np.float32)
+    alone = rule(network, sequences)
+    monkeypatch.setattr(threads, "torch", SimpleNamespace(get_num_threads=lambda: 2))
+    shared = rule(network, sequences)
+    assert shared.loss == alone.loss
+    assert all((a == b).all() for a, b in zip(shared.gradients, alone.gradients, strict=True))
+    assert all(part.dtype == np.float32 for part in alone.gradients)
+
+
+def test_what_does_not_fit_is_refused():
+    network, _, (inputs, targets) = example()
+    other = lsnn.initial(dataclasses.replace(SMALL, n_in=5), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="6 input units for 5 inputs"):
+        lsnn.run(other, inputs)
+    with pytest.raises(ValueError, match="divisor of 60 steps"):
+        bptt(network, Sequences(inputs, np.zeros((N_SAMPLES, 7), np.int64)))
+    with pytest.raises(ValueError, match="must lie in"):
+        bptt(network, Sequences(inputs, targets + 1))
+    with pytest.raises(ValueError, match="nothing is asked"):
+        bptt(network, Sequences(inputs, np.full_like(targets, -1)))
+    with pytest.raises(ValueError, match="feedback must be"):
+        eprop(network, Sequences(inputs, targets), feedback=np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="mem of the state"):
+        lsnn.run(network, inputs, lsnn.zero_state(network, N_SAMPLES + 1))
+    for bad in ({"n_in": 0}, {"threshold": 0.0}, {"beta": -1.0}, {"max_delay": 0}):
+        with pytest.raises(ValueError, match=r"must"):
+            LSNNParameters(**bad)
