@@ -73,8 +73,15 @@ def by_step(
     n_chunks = -(-n_units // CHUNK)
     if n_chunks > 1 and len(unit) >= 4 * n_chunks * n_samples * n_steps:
         return _sums(step, unit, offsets, n_units, n_steps, GROUP, -(-n_units // n_chunks))
+    return spikes_by_step(step, unit, offsets, n_units, n_steps)
+
+
+def spikes_by_step(
+    step: np.ndarray, unit: np.ndarray, offsets: np.ndarray, n_units: int, n_steps: int
+) -> Spikes:
+    """Return the events of a `gradsim.SpikeEvents` one by one, ordered by sample and step."""
     units = buffers.empty(len(unit), index_type(n_units))
-    starts = np.empty((n_samples, n_steps + 1), np.int64)
+    starts = np.empty((len(offsets) - 1, n_steps + 1), np.int64)
     step, unit = np.ascontiguousarray(step), np.ascontiguousarray(unit)
     _sort_by_step(step, unit, offsets, units, starts)
     return Spikes(units, starts)

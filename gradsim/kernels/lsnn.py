@@ -1,0 +1,307 @@
+"""Compiled loops of `gradsim.lsnn`, which has the equations: sample by sample, event by event.
+
+A spike adds one contiguous block, the row of its source in `gradsim.delays.spread` weights, to the
+currents of this step and of those that follow. The backward loop reads the same blocks of the
+currents' gradients: their sum over a source's spikes is the gradient of its row, and the product
+with the row is what the spike's own gradient gets through the synapses.
+
+Samples are independent; gradients are summed by groups of samples, so that they do not depend on
+the number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from gradsim.kernels.orders import GROUP
+from gradsim.kernels.simd import NARROW, fma, get, lanes, load, pointer, put, splat, store, zeros
+
+LANES = NARROW // 4
+"""Numbers in a vector of the narrower type; eligibility traces are padded to a multiple."""
+
+
+class Cell(NamedTuple):
+    """Constants of the neurons, in the type of the weights; ``beta [n]`` as a pointer in loops.
+
+    ``*_gain`` is 1 minus the decay before it.
+    """
+
+    beta: Any
+    alpha: float
+    alpha_gain: float
+    rho: float
+    rho_gain: float
+    kappa: float
+    kappa_gain: float
+    threshold: float
+    dampening: float
+    one: float
+    n_refractory: int
+    detach_reset: bool
+
+
+class State(NamedTuple):
+    """State of a batch, see `gradsim.lsnn.LSNNState`; the forward loop changes it in place."""
+
+    mem: np.ndarray
+    adaptation: np.ndarray
+    spikes: np.ndarray
+    trace: np.ndarray
+    refractory: np.ndarray
+    pending: np.ndarray
+
+
+class Record(NamedTuple):
+    """What a run leaves behind.
+
+    ``spikes [B, T + 1, n]``, those before the first step first; ``traces [B, S, n]``, filtered
+    spikes averaged over S windows; and, for the gradient, ``slope``, ``ratio`` and ``threshold``,
+    each ``[B, T, n]`` or empty.
+    """
+
+    spikes: np.ndarray
+    traces: np.ndarray
+    slope: np.ndarray
+    ratio: np.ndarray
+    threshold: np.ndarray
+
+
+@njit(forceinline=True)
+def _add(to, at, source, first, count):
+    for k in range(count):
+        put(to, at + k, get(to, at + k) + get(source, first + k))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def forward(first, last, share, cell, inputs, rows, state, record):
+    """Run samples ``first:last``; write their part of ``state`` and ``record``.
+
+    ``inputs`` come by step, ``rows [sources, longest delay, n]`` are those of the inputs, then
+    those of the neurons. ``share`` is 1 over the steps of a window.
+    """
+    n_sources, longest, n = rows.shape
+    n_steps, block = record.spikes.shape[1] - 1, longest * n
+    currents = np.zeros((n_steps + longest, n), rows.dtype)
+    arriving, source, spikes = pointer(currents), pointer(rows), pointer(record.spikes)
+    for b in range(first, last):
+        currents[:] = 0
+        currents[: longest - 1] = state.pending[b]
+        for t in range(n_steps):
+            for k in range(inputs.starts[b, t], inputs.starts[b, t + 1]):
+                _add(arriving, t * n, source, inputs.units[k] * block, block)
+            before = (b * (n_steps + 1) + t) * n
+            for j in range(n):
+                if get(spikes, before + j):
+                    _add(arriving, t * n, source, (n_sources - n + j) * block, block)
+            _advance(b, t, share, cell, arriving, state, record)
+        state.pending[b] = currents[n_steps : n_steps + longest - 1]
+
+
+@njit(forceinline=True)
+def _advance(b, t, share, cell, currents, state, record):
+    """Bring the neurons of sample ``b`` through step ``t``."""
+    n_steps, n = record.spikes.shape[1] - 1, record.spikes.shape[2]
+    n_windows = record.traces.shape[1]
+    at, before = (b * n_steps + t) * n, (b * (n_steps + 1) + t) * n
+    window = (b * n_windows + t * n_windows // n_steps) * n
+    mem, adaptation, trace = pointer(state.mem), pointer(state.adaptation), pointer(state.trace)
+    refractory, beta = pointer(state.refractory), pointer(cell.beta)
+    spikes, traces = pointer(record.spikes), pointer(record.traces)
+    slopes, ratios = pointer(record.slope), pointer(record.ratio)
+    thresholds, recording = pointer(record.threshold), len(record.slope) > 0
+    for j in range(n):
+        own = b * n + j
+        fired = get(spikes, before + j)
+        a = cell.rho * get(adaptation, own) + cell.rho_gain * fired
+        threshold = cell.threshold + get(beta, j) * a
+        v = cell.alpha * get(mem, own) + cell.alpha_gain * get(currents, t * n + j)
+        v -= threshold * fired
+        ratio = v / threshold
+        resting = get(refractory, own)
+        fires = ratio > cell.one and resting == 0
+        put(adaptation, own, a)
+        put(mem, own, v)
+        put(refractory, own, cell.n_refractory if fires else max(resting - 1, 0))
+        put(spikes, before + n + j, fires)
+        put(trace, own, cell.kappa * get(trace, own) + cell.kappa_gain * fires)
+        put(traces, window + j, get(traces, window + j) + share * get(trace, own))
+        if recording:
+            rise = max(cell.one - abs(ratio - cell.one), cell.one - cell.one)
+            put(slopes, at + j, cell.dampening * rise / threshold * (resting == 0))
+            put(ratios, at + j, ratio)
+            put(thresholds, at + j, threshold)
+
+
+@njit(forceinline=True)
+def _list_sources(b, n_in, inputs, spikes, units, starts):
+    """List the sources of each step: input units, and neurons that fired in the step before."""
+    n_steps, n = spikes.shape[1] - 1, spikes.shape[2]
+    count = 0
+    for t in range(n_steps):
+        starts[t] = count
+        for k in range(inputs.starts[b, t], inputs.starts[b, t + 1]):
+            units[count] = inputs.units[k]
+            count += 1
+        for j in range(n):
+            if spikes[b, t, j]:
+                units[count] = n_in + j
+                count += 1
+    starts[n_steps] = count
+
+
+@njit(forceinline=True)
+def _room_for_sources(inputs, spikes):
+    """Return arrays that hold the sources of any sample, and where those of each step begin."""
+    n_steps = spikes.shape[1] - 1
+    most = np.max(inputs.starts[:, -1] - inputs.starts[:, 0]) + n_steps * spikes.shape[2]
+    return np.empty(most, np.int32), np.empty(n_steps + 1, np.int64)
+
+
+@njit(forceinline=True)
+def _end(b, n_steps, signal, drive):
+    """Return behind which step nothing matters for the loss of sample ``b``."""
+    windows = signal.shape[1]
+    if not (drive != 0).any():
+        while windows > 0 and not (signal[b, windows - 1] != 0).any():
+            windows -= 1
+    return windows * (n_steps // signal.shape[1])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def backward(first, last, cell, inputs, rows, record, signal, drive, gradient):
+    """Add the gradients of ``rows`` from samples ``first:last``, by back-propagation through time.
+
+    ``signal [B, S, n]`` is the gradient of a neuron's trace in each step of a window, ``drive [n]``
+    that of each of its spikes besides. ``gradient [groups, sources, longest delay, n]``.
+    """
+    n_sources, longest, n = rows.shape
+    n_steps, n_windows, block = record.spikes.shape[1] - 1, signal.shape[1], longest * n
+    units, starts = _room_for_sources(inputs, record.spikes)
+    g_currents = np.zeros((n_steps + longest, n), rows.dtype)
+    g_neurons = np.empty((4, n), rows.dtype)
+    arrived, source, sums = pointer(g_currents), pointer(rows), pointer(gradient)
+    for b in range(first, last):
+        _list_sources(b, n_sources - n, inputs, record.spikes, units, starts)
+        g_currents[:] = 0
+        g_neurons[:] = 0
+        group = b // GROUP * n_sources * block
+        for t in range(_end(b, n_steps, signal, drive) - 1, -1, -1):
+            window = (b * n_windows + t * n_windows // n_steps) * n
+            _retreat(
+                b,
+                t,
+                window,
+                cell,
+                source,
+                block,
+                n_sources,
+                record,
+                signal,
+                drive,
+                g_neurons,
+                arrived,
+            )
+            for k in range(starts[t], starts[t + 1]):
+                _add(sums, group + units[k] * block, arrived, t * n, block)
+
+
+@njit(forceinline=True)
+def _retreat(
+    b, t, window, cell, rows, block, n_sources, record, signal, drive, g_neurons, g_currents
+):
+    """Bring the gradients of sample ``b`` back through step ``t``; see `gradsim.lsnn`.
+
+    ``g_neurons`` has those of trace, membrane, adaptation, and of the next step's reset.
+    """
+    n_steps, n = record.spikes.shape[1] - 1, record.spikes.shape[2]
+    at, before = (b * n_steps + t) * n, (b * (n_steps + 1) + t) * n
+    slopes, ratios = pointer(record.slope), pointer(record.ratio)
+    thresholds, spikes = pointer(record.threshold), pointer(record.spikes)
+    signals, drives, beta = pointer(signal), pointer(drive), pointer(cell.beta)
+    g = pointer(g_neurons)
+    for j in range(n):
+        slope = get(slopes, at + j)
+        g_trace = cell.kappa * get(g, j) + get(signals, window + j)
+        g_threshold = cell.one - cell.one
+        g_mem = cell.alpha * get(g, n + j)
+        if slope != 0:
+            g_spike = cell.kappa_gain * g_trace + get(drives, j) - get(g, 3 * n + j)
+            g_spike += cell.rho_gain * get(g, 2 * n + j)
+            row, later = (n_sources - n + j) * block, (t + 1) * n
+            for k in range(block):
+                g_spike += get(rows, row + k) * get(g_currents, later + k)
+            g_mem += slope * g_spike
+            g_threshold -= slope * g_spike * get(ratios, at + j)
+        if not cell.detach_reset:
+            put(g, 3 * n + j, get(thresholds, at + j) * g_mem)
+            g_threshold -= g_mem * get(spikes, before + j)
+        put(g, j, g_trace)
+        put(g, n + j, g_mem)
+        put(g, 2 * n + j, cell.rho * get(g, 2 * n + j) + get(beta, j) * g_threshold)
+        put(g_currents, t * n + j, cell.alpha_gain * g_mem)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def eligibility(first, last, n_sources, cell, inputs, arrivals, record, signal, drive, gradient):
+    """Add the gradients of e-prop from samples ``first:last``, forward in time.
+
+    ``signal`` and ``drive`` as for `backward`; ``gradient [groups, n, width]``, where ``width``
+    holds ``n_sources`` and is a whole number of vectors.
+    """
+    _, n, width = gradient.shape
+    n_steps, n_windows = record.spikes.shape[1] - 1, signal.shape[1]
+    longest = (len(arrivals.starts) - 1) // n_sources
+    units, starts = _room_for_sources(inputs, record.spikes)
+    traces = np.empty((3, n, width), gradient.dtype)
+    mem, targets = pointer(traces), pointer(arrivals.targets)
+    for b in range(first, last):
+        _list_sources(b, n_sources - n, inputs, record.spikes, units, starts)
+        traces[:] = 0
+        for t in range(_end(b, n_steps, signal, drive)):
+            for d in range(min(longest, t + 1)):
+                for k in range(starts[t - d], starts[t - d + 1]):
+                    group = units[k] * longest + d
+                    for s in range(arrivals.starts[group], arrivals.starts[group + 1]):
+                        synapse = get(targets, s) * width + units[k]
+                        put(mem, synapse, get(mem, synapse) + cell.alpha_gain)
+            window = t * n_windows // n_steps
+            for j in range(n):
+                at = (b * n_steps + t) * n + j
+                _accumulate(b, j, at, signal[b, window, j], cell, record, drive, traces, gradient)
+
+
+@njit(forceinline=True)
+def _accumulate(b, j, at, signal, cell, record, drive, traces, gradient):
+    """Bring the eligibility of the synapses onto neuron ``j`` through a step.
+
+    ``traces`` are the eligibility of the membrane, of the adaptation, and of the filtered spike.
+    """
+    _, n, width = gradient.shape
+    traced, total = pointer(traces), pointer(gradient)
+    like = zeros(traced, NARROW)
+    slope = get(pointer(record.slope), at)
+    strength = get(pointer(cell.beta), j) * get(pointer(record.ratio), at)
+    adapts = get(pointer(cell.beta), j) != 0
+    rho, rho_gain = splat(like, cell.rho), splat(like, cell.rho_gain)
+    by_mem, by_adaptation = splat(like, slope), splat(like, -slope * strength)
+    by_spike, by_trace = splat(like, drive[j]), splat(like, signal)
+    for i in range(j * width, (j + 1) * width, lanes(like)):
+        slow, filtered = n * width + i, 2 * n * width + i
+        mem = load(like, traced, i)
+        e = by_mem * mem
+        if adapts:
+            adaptation = load(like, traced, slow)
+            e = fma(by_adaptation, adaptation, e)
+            store(traced, slow, fma(rho, adaptation, rho_gain * e))
+        passed = fma(
+            splat(like, cell.kappa), load(like, traced, filtered), splat(like, cell.kappa_gain) * e
+        )
+        store(traced, i, splat(like, cell.alpha) * mem)
+        store(traced, filtered, passed)
+        if signal != 0 or drive[j] != 0:
+            place = b // GROUP * n * width + i
+            learned = fma(by_trace, passed, by_spike * e)
+            store(total, place, load(like, total, place) + learned)

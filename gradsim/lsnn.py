@@ -1,0 +1,271 @@
+"""LSNN: a recurrent network of LIF neurons with fixed and with adaptive thresholds.
+
+Bellec, Salaj, Subramoney, Legenstein & Maass, "Long short-term memory and learning-to-learn in
+networks of spiking neurons", NeurIPS 2018, arXiv:1803.09574. In step t, in this order, with x the
+input spikes, z the neurons' own and d the delay of a synapse (`gradsim.delays`)::
+
+    I_j = sum_i w_in_ji x_i(t - d_ji + 1) + sum_i w_rec_ji z_i(t - d_ji)              (1)
+    b_j <- rho b_j + (1 - rho) z_j(t - 1)                                             (2)
+    B_j = threshold + beta_j b_j                      beta_j = 0 without adaptation   (3)
+    v_j <- alpha v_j + (1 - alpha) I_j - B_j z_j(t - 1)                               (4)
+    s_j = (v_j - B_j) / B_j                                                           (5)
+    z_j = 1 where s_j > 0 and j did not fire in the last n_refractory steps           (6)
+    trace_j <- kappa trace_j + (1 - kappa) z_j                                        (7)
+    y_k = sum_j w_out_kj trace_j                                                      (8)
+
+with ``alpha = exp(-dt / tau_mem)``, and rho and kappa alike of tau_adapt and tau_out. (2), (3) and
+(5) are of the paper's section 2; the order, the reset by the adapted threshold, refractoriness and
+delays are those of its published code. `gradsim.lsnn_gradients` trains it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gradsim import delays
+from gradsim.events import SpikeEvents
+from gradsim.kernels import buffers, orders, threads
+from gradsim.kernels import lsnn as loops
+
+LSNNState = loops.State
+
+
+@dataclass(frozen=True)
+class LSNNParameters:
+    """Sizes and neurons of a network; the defaults are the paper's for store and recall.
+
+    Parameters
+    ----------
+    n_in, n_regular, n_adaptive, n_out
+        Numbers of inputs, of neurons whose threshold is fixed, of neurons whose threshold adapts
+        (they come last), and of readout units.
+    tau_mem_s, tau_adapt_s, tau_out_s, dt_s
+        Time constants of membrane, adaptation and readout, and the step, in seconds.
+    threshold
+        Of a neuron that has not fired for long; positive.
+    beta
+        What an adaptive neuron that fires in every step adds to its threshold; 0 or more.
+    n_refractory
+        Steps after a spike in which a neuron cannot fire.
+    max_delay
+        Delays of synapses are drawn from 1 to this many steps.
+    dampening
+        Largest slope of a spike; see (9) of `gradsim.lsnn_gradients`.
+    detach_reset
+        Whether back-propagation through time ignores the reset; e-prop always does.
+
+    Raises
+    ------
+    ValueError
+        If a number is outside its range.
+    """
+
+    n_in: int = 100
+    n_regular: int = 10
+    n_adaptive: int = 10
+    n_out: int = 2
+    tau_mem_s: float = 20e-3
+    tau_adapt_s: float = 1.2
+    tau_out_s: float = 20e-3
+    threshold: float = 0.01
+    beta: float = 1.7
+    n_refractory: int = 3
+    max_delay: int = 10
+    dampening: float = 0.3
+    detach_reset: bool = False
+    dt_s: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if min(self.n_in, self.n, self.n_out, self.max_delay) < 1:
+            raise ValueError(
+                f"there must be inputs, neurons, readouts, delays of 1 or more: {self}"
+            )
+        if min(self.n_regular, self.n_adaptive, self.n_refractory, self.beta) < 0:
+            raise ValueError(
+                f"numbers of neurons and steps, and beta, must not be negative: {self}"
+            )
+        for name in ("tau_mem_s", "tau_adapt_s", "tau_out_s", "threshold", "dampening", "dt_s"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite, not {getattr(self, name)}")
+
+    @property
+    def n(self) -> int:
+        """Number of neurons."""
+        return self.n_regular + self.n_adaptive
+
+
+class Weights(NamedTuple):
+    """Trained weights, or their gradients: ``w_in [n, n_in]``, ``w_rec [n, n]``, ``w_out [k, n]``.
+
+    One type, float32 or float64, in which everything is computed.
+    """
+
+    w_in: np.ndarray
+    w_rec: np.ndarray
+    w_out: np.ndarray
+
+
+class LSNN(NamedTuple):
+    """A network: parameters, weights, and delays ``[n, n_in + n]`` of inputs, then of neurons."""
+
+    parameters: LSNNParameters
+    weights: Weights
+    delays: np.ndarray
+
+
+class Activity(NamedTuple):
+    """What a network did: ``spikes [T, B, n]`` uint8, ``readout [T, B, k]`` and the last state."""
+
+    spikes: np.ndarray
+    readout: np.ndarray
+    state: LSNNState
+
+
+def initial(
+    parameters: LSNNParameters,
+    rng: np.random.Generator,
+    dtype: type[np.floating] = np.float32,
+) -> LSNN:
+    """Return a network with weights and delays drawn as in the paper's published code.
+
+    Weights from inputs and neurons are normal with deviation ``1 / sqrt(sources)``, no neuron is
+    connected to itself, and weights of the readout are uniform (Glorot & Bengio 2010).
+
+    Examples
+    --------
+    >>> small = LSNNParameters(n_in=4, n_regular=2, n_adaptive=1)
+    >>> network = initial(small, np.random.default_rng(0))
+    >>> [weights.shape for weights in network.weights], network.delays.shape
+    ([(3, 4), (3, 3), (2, 3)], (3, 7))
+    """
+    n, n_in, n_out = parameters.n, parameters.n_in, parameters.n_out
+    w_in = rng.normal(0, n_in**-0.5, (n, n_in))
+    w_rec = rng.normal(0, n**-0.5, (n, n))
+    np.fill_diagonal(w_rec, 0)
+    bound = math.sqrt(6 / (n + n_out))
+    w_out = rng.uniform(-bound, bound, (n_out, n))
+    weights = Weights(*(part.astype(dtype) for part in (w_in, w_rec, w_out)))
+    return LSNN(parameters, weights, delays.draw(n, n_in + n, parameters.max_delay, rng))
+
+
+def zero_state(network: LSNN, n_samples: int) -> LSNNState:
+    """Return the state of ``n_samples`` networks at rest."""
+    parameters, dtype = network.parameters, network.weights.w_in.dtype
+    shape = (n_samples, parameters.n)
+    return LSNNState(
+        mem=np.zeros(shape, dtype),
+        adaptation=np.zeros(shape, dtype),
+        spikes=np.zeros(shape, np.uint8),
+        trace=np.zeros(shape, dtype),
+        refractory=np.zeros(shape, np.int32),
+        pending=np.zeros((n_samples, parameters.max_delay - 1, parameters.n), dtype),
+    )
+
+
+class Run(NamedTuple):
+    """A run of the compiled loops: what they read, what they left behind, and the last state."""
+
+    cell: loops.Cell
+    spikes_in: orders.Spikes
+    rows: np.ndarray
+    record: loops.Record
+    state: LSNNState
+
+
+def run(network: LSNN, inputs: SpikeEvents, state: LSNNState | None = None) -> Activity:
+    """Run a batch and return what the network did in each step.
+
+    Parameters
+    ----------
+    network
+        See `initial`.
+    inputs
+        B samples of ``n_in`` units.
+    state
+        From which to start, unchanged; at rest where None. From the state at the end of a run it
+        goes on exactly where that one stopped.
+
+    Raises
+    ------
+    ValueError
+        If inputs or state do not fit the network.
+    """
+    ran = forward(network, inputs, inputs.n_steps, state, for_gradient=False)
+    readout = ran.record.traces @ network.weights.w_out.T
+    return Activity(ran.record.spikes[:, 1:].swapaxes(0, 1), readout.swapaxes(0, 1), ran.state)
+
+
+def forward(
+    network: LSNN,
+    inputs: SpikeEvents,
+    n_windows: int,
+    state: LSNNState | None,
+    for_gradient: bool,
+) -> Run:
+    """Run a batch; average traces over ``n_windows`` and keep slopes where a gradient is wanted."""
+    parameters, dtype = network.parameters, network.weights.w_in.dtype
+    n, n_samples, n_steps = parameters.n, len(inputs), inputs.n_steps
+    if inputs.n_units != parameters.n_in:
+        raise ValueError(f"{inputs.n_units} input units for {parameters.n_in} inputs")
+    state = _copied(state, zero_state(network, n_samples))
+    recorded = (n_samples if for_gradient else 0, n_steps, n)
+    record = loops.Record(
+        buffers.empty((n_samples, n_steps + 1, n), np.uint8),
+        np.zeros((n_samples, n_windows, n), dtype),
+        *(buffers.empty(recorded, dtype) for _ in range(3)),
+    )
+    record.spikes[:, 0] = state.spikes
+    share = dtype.type(n_windows / n_steps)
+    spikes_in = orders.spikes_by_step(
+        inputs.step, inputs.unit, inputs.offsets, inputs.n_units, n_steps
+    )
+    cell, rows = _cell(network), _rows(network)
+    threads.in_parallel(
+        lambda first, last: loops.forward(first, last, share, cell, spikes_in, rows, state, record),
+        n_samples,
+    )
+    last = state._replace(spikes=record.spikes[:, -1].copy())
+    return Run(cell, spikes_in, rows, record, last)
+
+
+def _copied(state: LSNNState | None, rest: LSNNState) -> LSNNState:
+    """Return a copy of a state that fits one at rest, which it is where None."""
+    if state is None:
+        return rest
+    for name, part, fitting in zip(rest._fields, state, rest, strict=True):
+        if part.shape != fitting.shape or part.dtype != fitting.dtype:
+            raise ValueError(
+                f"{name} of the state must be {fitting.dtype} {list(fitting.shape)}, "
+                f"not {part.dtype} {list(part.shape)}"
+            )
+    return LSNNState(*(part.copy() for part in state))
+
+
+def _cell(network: LSNN) -> loops.Cell:
+    p, number = network.parameters, network.weights.w_in.dtype.type
+    alpha, rho, kappa = (
+        math.exp(-p.dt_s / tau_s) for tau_s in (p.tau_mem_s, p.tau_adapt_s, p.tau_out_s)
+    )
+    return loops.Cell(
+        beta=np.repeat([number(0), number(p.beta)], [p.n_regular, p.n_adaptive]),
+        alpha=number(alpha),
+        alpha_gain=number(1 - alpha),
+        rho=number(rho),
+        rho_gain=number(1 - rho),
+        kappa=number(kappa),
+        kappa_gain=number(1 - kappa),
+        threshold=number(p.threshold),
+        dampening=number(p.dampening),
+        one=number(1),
+        n_refractory=p.n_refractory,
+        detach_reset=p.detach_reset,
+    )
+
+
+def _rows(network: LSNN) -> np.ndarray:
+    weights = np.concatenate(network.weights[:2], axis=1)
+    return delays.spread(weights, network.delays, network.parameters.max_delay)
