@@ -13,12 +13,11 @@ from scipy import stats
 
 from biosim.backend import brian2, has_compiler, session
 from biosim.diehl_cook import DiehlCook, PowerLaw, Triplet, respond, standalone, train
+from biosim.diehl_cook.compiled import EventNetwork
 from biosim.diehl_cook.engines import resolve_engine
-from biosim.diehl_cook.events import EventNetwork
-from biosim.diehl_cook.kernel import poisson
 from biosim.diehl_cook.lesson import Lesson
 from biosim.diehl_cook.network import layers, plastic
-from biosim.diehl_cook.stimulus import poisson_spikes
+from biosim.diehl_cook.stimulus import poisson, poisson_spikes
 
 N_IN, N_EXC = 60, 12
 # Fewer inputs than published, so less weight and more rate; fast learning and short windows.

@@ -1,4 +1,4 @@
-"""The event-driven engine: arrays for the compiled kernel, and its two phases."""
+"""The engine "events": arrays for the compiled kernel, and its two phases."""
 
 from __future__ import annotations
 
