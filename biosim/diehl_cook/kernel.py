@@ -297,7 +297,11 @@ def _reset(c: Constants, s: State, j: int, plastic: bool) -> None:
 
 @compiled
 def normalise(c: Constants, w: Synapses, s: State) -> None:
-    """Scale the weights of each neuron that may have changed to their constant sum."""
+    """Scale the weights of each neuron that may have changed to their constant sum.
+
+    As `biosim.plasticity.normalised`, but in place and for these neurons only: most have not
+    fired since the last presentation, and their weights need not be read.
+    """
     kept = 0
     for k in range(s.clock[2]):
         j, total, largest = s.recent[k], 0.0, 0.0

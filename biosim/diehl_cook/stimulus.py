@@ -9,7 +9,6 @@ import numba
 import numpy as np
 
 from biosim.diehl_cook.specification import DiehlCook
-from biosim.stimuli import whole_steps
 
 Progress = Callable[[float, str], None]
 # Steps and inputs [E] of the spikes of one presentation, in order of time.
@@ -41,9 +40,8 @@ def poisson_spikes(spec: DiehlCook, rates_hz: np.ndarray, rng: np.random.Generat
     rng
         Source of randomness.
     """
-    n_steps = whole_steps(spec.present_s, spec.dt_s)
     probability = np.asarray(rates_hz, dtype=float) * spec.dt_s
-    return poisson(probability, n_steps, rng)
+    return poisson(probability, spec.present_steps, rng)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
