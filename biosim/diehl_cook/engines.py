@@ -17,7 +17,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from biosim.backend import has_compiler, session
-from biosim.diehl_cook import events, runtime, standalone
+from biosim.diehl_cook import compiled, runtime, standalone
 from biosim.diehl_cook.lesson import Lesson, Trained
 from biosim.diehl_cook.specification import DiehlCook
 from biosim.diehl_cook.stimulus import Progress, Spikes
@@ -56,7 +56,7 @@ def learn(lesson: Lesson, engine: Engine, progress: Progress) -> Trained:
     """
     name = resolve_engine(engine)
     if name == "events":
-        return events.learn(lesson, progress)
+        return compiled.learn(lesson, progress)
     if name == "standalone":
         return standalone.learn(lesson, progress)
     return runtime.learn(lesson, progress)
@@ -81,7 +81,7 @@ def frozen(
         As `resolve_engine`.
     """
     if resolve_engine(engine) == "events":
-        yield events.FrozenEvents(spec, trained), events.ENGINE
+        yield compiled.FrozenEvents(spec, trained), compiled.ENGINE
     else:
         with session(seed=0, dt_s=spec.dt_s) as target:
             yield runtime.FrozenNetwork(spec, trained, batch), f"brian2 {target}"

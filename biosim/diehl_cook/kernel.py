@@ -297,7 +297,11 @@ def _reset(c: Constants, s: State, j: int, plastic: bool) -> None:
 
 @compiled
 def normalise(c: Constants, w: Synapses, s: State) -> None:
-    """Scale the weights of each neuron that may have changed to their constant sum."""
+    """Scale the weights of each neuron that may have changed to their constant sum.
+
+    As `biosim.plasticity.normalised`, but in place and for these neurons only: most have not
+    fired since the last presentation, and their weights need not be read.
+    """
     kept = 0
     for k in range(s.clock[2]):
         j, total, largest = s.recent[k], 0.0, 0.0
@@ -315,39 +319,3 @@ def normalise(c: Constants, w: Synapses, s: State) -> None:
             s.recent[kept] = j
             kept += 1
     s.clock[2] = kept
-
-
-@compiled
-def poisson(
-    probability: np.ndarray, n_steps: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps and inputs of spikes, in order of time, with a probability in each step.
-
-    Drawn from gap to gap, which are geometric, so that silent steps cost nothing.
-    """
-    n_active = np.count_nonzero(probability)
-    drawn_step = np.empty(n_active * n_steps, np.int32)
-    drawn_unit = np.empty(n_active * n_steps, np.int32)
-    first = np.zeros(n_steps + 1, np.int64)
-    n = 0
-    for u in range(len(probability)):
-        if probability[u] <= 0.0:
-            continue
-        scale = 1.0 / math.log1p(-min(probability[u], 1.0))
-        t = 0
-        while True:
-            gap = math.log(1.0 - rng.random()) * scale
-            if gap >= n_steps - t:
-                break
-            t += int(gap)
-            drawn_step[n], drawn_unit[n] = t, u
-            first[t + 1] += 1
-            n += 1
-            t += 1
-    first = np.cumsum(first)
-    step, unit = np.empty(n, np.int32), np.empty(n, np.int32)
-    for k in range(n):
-        at = first[drawn_step[k]]
-        first[drawn_step[k]] += 1
-        step[at], unit[at] = drawn_step[k], drawn_unit[k]
-    return step, unit

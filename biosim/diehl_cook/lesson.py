@@ -1,4 +1,9 @@
-"""What is shown to which network, and what becomes of it: the same for all engines."""
+"""What is shown to which network, and what becomes of it: the same for all engines.
+
+A sample is presented for ``present_s``, with the brightest pixel at `brightest_hz`, and silence
+follows for ``rest_s``; that is repeated until it `is_done` (paper, section 2.6). Weights are
+`normalised` before each presentation. Engine "standalone" says the same in Brian2's words.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biosim import plasticity
 from biosim.diehl_cook.specification import DiehlCook
 from biosim.diehl_cook.stimulus import Spikes
 
@@ -77,4 +83,14 @@ class Trained:
 
 def normalised(spec: DiehlCook, weights: np.ndarray) -> np.ndarray:
     """Return weights ``[n_in, n_exc]`` scaled so that those of each neuron sum to a constant."""
-    return weights * (spec.weight_sum / weights.sum(axis=0))
+    return plasticity.normalised(weights, spec.weight_sum)
+
+
+def brightest_hz(spec: DiehlCook, shown: int) -> float:
+    """Return the rate of a pixel of 1 in a presentation, after ``shown`` others of the sample."""
+    return spec.max_rate_hz + shown * spec.extra_rate_hz
+
+
+def is_done(spec: DiehlCook, spikes: int, shown: int) -> bool:
+    """Return whether a sample is left that last evoked so many spikes and was shown so often."""
+    return spikes >= spec.min_spikes or shown >= spec.max_presentations

@@ -15,7 +15,8 @@ import brian2
 import numpy as np
 from brian2 import second, volt
 
-from biosim.diehl_cook.specification import DiehlCook, Population, PowerLaw, Triplet
+from biosim.diehl_cook.specification import DiehlCook, Population, Triplet
+from biosim.plasticity.recipe import Recipe
 
 _EXCITATORY = """
 dv/dt = (rest - v + g_e * (E_e - v) + g_i * (E_i - v)) / (tau_mem * over) : volt (unless refractory)
@@ -35,7 +36,6 @@ count : integer
 _TRIPLET = {
     "model": "w : 1\narrival : second",
     "on_pre": """
-        g_e_post += w
         arrival = t
         w = clip(w - rate_pre * exp((last_spike_post - t) / tau_post), 0, w_max)
     """,
@@ -47,7 +47,6 @@ _TRIPLET = {
 _POWER = {
     "model": "w : 1\ntrace : 1\narrival : second",
     "on_pre": """
-        g_e_post += w
         trace = 1 + trace * exp((arrival - t) / tau_pre)
         arrival = t
     """,
@@ -56,6 +55,8 @@ _POWER = {
         w = clip(w + rate_post * (trace * exp((arrival - t) / tau_pre) - target) * room, 0, w_max)
     """,
 }
+EFFECT = "g_e_post += w"
+"""What an input spike does, besides teaching: it finds the weight as it was."""
 _FROZEN = "theta : volt (constant)"
 _ADAPTING = """
 dtheta/dt = -theta / tau_theta : volt
@@ -110,6 +111,18 @@ def layers(spec: DiehlCook, copies: int = 1, *, adapting: bool = False) -> Layer
     return Layers(exc, inh, (to_inh, to_exc))
 
 
+def about_to_learn(spec: DiehlCook, theta_v: np.ndarray) -> Layers:
+    """Return the network without its input as a lesson begins: given theta, membranes below rest.
+
+    Call it inside a `biosim.session` of time step ``spec.dt_s``.
+    """
+    net = layers(spec, adapting=True)
+    net.exc.theta = theta_v * volt
+    net.exc.v -= spec.start_below_rest_v * volt
+    net.inh.v -= spec.start_below_rest_v * volt
+    return net
+
+
 def plastic(
     spec: DiehlCook,
     inputs: brian2.SpikeSource,
@@ -126,13 +139,13 @@ def plastic(
     spec
         Its rule and bounds.
     inputs, exc
-        Sources and targets.
+        Sources, and targets with a conductance ``g_e`` and the time of their ``last_spike``.
     weights, delays_s
         ``[n_in, n_exc]``; seconds.
     """
     code = _TRIPLET if isinstance(spec.rule, Triplet) else _POWER
-    namespace = {"w_max": spec.max_weight} | _rule_constants(spec.rule)
-    synapses = brian2.Synapses(inputs, exc, **code, namespace=namespace, name="input_exc")
+    recipe = Recipe(**code, namespace=rule_constants(spec))
+    synapses = recipe.synapses(inputs, exc, effect=EFFECT, name="input_exc")
     synapses.connect()
     synapses.w = weights.ravel()
     synapses.arrival = -1e9 * second
@@ -140,10 +153,11 @@ def plastic(
     return synapses
 
 
-def _rule_constants(rule: Triplet | PowerLaw) -> dict[str, brian2.Quantity | float]:
-    return {
+def rule_constants(spec: DiehlCook) -> dict[str, brian2.Quantity | float]:
+    """Return the numbers of the rule by their names in equations, and the bound of weights."""
+    return {"w_max": spec.max_weight} | {
         name.removesuffix("_s"): value * second if name.endswith("_s") else value
-        for name, value in asdict(rule).items()
+        for name, value in asdict(spec.rule).items()
     }
 
 

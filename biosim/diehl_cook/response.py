@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biosim.diehl_cook.engines import Engine, frozen
-from biosim.diehl_cook.lesson import Trained
+from biosim.diehl_cook.lesson import Trained, brightest_hz, is_done
 from biosim.diehl_cook.specification import DiehlCook
 from biosim.diehl_cook.stimulus import Progress, check_images, poisson_spikes
 
@@ -119,8 +119,9 @@ def _presentations(
     spec: DiehlCook, counts: np.ndarray, batch: int
 ) -> Iterator[tuple[np.ndarray, float]]:
     """Yield batches of samples and the rate of their brightest pixel, as ``counts`` get filled."""
-    pending = np.arange(len(counts))
-    for repeat in range(spec.max_presentations):
+    pending, shown = np.arange(len(counts)), 0
+    while len(pending):
         for first in range(0, len(pending), batch):
-            yield pending[first : first + batch], spec.max_rate_hz + repeat * spec.extra_rate_hz
-        pending = pending[counts[pending].sum(axis=1) < spec.min_spikes]
+            yield pending[first : first + batch], brightest_hz(spec, shown)
+        shown += 1
+        pending = np.array([k for k in pending if not is_done(spec, counts[k].sum(), shown)], int)

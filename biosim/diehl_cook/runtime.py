@@ -11,11 +11,10 @@ import numpy as np
 from brian2 import Hz, second, volt
 
 from biosim.backend import Target, session
-from biosim.diehl_cook.lesson import Lesson, Trained, normalised
-from biosim.diehl_cook.network import Layers, layers, plastic
+from biosim.diehl_cook.lesson import Lesson, Trained, brightest_hz, is_done, normalised
+from biosim.diehl_cook.network import Layers, about_to_learn, layers, plastic
 from biosim.diehl_cook.specification import DiehlCook
 from biosim.diehl_cook.stimulus import Progress, Spikes, delay_steps
-from biosim.stimuli import whole_steps
 
 
 def learn(lesson: Lesson, progress: Progress, target: Target = "auto") -> Trained:
@@ -26,10 +25,7 @@ def learn(lesson: Lesson, progress: Progress, target: Target = "auto") -> Traine
             inputs = brian2.PoissonGroup(n_in, np.zeros(n_in) * Hz, name="input")
         else:
             inputs = given_spikes(lesson)
-        net = layers(spec, adapting=True)
-        net.exc.theta = lesson.theta_v * volt
-        net.exc.v -= spec.start_below_rest_v * volt
-        net.inh.v -= spec.start_below_rest_v * volt
+        net = about_to_learn(spec, lesson.theta_v)
         synapses = plastic(spec, inputs, net.exc, lesson.weights, lesson.delays_s)
         show = _Show(lesson, inputs, net, synapses, progress)
         clock = brian2.NetworkOperation(show.tick, dt=show.tick_s * second, name="show")
@@ -51,7 +47,7 @@ def given_spikes(lesson: Lesson) -> brian2.SpikeGeneratorGroup:
     """Return the source of the spikes that a lesson prescribes."""
     assert lesson.spikes is not None
     spec, n_in = lesson.spec, lesson.images.shape[1]
-    period = whole_steps(spec.present_s, spec.dt_s) + whole_steps(spec.rest_s, spec.dt_s)
+    period = spec.present_steps + spec.rest_steps
     step = [k * period + np.asarray(step) for k, (step, _) in enumerate(lesson.spikes)]
     unit = [np.asarray(unit) for _, unit in lesson.spikes]
     times = np.concatenate(step) * spec.dt_s * second
@@ -75,7 +71,7 @@ class _Show:
 
     def __post_init__(self) -> None:
         spec = self.lesson.spec
-        present, rest = (whole_steps(time_s, spec.dt_s) for time_s in (spec.present_s, spec.rest_s))
+        present, rest = spec.present_steps, spec.rest_steps
         tick = math.gcd(present, rest)
         self.tick_s = tick * spec.dt_s
         self.ticks_shown, self.period = present // tick, (present + rest) // tick
@@ -99,15 +95,14 @@ class _Show:
             brian2.stop()
             return
         self.synapses.w_[:] = normalised(spec, self.weights()).ravel()
-        self._set_rates(spec.max_rate_hz + self.shown * spec.extra_rate_hz)
+        self._set_rates(brightest_hz(spec, self.shown))
         self.net.exc.count_[:] = 0
         self.shown += 1
 
     def _end(self) -> None:
-        spec = self.lesson.spec
         self._set_rates(0.0)
         spikes = int(np.sum(self.net.exc.count_[:]))
-        if spikes < spec.min_spikes and self.shown < spec.max_presentations:
+        if not is_done(self.lesson.spec, spikes, self.shown):
             return
         self.spikes.append(spikes)
         self.presentations.append(self.shown)
@@ -115,10 +110,10 @@ class _Show:
         self.shown = 0
         self.progress(len(self.spikes) / len(self.lesson.order), f"{spikes} spikes")
 
-    def _set_rates(self, brightest_hz: float) -> None:
+    def _set_rates(self, rate_hz: float) -> None:
         if self.lesson.spikes is None:
             image = self.lesson.images[self.lesson.order[len(self.spikes)]]
-            self.inputs.rates_[:] = brightest_hz * image
+            self.inputs.rates_[:] = rate_hz * image
 
 
 class FrozenNetwork:
@@ -132,7 +127,7 @@ class FrozenNetwork:
 
     def __init__(self, spec: DiehlCook, trained: Trained, copies: int) -> None:
         self.spec, self.copies = spec, copies
-        self.n_steps = whole_steps(spec.present_s, spec.dt_s)
+        self.n_steps = spec.present_steps
         self.weights = trained.weights
         delays = delay_steps(spec, trained.delays_s)
         # Place of a synapse's effect in the flattened [T, n_exc], relative to its spike's step.

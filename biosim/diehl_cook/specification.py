@@ -13,6 +13,36 @@ Deviations from the published code:
 - every presentation to the frozen network starts at rest, where the code carries over what 150 ms
   of silence leave;
 - inhibitory neurons have no inhibitory conductance, as nothing inhibits them.
+
+The rules of the input synapses. An input
+spike counts when it arrives, after its delay, and before a spike of the neuron in the same step:
+
+    T1  input arrives:  w <- clip(w - rate_pre y1, 0, w_max),      then x <- 1       `Triplet`
+    T2  neuron fires:   w <- clip(w + rate_post x y2, 0, w_max),   then y1, y2 <- 1
+    P1  input arrives:  x <- x + 1                                                   `PowerLaw`
+    P2  neuron fires:   w <- clip(w + rate_post (x - target) max(w_max - w, 0)^exponent, 0, w_max)
+
+Symbols, all without unit but for the times in seconds, and where each engine holds them:
+
+    ===== ============================ ====================== ================ ==================
+          meaning                      `network`              `standalone`     `kernel`
+    ===== ============================ ====================== ================ ==================
+    w     weight of an input synapse   w                      w                Synapses.weight
+    w_max its bound: ``max_weight``    w_max                  w_max            c.max_weight
+    x     trace of arriving spikes,    T: from ``arrival``;   T: as network;   State.trace of the
+          decays with ``tau_pre_s``    P: ``trace``           P: ``trace``     input, a delay ago
+    y1    fast trace of own spikes,    from ``last_spike``    ``post``         State.post
+          ``tau_post_s``
+    y2    slow trace of own spikes,    from ``last_spike``    as network       from State.since
+          ``tau_post_slow_s``
+    T1    depression                   _TRIPLET, on_pre       _FORMS, on_pre   _send, _resend
+    T2    potentiation                 _TRIPLET, on_post      _FORMS, on_post  _learn
+    P1    the trace grows              _POWER, on_pre         _FORMS, on_pre   _send
+    P2    growth or decline            _POWER, on_post        _FORMS, on_post  _learn
+    ===== ============================ ====================== ================ ==================
+
+A trace of the last spike only is a function of the time since: ``exp((t_last - t) / tau)``.
+Those of `standalone` are counted in units that grow as they decay.
 """
 
 from __future__ import annotations
@@ -56,20 +86,14 @@ INHIBITORY = Population(10e-3, -60e-3, -45e-3, -40e-3, 0.0, -85e-3, 2e-3)
 class Triplet:
     """The rule of the published code: triplets of spikes, nearest-spike traces.
 
-    A nearest-spike trace is a function of the time since the last spike:
-
-        x = exp(-(t - t_pre) / tau_pre),  y1 = exp(-(t - t_post) / tau_post),
-        y2 = exp(-(t - t_post) / tau_post_slow)
-
-        input spike arrives:  w <- clip(w - rate_pre y1, 0, w_max)
-        neuron fires:         w <- clip(w + rate_post x y2, 0, w_max),  y2 before this spike
+    Equations T1 and T2 of the module; y2 is that before the spike.
 
     Parameters
     ----------
     rate_pre, rate_post
         Learning rates at input and at own spikes (code: nu_ee_pre, nu_ee_post).
     tau_pre_s, tau_post_s, tau_post_slow_s
-        Time constants of the three traces, seconds (code: tc_pre_ee, tc_post_1_ee, tc_post_2_ee).
+        Time constants of x, y1 and y2, seconds (code: tc_pre_ee, tc_post_1_ee, tc_post_2_ee).
     """
 
     rate_pre: float = 1e-4
@@ -85,11 +109,9 @@ class Triplet:
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """The rule of the paper's headline result (section 2.3).
+    """The rule of the paper's headline result (section 2.3): equations P1 and P2 of the module.
 
-        neuron fires:  w <- clip(w + rate_post (x - target) max(w_max - w, 0)^exponent, 0, w_max)
-
-    where the trace ``x`` grows by one at each arriving spike and decays with ``tau_pre_s``.
+    Weights change at own spikes only; inputs that were silent before one lose weight.
 
     Parameters
     ----------
@@ -201,6 +223,16 @@ class DiehlCook:
             raise ValueError("rest_s must be at least max_delay_s: samples must not overlap")
         if self.inhibitory.threshold_v <= self.inhibitory.rest_v:
             raise ValueError("inhibitory neurons must be silent at rest: threshold_v above rest_v")
+
+    @property
+    def present_steps(self) -> int:
+        """Time steps of a presentation."""
+        return whole_steps(self.present_s, self.dt_s)
+
+    @property
+    def rest_steps(self) -> int:
+        """Time steps of the silence after it."""
+        return whole_steps(self.rest_s, self.dt_s)
 
 
 def _check(spec: object, positive: Sequence[str] = (), at_least_0: Sequence[str] = ()) -> None:

@@ -1,10 +1,10 @@
 """Brian2's standalone engine: learning as one C++ program, without Python between samples.
 
 A control neuron does what `runtime` does in Python: it counts spikes, decides after each
-presentation whether the sample is shown again, and ends the run. Brian2 writes and runs the
-program in a process of its own, as it keeps the device in global state. The program is kept in
-the user's cache: a lesson of the same specification and size runs it with new data and compiles
-nothing, or nothing but the main file, in which Brian2 may change the order of two lines.
+presentation whether the sample is shown again, as `lesson` says, and ends the run. Brian2 writes
+and runs the program in a process of its own, as it keeps the device in global state. The program is
+kept in the user's cache: a lesson of the same specification and size runs it with new data and
+compiles nothing, or nothing but the main file, in which Brian2 may change the order of two lines.
 
 Most of the time goes into arrivals of input spikes at synapses, hundreds of thousands a sample.
 Two changes of form, which change results by rounding alone, halve it:
@@ -40,7 +40,7 @@ from biosim.diehl_cook.lesson import Lesson, Trained, normalised
 from biosim.diehl_cook.runtime import given_spikes
 from biosim.diehl_cook.specification import DiehlCook, PowerLaw, Triplet
 from biosim.diehl_cook.stimulus import Progress, delay_steps
-from biosim.stimuli import whole_steps
+from biosim.plasticity.recipe import Recipe
 
 SEED = "BIOSIM_SEED"
 PROGRAMS_KEPT = 4
@@ -82,7 +82,6 @@ _FORMS = {
     Triplet: _Form(
         model="arrival : second\npost : 1",
         on_pre="""
-        g_e_post += w
         arrival = t
         w = clip(w - rate_pre * post * exp(-since / tau_post), 0, w_max)
         """,
@@ -96,7 +95,6 @@ _FORMS = {
     PowerLaw: _Form(
         model="trace : 1",
         on_pre="""
-        g_e_post += w
         trace += exp(since / tau_pre)
         """,
         on_post="""
@@ -160,7 +158,7 @@ def _in_a_process(lesson: Lesson, *learned: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="biosim-") as folder:
         given = Path(folder, "lesson")
         given.write_bytes(pickle.dumps(lesson))
-        files = map(str, (given, _program_folder(lesson), *learned))
+        files = map(str, (given, program_folder(lesson), *learned))
         command = [sys.executable, "-m", __name__, *files]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -178,7 +176,7 @@ def _check(spec: DiehlCook) -> None:
         )
 
 
-def _program_folder(lesson: Lesson) -> Path:
+def program_folder(lesson: Lesson) -> Path:
     """Return a folder for all lessons whose program is the same; old programs are removed."""
     n_given = None if lesson.spikes is None else sum(len(step) for step, _ in lesson.spikes)
     code = b"".join(Path(str(module)).read_bytes() for module in (__file__, network.__file__))
@@ -202,14 +200,11 @@ def compiled(lesson: Lesson, folder: Path) -> Callable[[], Trained]:
     brian2.set_device("cpp_standalone", build_on_run=False)
     brian2.prefs["codegen.cpp.extra_compile_args_gcc"] = FLAGS
     brian2.defaultclock.dt = spec.dt_s * second
-    present, rest = (whole_steps(time_s, spec.dt_s) for time_s in (spec.present_s, spec.rest_s))
+    present, rest = spec.present_steps, spec.rest_steps
     control = _control(spec, lesson, period=present + rest)
     beginning = brian2.Clock((present + rest) * spec.dt_s * second, name="beginning")
     inputs = _inputs(lesson, control, present, present + rest, beginning)
-    net = network.layers(spec, adapting=True)
-    net.exc.theta = lesson.theta_v * volt
-    net.exc.v -= spec.start_below_rest_v * volt
-    net.inh.v -= spec.start_below_rest_v * volt
+    net = network.about_to_learn(spec, lesson.theta_v)
     synapses = _plastic(lesson, inputs, net.exc, present + rest)
     _normalise(spec, net.exc, synapses, beginning)
     synapses.run_regularly(_FORMS[type(spec.rule)].between, clock=beginning)
@@ -250,21 +245,11 @@ def _plastic(
     lesson: Lesson, inputs: brian2.SpikeSource, exc: brian2.NeuronGroup, period: int
 ) -> brian2.Synapses:
     """Return the learning synapses, as `network.plastic` does but for the two changes of form."""
-    spec, rule = lesson.spec, lesson.spec.rule
-    form = _FORMS[type(rule)]
-    times = {
-        name.removesuffix("_s"): value * second if name.endswith("_s") else value
-        for name, value in asdict(rule).items()
-    }
-    synapses = brian2.Synapses(
-        inputs,
-        exc,
-        _MODEL + form.model,
-        on_pre=form.on_pre,
-        on_post=form.on_post,
-        namespace={"w_max": spec.max_weight, "period": period} | times,
-        name="input_exc",
-    )
+    spec = lesson.spec
+    form = _FORMS[type(spec.rule)]
+    namespace = {"period": period} | network.rule_constants(spec)
+    recipe = Recipe(_MODEL + form.model, form.on_pre, form.on_post, namespace)
+    synapses = recipe.synapses(inputs, exc, effect=network.EFFECT, name="input_exc")
     source, target = np.indices(lesson.weights.shape).reshape(2, -1)
     order = np.lexsort((target, delay_steps(spec, lesson.delays_s).ravel(), source))
     synapses.connect(i=source[order], j=target[order])
@@ -288,7 +273,7 @@ def _control(spec: DiehlCook, lesson: Lesson, period: int) -> brian2.NeuronGroup
         namespace={
             "tau_theta": spec.tau_theta_s * second,
             "period": period,
-            "present": whole_steps(spec.present_s, spec.dt_s),
+            "present": spec.present_steps,
             "min_spikes": spec.min_spikes,
             "max_presentations": spec.max_presentations,
             "n_samples": len(lesson.order),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import numba
 import numpy as np
 
-from biosim.diehl_cook import kernel
 from biosim.diehl_cook.specification import DiehlCook
-from biosim.stimuli import whole_steps
 
 Progress = Callable[[float, str], None]
 # Steps and inputs [E] of the spikes of one presentation, in order of time.
@@ -40,6 +40,39 @@ def poisson_spikes(spec: DiehlCook, rates_hz: np.ndarray, rng: np.random.Generat
     rng
         Source of randomness.
     """
-    n_steps = whole_steps(spec.present_s, spec.dt_s)
     probability = np.asarray(rates_hz, dtype=float) * spec.dt_s
-    return kernel.poisson(probability, n_steps, rng)
+    return poisson(probability, spec.present_steps, rng)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def poisson(probability: np.ndarray, n_steps: int, rng: np.random.Generator) -> Spikes:
+    """Return steps and inputs of spikes, in order of time, with a probability in each step.
+
+    Drawn from gap to gap, which are geometric, so that silent steps cost nothing.
+    """
+    n_active = np.count_nonzero(probability)
+    drawn_step = np.empty(n_active * n_steps, np.int32)
+    drawn_unit = np.empty(n_active * n_steps, np.int32)
+    first = np.zeros(n_steps + 1, np.int64)
+    n = 0
+    for u in range(len(probability)):
+        if probability[u] <= 0.0:
+            continue
+        scale = 1.0 / math.log1p(-min(probability[u], 1.0))
+        t = 0
+        while True:
+            gap = math.log(1.0 - rng.random()) * scale
+            if gap >= n_steps - t:
+                break
+            t += int(gap)
+            drawn_step[n], drawn_unit[n] = t, u
+            first[t + 1] += 1
+            n += 1
+            t += 1
+    first = np.cumsum(first)
+    step, unit = np.empty(n, np.int32), np.empty(n, np.int32)
+    for k in range(n):
+        at = first[drawn_step[k]]
+        first[drawn_step[k]] += 1
+        step[at], unit[at] = drawn_step[k], drawn_unit[k]
+    return step, unit

@@ -1,5 +1,7 @@
 """Plasticity rules, each as a recipe for Brian2's ``Synapses``.
 
+The two rules of Diehl & Cook belong to their network: `biosim.diehl_cook.specification`.
+
 A rule is a frozen dataclass of its parameters; its ``recipe()`` holds the text that Brian2 needs.
 What all of them share:
 
@@ -12,7 +14,6 @@ What all of them share:
 """
 
 from biosim.plasticity.competition import Competition, Competitors, compete
-from biosim.plasticity.diehl_cook import DiehlCookPowerLaw, DiehlCookTriplet
 from biosim.plasticity.normalise import normalised
 from biosim.plasticity.pair import PairSTDP, printed_window, window
 from biosim.plasticity.recipe import UNBOUNDED, Pairing, Recipe, Rule
@@ -37,8 +38,6 @@ __all__ = [
     "VISUAL_CORTEX_NEAREST",
     "Competition",
     "Competitors",
-    "DiehlCookPowerLaw",
-    "DiehlCookTriplet",
     "PairSTDP",
     "Pairing",
     "Recipe",

@@ -161,9 +161,9 @@ def _lesson(n_exc: int, samples: int) -> Lesson:
 
 
 def _events(lesson: Lesson, progress: Progress) -> np.ndarray:
-    from biosim.diehl_cook import events
+    from biosim.diehl_cook import compiled
 
-    return events.learn(lesson, progress).presentations
+    return compiled.learn(lesson, progress).presentations
 
 
 def _cython(lesson: Lesson, progress: Progress) -> np.ndarray:

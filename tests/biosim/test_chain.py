@@ -11,10 +11,9 @@ import pytest
 from scipy.optimize import brentq
 
 from biosim.backend import session
-from biosim.chain import Chain, InputSpikes, Layer, LayerSpikes, run_chain
+from biosim.chain import Chain, InputSpikes, Layer, LayerSpikes, Substitute, run_chain
 from biosim.neurons import HodgkinHuxley
 from biosim.simulate import simulate
-from biosim.substitute import Substitute
 
 DT = 1e-3
 TAU_MEM, TAU_SYN = 10e-3, 5e-3
@@ -237,7 +236,7 @@ def test_runs_in_turns_equal_one_run(monkeypatch) -> None:
     rng = np.random.default_rng(3)
     network, (inputs, raster) = random_chain(rng, **FIRE_FIRST), random_input(rng)
     together = run_chain(network, inputs, len(raster), membranes_of=3)
-    monkeypatch.setattr("biosim.chain.MAX_NEURONS", 1)
+    monkeypatch.setattr("biosim.chain.run.MAX_NEURONS", 1)
     in_turns = run_chain(network, inputs, len(raster), membranes_of=3)
     np.testing.assert_array_equal(together.readout, in_turns.readout)
     np.testing.assert_array_equal(together.membranes[1], in_turns.membranes[1])

@@ -129,6 +129,40 @@ def test_learning_changes_the_weights_towards_the_images(images, trained):
     assert before.weights == pytest.approx(untrained(SMALL, seed=1).weights)
 
 
+def parrot(told, dt_s):
+    """Return neurons that fire where ``told [T, N]`` says so, whatever they receive."""
+    return brian2.NeuronGroup(
+        told.shape[1],
+        "g_e : 1\nlast_spike : second",
+        threshold="told(t, i) > 0",
+        reset="last_spike = t",
+        namespace={"told": brian2.TimedArray(told.astype(float), dt_s * brian2.second)},
+    )
+
+
+@pytest.mark.parametrize("rule", [Triplet(0.1, 0.2, 17e-3, 23e-3), PowerLaw(0.1, 3.4, 0.4, 17e-3)])
+def test_dense_trains_teach_brian2s_synapses_what_a_loop_over_spikes_says(rule):
+    """Every pair of 6 inputs and 5 neurons, with simultaneous spikes and weights at bounds."""
+    spec = DiehlCook(n_exc=5, max_weight=0.8, rule=rule)
+    rng = np.random.default_rng(0)
+    arrives, fires = rng.random((300, 6)) < 0.1, rng.random((300, 5)) < 0.1
+    weights = np.full((6, 5), 0.5)
+    with session(target="numpy", seed=0, dt_s=spec.dt_s):
+        source, exc = parrot(arrives, spec.dt_s), parrot(fires, spec.dt_s)
+        exc.last_spike = -1e9 * brian2.second
+        synapses = plastic(spec, source, exc, weights, np.zeros_like(weights))
+        recorded = brian2.StateMonitor(synapses, "w", record=True, when="end")
+        brian2.Network(source, exc, synapses, recorded).run(300 * spec.dt_s * brian2.second)
+        found = np.array(recorded.w[:, -1]).reshape(weights.shape)
+        at_bounds = {np.min(recorded.w), np.max(recorded.w)}
+    closed_form = nearest_triplet if isinstance(rule, Triplet) else power_law
+    trains = [[np.flatnonzero(k) * spec.dt_s for k in told.T] for told in (arrives, fires)]
+    expected = [[closed_form(spec, 0.5, pre, post) for post in trains[1]] for pre in trains[0]]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert at_bounds & {0.0, 0.8}
+    assert len(np.unique(found)) > 10
+
+
 @pytest.mark.parametrize("rule", [Triplet(rate_pre=0.5), PowerLaw()])
 def test_a_weight_in_brian2_follows_its_rule_in_closed_form(rule):
     """One input, one neuron: the weight after every spike."""
@@ -155,6 +189,7 @@ def power_law(spec, weight, arrivals_s, fired_s):
         trace = np.exp((before - now) / rule.tau_pre_s).sum()
         room = (spec.max_weight - weight) ** rule.exponent
         weight += rule.rate_post * (trace - rule.target) * room
+        weight = min(max(weight, 0.0), spec.max_weight)
     return weight
 
 
@@ -170,6 +205,7 @@ def nearest_triplet(spec, weight, arrivals_s, fired_s):
         else:
             weight -= rule.rate_pre * np.exp((last_out - now) / rule.tau_post_s)
             last_in = now
+        weight = min(max(weight, 0.0), spec.max_weight)
     return weight
 
 

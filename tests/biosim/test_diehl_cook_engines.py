@@ -13,12 +13,11 @@ from scipy import stats
 
 from biosim.backend import brian2, has_compiler, session
 from biosim.diehl_cook import DiehlCook, PowerLaw, Triplet, respond, standalone, train
+from biosim.diehl_cook.compiled import EventNetwork
 from biosim.diehl_cook.engines import resolve_engine
-from biosim.diehl_cook.events import EventNetwork
-from biosim.diehl_cook.kernel import poisson
 from biosim.diehl_cook.lesson import Lesson
 from biosim.diehl_cook.network import layers, plastic
-from biosim.diehl_cook.stimulus import poisson_spikes
+from biosim.diehl_cook.stimulus import poisson, poisson_spikes
 
 N_IN, N_EXC = 60, 12
 # Fewer inputs than published, so less weight and more rate; fast learning and short windows.
@@ -245,12 +244,12 @@ def test_of_the_standalone_programs_the_last_used_are_kept(monkeypatch, tmp_path
         Lesson(SMALL, bars(), np.arange(n), *start(SMALL), np.zeros(N_EXC), seed=0)
         for n in range(standalone.PROGRAMS_KEPT + 2)
     ]
-    first = standalone._program_folder(lessons[0])
+    first = standalone.program_folder(lessons[0])
     (first / "main").touch()
     for age, lesson in enumerate(lessons[1:]):
-        folder = standalone._program_folder(lesson)
+        folder = standalone.program_folder(lesson)
         os.utime(folder, (1000 + age, 1000 + age))
-        assert standalone._program_folder(lessons[0]) == first
+        assert standalone.program_folder(lessons[0]) == first
     assert (first / "main").exists()
     assert folder.exists()
     assert len(list(tmp_path.glob("diehl-cook-*"))) == standalone.PROGRAMS_KEPT

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosim.chain import Chain, ChainRecording, InputSpikes, run_chain
-from biosim.conventions import Conventions, norse, snntorch
-from biosim.from_nir import read_chain
+from biosim.chain import Chain, ChainRecording, Conventions, InputSpikes, read_chain, run_chain
+from biosim.chain.conventions import norse, snntorch
 
 DT, TAU_MEM, TAU_SYN = 1e-3, 10e-3, 5e-3
 DATA = Path(__file__).parent / "data"
@@ -71,7 +70,7 @@ def test_a_graph_becomes_layers_with_times_in_seconds() -> None:
     ("order", "steps", "delay"), [("fire_first", 2, 2), ("integrate_first", 1, 0)]
 )
 def test_recurrent_weights_keep_their_delay(order, steps, delay) -> None:
-    """Brian2's membrane follows its current a step later in both orders; see `biosim.chain`."""
+    """Brian2's membrane follows its current a step later in both orders: `biosim.chain.network`."""
     metadata = METADATA | {"step_order": order, "recurrent_delay_steps": steps}
     found = read_chain(recurrent(metadata=metadata))
     np.testing.assert_allclose(found.layers[0].recurrent, [[0.0, 0.5], [0.25, 0.0]])

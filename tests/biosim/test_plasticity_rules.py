@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from biosim.plasticity import (
     HIPPOCAMPUS,
     VISUAL_CORTEX_NEAREST,
-    DiehlCookPowerLaw,
-    DiehlCookTriplet,
     PairSTDP,
     TripletSTDP,
     simulate_trains,
@@ -34,8 +32,6 @@ RULES = {
     "triplet, nearest": dataclasses.replace(TRIPLET, pairing="nearest"),
     "hippocampus": HIPPOCAMPUS,
     "visual cortex, nearest": VISUAL_CORTEX_NEAREST,
-    "Diehl & Cook's code": DiehlCookTriplet(0.1, 0.2, 17e-3, 23e-3, 40e-3, max_weight=0.8),
-    "Diehl & Cook's paper": DiehlCookPowerLaw(0.2, 0.7, 0.4, 17e-3, max_weight=0.8),
 }
 
 
@@ -70,27 +66,9 @@ def triplet(rule, side, w, now, pre, post):
     return min(max(w, rule.bounds[0]), rule.bounds[1])
 
 
-def diehl_cook_triplet(rule, side, w, now, pre, post):
-    if side == "pre":
-        w -= rule.rate_pre * trace(post, now, rule.tau_post_s, "nearest")
-    else:
-        slow = trace(post, now, rule.tau_post_slow_s, "nearest")
-        w += rule.rate_post * trace(pre, now, rule.tau_pre_s, "nearest") * slow
-    return min(max(w, 0), rule.max_weight)
-
-
-def diehl_cook_power_law(rule, side, w, now, pre, post):
-    if side == "post":
-        excess = trace(pre, now, rule.tau_pre_s, "all") - rule.target
-        w += rule.rate * excess * (rule.max_weight - w) ** rule.mu
-    return min(max(w, 0), rule.max_weight)
-
-
 STEP = {
     PairSTDP: pair,
     TripletSTDP: triplet,
-    DiehlCookTriplet: diehl_cook_triplet,
-    DiehlCookPowerLaw: diehl_cook_power_law,
 }
 
 
@@ -138,7 +116,7 @@ def test_a_rule_does_to_any_trains_what_the_loop_does(name, trains):
     check(RULES[name], trains)
 
 
-@pytest.mark.parametrize("name", ["additive", "triplet", "Diehl & Cook's code"])
+@pytest.mark.parametrize("name", ["additive", "triplet"])
 def test_the_other_order_of_simultaneous_spikes_would_give_other_weights(name):
     at_once = np.array([10, 20])
     (found,) = check(RULES[name], [(at_once, at_once)])
@@ -172,10 +150,6 @@ def test_trains_that_cannot_be_run_are_refused():
     [
         (lambda: TripletSTDP(-1e-3, 0.0, 0.0, 0.0), "must not be negative"),
         (lambda: TripletSTDP(0.0, 0.0, 0.0, 0.0, tau_y_s=0.0), "must be positive"),
-        (lambda: DiehlCookTriplet(rate_pre=-1.0), "must not be negative"),
-        (lambda: DiehlCookTriplet(tau_post_slow_s=0.0), "must be positive"),
-        (lambda: DiehlCookPowerLaw(target=-0.1), "must not be negative"),
-        (lambda: DiehlCookPowerLaw(max_weight=0.0), "must be positive"),
     ],
 )
 def test_parameters_that_make_no_rule_are_refused(make, message):

@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from biosim.chain import Chain, InputSpikes, Layer, run_chain
+from biosim.chain import Calibration, Chain, InputSpikes, Layer, calibrate, run_chain
+from biosim.chain.substitute import lif_rate_hz
 from biosim.neurons import Traub
 from biosim.simulate import simulate
-from biosim.substitute import Calibration, calibrate, lif_rate_hz
 
 TAU_S, HOLD_S = 20e-3, 1e-3
 MODEL = dataclasses.replace(Traub().model(), method="exponential_euler")

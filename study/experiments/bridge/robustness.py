@@ -15,7 +15,7 @@ from study.trials.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:
     from biosim.chain import Chain, InputSpikes
-    from biosim.substitute import Calibration
+    from biosim.chain.substitute import Calibration
 
 PROCEDURE = "study.procedures.robustness:run"
 SUBSTITUTE_PROCEDURE = "study.procedures.robustness:run_substitute"
@@ -221,8 +221,8 @@ def run_substitute(trial: Trial, context: Context) -> Outcome:
 
 
 def _calibration(cell: str, chain: Chain) -> Calibration:
+    from biosim.chain import calibrate
     from biosim.neurons import HodgkinHuxley, Traub
-    from biosim.substitute import calibrate
 
     # Up to where the rate is largest before the membrane stays depolarised.
     model, highest = {

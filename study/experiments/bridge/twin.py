@@ -109,7 +109,7 @@ def prepare(trial: Trial, context: Context, max_samples: int | None = None) -> T
     """
     import nir
 
-    from biosim.from_nir import read_chain
+    from biosim.chain import read_chain
     from gradsim import from_nir
 
     assert trial.dataset is not None

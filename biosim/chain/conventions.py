@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from biosim.chain import Order
+from biosim.chain.network import Order
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Conventions:
     dt_s
         Its step in seconds.
     order
-        Within a step; see `biosim.chain`.
+        Within a step; see `biosim.chain.network`.
     reset, hold_steps
         ``"zero"`` and for how many steps a spike keeps the membrane there, or ``"subtract"``.
     strict

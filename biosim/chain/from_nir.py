@@ -1,10 +1,11 @@
-"""Networks from NIR graphs, to be run by `biosim.chain`.
+"""Networks from NIR graphs, to be run by `biosim.chain.run_chain`.
 
 NIR (Pedersen et al., Nat. Commun. 15:8122 (2024), doi:10.1038/s41467-024-52259-9) states
 
     tau_syn dI/dt = -I + w_in S,    tau_mem dv/dt = (v_leak - v) + r I
 
-What it cannot say is in `biosim.conventions`: stated by the graph's metadata, or by the caller.
+What it cannot say is in `biosim.chain.conventions`: stated by the graph's metadata, or by the
+caller.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from itertools import pairwise
 import nir
 import numpy as np
 
-from biosim.chain import Chain, Layer
-from biosim.conventions import Conventions, stated
+from biosim.chain.conventions import Conventions, stated
+from biosim.chain.network import Chain, Layer
 
 WEIGHTS = (nir.Linear, nir.Affine)
 FIRING = (nir.CubaLIF, nir.LIF)

@@ -1,4 +1,4 @@
-"""One Brian2 network that holds a copy of a `biosim.chain.Chain` for each sample.
+"""A chain in Brian2: one network that holds a copy of it for each sample.
 
 Neurons, thresholds, resets and clock are Brian2's. The copies share their weights, which Brian2's
 synapses cannot: such an object would hold every weight once a copy, and building it would take far
@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import brian2
 import numpy as np
+from brian2 import second
 from scipy.sparse import csr_matrix
 
 from biosim.backend import session
-from biosim.chain import Chain, ChainRecording, InputSpikes, Layer, LayerSpikes, Scheme
-from biosim.substitute import Substitute
+from biosim.chain.network import Chain, ChainRecording, InputSpikes, Layer, LayerSpikes, Scheme
+from biosim.chain.substitute import Substitute
 
+MAX_NEURONS = 100_000  # in one Brian2 network; more samples than fit are run in turns
 STATE = "v : 1\nsyn : 1\nalpha : 1 (constant)\nbeta : 1 (constant)\nkappa : 1 (constant)\n"
 FIRING = "theta : 1 (constant)\nheld : integer"
 DECAY = "syn = alpha * syn"
@@ -33,7 +36,58 @@ Fired = Callable[[], np.ndarray]
 """Returns who fires in the present step, in ascending order; neuron n of copy c is c N + n."""
 
 
-def run_copies(
+def run_chain(
+    chain: Chain,
+    inputs: InputSpikes,
+    n_steps: int,
+    dt_s: float | None = None,
+    scheme: Scheme = "held",
+    *,
+    membranes_of: int = 0,
+    substitute: Substitute | None = None,
+    progress: Callable[[float, str], None] = lambda _fraction, _note: None,
+) -> ChainRecording:
+    """Return the spikes and the readout of a network for independent samples.
+
+    Parameters
+    ----------
+    chain
+        The network.
+    inputs
+        Input spikes; times are rounded to multiples of ``dt_s``.
+    n_steps
+        Length of a sample in steps of ``chain.dt_s``.
+    dt_s
+        Step of the simulation, a whole fraction of ``chain.dt_s``; by default equal to it.
+    scheme
+        ``"held"`` or ``"exact"``; see `biosim.chain.network`.
+    membranes_of
+        Number of samples, the first ones, whose membranes are kept.
+    substitute
+        Another model for the spiking neurons; it knows no reset and no hold.
+    progress
+        Called with the fraction of samples done.
+
+    Raises
+    ------
+    ValueError
+        If ``dt_s`` does not divide ``chain.dt_s``.
+    """
+    dt_s = chain.dt_s if dt_s is None else dt_s
+    ratio = round(chain.dt_s / dt_s)
+    if not np.isclose(ratio * dt_s, chain.dt_s, rtol=1e-9, atol=0):
+        raise ValueError(f"dt_s = {dt_s} must divide the network's {chain.dt_s}")
+    at_once = max(1, MAX_NEURONS // sum(layer.size for layer in chain.layers))
+    parts = []
+    for first in range(0, inputs.n_samples, at_once):
+        part = inputs.between(first, min(first + at_once, inputs.n_samples))
+        recorded = min(max(membranes_of - first, 0), part.n_samples)
+        parts.append(_run_copies(chain, part, n_steps, ratio, scheme, recorded, substitute))
+        progress((first + part.n_samples) / inputs.n_samples, f"dt = {dt_s * 1e3:g} ms")
+    return _join(parts, at_once)
+
+
+def _run_copies(
     chain: Chain,
     inputs: InputSpikes,
     n_steps: int,
@@ -42,16 +96,14 @@ def run_copies(
     recorded: int,
     substitute: Substitute | None,
 ) -> ChainRecording:
-    """Return what `biosim.chain.run_chain` does, with ``ratio`` of Brian2's steps a step."""
-    import brian2 as b2
-
+    """Return what `run_chain` does, with ``ratio`` of Brian2's steps a step."""
     dt_s, copies = chain.dt_s / ratio, inputs.n_samples
     late = int(chain.order == "integrate_first")
     n_recorded = n_steps + (chain.order == "fire_first")
     delay, own_delay = (_whole(s, dt_s) for s in (chain.delay_s, chain.recurrent_delay_s))
     # The numpy target: for these few, large groups compiling would take longer than running.
     with session(target="numpy", dt_s=dt_s) as engine:
-        network, monitors, probes = b2.Network(), [], []
+        network, monitors, probes = brian2.Network(), [], []
         fired: Fired = _InputEvents(inputs, chain.layers[0].weight.shape[1], dt_s)
         for k, layer in enumerate(chain.layers):
             fires, lag = layer.threshold is not None, late * (k + 1)
@@ -72,13 +124,13 @@ def run_copies(
             probes.append(probe)
             network.add(
                 group,
-                b2.NetworkOperation(probe, when="thresholds"),
-                *(b2.NetworkOperation(arrival, when="synapses") for arrival in arrivals),
+                brian2.NetworkOperation(probe, when="thresholds"),
+                *(brian2.NetworkOperation(arrival, when="synapses") for arrival in arrivals),
             )
             if fires:
-                monitors.append((b2.SpikeMonitor(group), layer.size, lag))
+                monitors.append((brian2.SpikeMonitor(group), layer.size, lag))
                 network.add(monitors[-1][0])
-        network.run((labels[-1] + 1) * dt_s * b2.second)
+        network.run((labels[-1] + 1) * dt_s * second)
         readout = None if fires else probes.pop().recorded()
         return ChainRecording(
             tuple(_layer_spikes(*each, n_steps * ratio, dt_s) for each in monitors),
@@ -86,6 +138,30 @@ def run_copies(
             tuple(probe.recorded()[:n_steps] for probe in probes),
             engine,
         )
+
+
+def _join(parts: list[ChainRecording], at_once: int) -> ChainRecording:
+    readouts = [part.readout for part in parts if part.readout is not None]
+    return ChainRecording(
+        tuple(
+            _join_spikes(pieces, at_once)
+            for pieces in zip(*(part.spikes for part in parts), strict=True)
+        ),
+        np.concatenate(readouts, axis=1) if readouts else None,
+        tuple(
+            np.concatenate(pieces, axis=1)
+            for pieces in zip(*(part.membranes for part in parts), strict=True)
+        ),
+        parts[0].engine,
+    )
+
+
+def _join_spikes(pieces: tuple[LayerSpikes, ...], at_once: int) -> LayerSpikes:
+    time_s = np.concatenate([piece.time_s for piece in pieces])
+    unit = np.concatenate([piece.unit for piece in pieces])
+    sample = np.concatenate([piece.sample + k * at_once for k, piece in enumerate(pieces)])
+    by_time = np.argsort(time_s, kind="stable")
+    return LayerSpikes(time_s[by_time], unit[by_time], sample[by_time])
 
 
 def _whole(duration_s: float, dt_s: float) -> int:
@@ -102,10 +178,8 @@ def _spikes_of(group: Any) -> Fired:
 
 
 def _population(layer: Layer, copies: int, dt_s: float, chain: Chain, scheme: Scheme) -> Any:
-    import brian2 as b2
-
     fires = layer.threshold is not None
-    group = b2.NeuronGroup(
+    group = brian2.NeuronGroup(
         layer.size * copies,
         STATE + FIRING if fires else STATE,
         threshold=f"v {'>' if chain.strict else '>='} theta" if fires else None,
@@ -122,19 +196,17 @@ def _population(layer: Layer, copies: int, dt_s: float, chain: Chain, scheme: Sc
 
 
 def _substituted(layer: Layer, copies: int, dt_s: float, substitute: Substitute) -> Any:
-    import brian2 as b2
-
     model = substitute.model
     name, unit = next(iter(model.inputs.items()))
     refractory = model.refractory
-    group = b2.NeuronGroup(
+    group = brian2.NeuronGroup(
         layer.size * copies,
         f"{model.equations}\nsyn : 1\nalpha : 1 (constant)\nper_syn : 1 (constant)\n"
         f"{name} = (offset + gain * clip(per_syn * syn, -largest, largest)) * {unit}"
         f" : {unit} (constant over dt)",
         threshold=model.threshold,
         reset=model.reset,
-        refractory=refractory if isinstance(refractory, str) else refractory * b2.second,
+        refractory=refractory if isinstance(refractory, str) else refractory * second,
         method=model.method,
         namespace={
             **model.parameters,

@@ -1,4 +1,4 @@
-"""Networks of current-based LIF neurons in Brian2, many samples side by side.
+"""Layers of current-based LIF neurons as data, what goes into them and what comes out.
 
     tau_syn dI/dt = -I,    tau_mem dv/dt = -v + r I,    I jumps by the weight of a spike
 
@@ -22,20 +22,14 @@ both, because they differ in delays and in the name of a step:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from biosim.substitute import Substitute
 
 Scheme = Literal["held", "exact"]
 Order = Literal["fire_first", "integrate_first"]
 PerNeuron = float | np.ndarray
-
-MAX_NEURONS = 100_000  # in one Brian2 network; more samples than fit are run in turns
 
 
 @dataclass(frozen=True)
@@ -150,80 +144,3 @@ class ChainRecording:
     readout: np.ndarray | None
     membranes: tuple[np.ndarray, ...]
     engine: str
-
-
-def run_chain(
-    chain: Chain,
-    inputs: InputSpikes,
-    n_steps: int,
-    dt_s: float | None = None,
-    scheme: Scheme = "held",
-    *,
-    membranes_of: int = 0,
-    substitute: Substitute | None = None,
-    progress: Callable[[float, str], None] = lambda _fraction, _note: None,
-) -> ChainRecording:
-    """Return the spikes and the readout of a network for independent samples.
-
-    Parameters
-    ----------
-    chain
-        The network.
-    inputs
-        Input spikes; times are rounded to multiples of ``dt_s``.
-    n_steps
-        Length of a sample in steps of ``chain.dt_s``.
-    dt_s
-        Step of the simulation, a whole fraction of ``chain.dt_s``; by default equal to it.
-    scheme
-        ``"held"`` or ``"exact"``; see the module.
-    membranes_of
-        Number of samples, the first ones, whose membranes are kept.
-    substitute
-        Another model for the spiking neurons; it knows no reset and no hold.
-    progress
-        Called with the fraction of samples done.
-
-    Raises
-    ------
-    ValueError
-        If ``dt_s`` does not divide ``chain.dt_s``.
-    """
-    from biosim.copies import run_copies
-
-    dt_s = chain.dt_s if dt_s is None else dt_s
-    ratio = round(chain.dt_s / dt_s)
-    if not np.isclose(ratio * dt_s, chain.dt_s, rtol=1e-9, atol=0):
-        raise ValueError(f"dt_s = {dt_s} must divide the network's {chain.dt_s}")
-    at_once = max(1, MAX_NEURONS // sum(layer.size for layer in chain.layers))
-    parts = []
-    for first in range(0, inputs.n_samples, at_once):
-        part = inputs.between(first, min(first + at_once, inputs.n_samples))
-        recorded = min(max(membranes_of - first, 0), part.n_samples)
-        parts.append(run_copies(chain, part, n_steps, ratio, scheme, recorded, substitute))
-        progress((first + part.n_samples) / inputs.n_samples, f"dt = {dt_s * 1e3:g} ms")
-    return _join(parts, at_once)
-
-
-def _join(parts: list[ChainRecording], at_once: int) -> ChainRecording:
-    readouts = [part.readout for part in parts if part.readout is not None]
-    return ChainRecording(
-        tuple(
-            _join_spikes(pieces, at_once)
-            for pieces in zip(*(part.spikes for part in parts), strict=True)
-        ),
-        np.concatenate(readouts, axis=1) if readouts else None,
-        tuple(
-            np.concatenate(pieces, axis=1)
-            for pieces in zip(*(part.membranes for part in parts), strict=True)
-        ),
-        parts[0].engine,
-    )
-
-
-def _join_spikes(pieces: tuple[LayerSpikes, ...], at_once: int) -> LayerSpikes:
-    time_s = np.concatenate([piece.time_s for piece in pieces])
-    unit = np.concatenate([piece.unit for piece in pieces])
-    sample = np.concatenate([piece.sample + k * at_once for k, piece in enumerate(pieces)])
-    by_time = np.argsort(time_s, kind="stable")
-    return LayerSpikes(time_s[by_time], unit[by_time], sample[by_time])

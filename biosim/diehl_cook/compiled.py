@@ -1,4 +1,4 @@
-"""The event-driven engine: arrays for the compiled kernel, and its two phases."""
+"""The engine "events": arrays for the compiled kernel, and its two phases."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numba
 import numpy as np
 
 from biosim.diehl_cook import kernel
-from biosim.diehl_cook.lesson import Lesson, Trained, normalised
+from biosim.diehl_cook.lesson import Lesson, Trained, brightest_hz, is_done, normalised
 from biosim.diehl_cook.specification import DiehlCook, Population, Triplet
 from biosim.diehl_cook.stimulus import Progress, Spikes, delay_steps, poisson_spikes
-from biosim.stimuli import whole_steps
 
 ENGINE = f"events, numba {numba.__version__}"
 SILENCE: Spikes = (np.zeros(0, np.int32), np.zeros(0, np.int32))
@@ -75,24 +74,24 @@ class EventNetwork:
 def learn(lesson: Lesson, progress: Progress) -> Trained:
     """Return the network after a lesson."""
     spec = lesson.spec
-    present, rest = (whole_steps(time_s, spec.dt_s) for time_s in (spec.present_s, spec.rest_s))
     net = EventNetwork(spec, lesson.weights, lesson.delays_s, lesson.theta_v, plastic=True)
     net.start_below_rest(spec.start_below_rest_v)
     given = None if lesson.spikes is None else chain(lesson.spikes, repeat(SILENCE))
     rng = np.random.default_rng(lesson.seed)
     spikes, presentations, theta_mean_v = [], [], []
     for index in lesson.order:
-        for shown in range(spec.max_presentations):
-            rates_hz = (spec.max_rate_hz + shown * spec.extra_rate_hz) * lesson.images[index]
+        fired = shown = 0
+        while not (shown and is_done(spec, fired, shown)):
+            rates_hz = brightest_hz(spec, shown) * lesson.images[index]
+            drawn = next(given) if given else poisson_spikes(spec, rates_hz, rng)
             net.normalise()
             net.state.spikes[:] = 0
-            net.advance(next(given) if given else poisson_spikes(spec, rates_hz, rng), present)
+            net.advance(drawn, spec.present_steps)
             fired, theta_v = int(net.state.spikes.sum()), float(net.state.theta.mean())
-            net.advance(SILENCE, rest)
-            if fired >= spec.min_spikes:
-                break
+            net.advance(SILENCE, spec.rest_steps)
+            shown += 1
         spikes.append(fired)
-        presentations.append(shown + 1)
+        presentations.append(shown)
         theta_mean_v.append(theta_v)
         progress(len(spikes) / len(lesson.order), f"{fired} spikes")
     return Trained(
@@ -110,7 +109,7 @@ class FrozenEvents:
     """The trained network with learning off, one sample after the other."""
 
     def __init__(self, spec: DiehlCook, trained: Trained) -> None:
-        self.n_steps = whole_steps(spec.present_s, spec.dt_s)
+        self.n_steps = spec.present_steps
         self._net = EventNetwork(
             spec, trained.weights, trained.delays_s, trained.theta_v, plastic=False
         )
