@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.analysis.stats import Interval, mean_interval
-from study.learners import LEARNERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,12 +100,6 @@ def panel_grid(
     for ax in grid.flat[n:]:
         ax.set_axis_off()
     return drawing, grid
-
-
-def learner_colour(name: str) -> str:
-    """Return the one colour that a learner has in every figure; others share the last."""
-    known = list(LEARNERS)
-    return COLOURS[min(known.index(name), len(COLOURS) - 1)] if name in known else COLOURS[-1]
 
 
 def label_axes(ax: Axes, x: str, y: str) -> None:

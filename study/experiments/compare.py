@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.analysis.basis import basis
-from study.analysis.figures import learner_colour
 from study.analysis.measures import COSTS, Measure, shown
 from study.analysis.replicates import (
     Replicates,
@@ -21,7 +20,7 @@ from study.analysis.replicates import (
 )
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL, holm, mcnemar
-from study.learners import LEARNERS
+from study.learners import affordable, family, style
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -33,8 +32,9 @@ ORDER = 60
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return every learner on ``digits``, or on the user's data sets."""
-    return request.learning_trials(list(LEARNERS), ["digits"])
+    """Return every learner that there is time for on ``digits``, or on the user's data sets."""
+    names = list(request.learners) or affordable(request.profile)
+    return request.learning_trials(names, ["digits"])
 
 
 def section(records: list[Record]) -> Section:
@@ -50,8 +50,9 @@ def section(records: list[Record]) -> Section:
         method="Every learner sees the same training and validation samples and is tested once, on "
         "the same test samples, for each seed. Spikes are counted by layer, the input's included; "
         "a synaptic operation (SynOp) is a spike times a non-zero outgoing weight; networks "
-        "without spikes count multiply-accumulates (MACs) instead. Differences are paired by "
-        "seed, and by test sample within the first seed (exact McNemar test, Holm's correction).",
+        "without spikes count multiply-accumulates (MACs) instead. Each learner is held against "
+        "those without spikes and against others of its family. Differences are paired by seed, "
+        "and by test sample within the first seed (exact McNemar test, Holm's correction).",
         figures=(_cost_figure(groups, records),),
         tables=(_operations(groups, records), *([differences] if differences else [])),
         findings=tuple(_findings(groups)),
@@ -107,11 +108,14 @@ def _name(group: Replicates) -> str:
 
 
 def _pairs(groups: Sequence[Replicates]) -> Table | None:
-    """Return the paired differences of all learners that were tested on the same samples."""
+    """Return paired differences: with what does not spike, and within a family.
+
+    All pairs would be many where learners are, and few of them a question that anybody asked.
+    """
     compared = [
         (first, second)
         for first, second in combinations(groups, 2)
-        if first[0].trial.dataset == second[0].trial.dataset
+        if first[0].trial.dataset == second[0].trial.dataset and _related(first, second)
     ]
     if not compared:
         return None
@@ -126,6 +130,11 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
         tuple(rows),
         basis([record for group in groups for record in group], interval=INTERVAL),
     )
+
+
+def _related(first: Replicates, second: Replicates) -> bool:
+    families = {family(group[0].trial.subject) for group in (first, second)}
+    return len(families) == 1 or "baseline" in families
 
 
 def _mcnemar(first: Record, second: Record) -> float:
@@ -161,12 +170,12 @@ def _costs(ax: Axes, groups: Sequence[Replicates], measure: Measure) -> None:
 
     seen: list[float] = []
     for row, group in enumerate(groups):
-        colour = learner_colour(group[0].trial.subject)
+        colour, mark = style(group[0].trial.subject)
         found = interval_of(group, measure.name)
         if found is None:
             continue
         reach = [[found.mean - found.low], [found.high - found.mean]]
-        ax.errorbar(found.mean, row, xerr=reach, fmt="o", color=colour, capsize=3)
+        ax.errorbar(found.mean, row, xerr=reach, fmt=mark, color=colour, capsize=3)
         seeds = [record.metrics[measure.name] for record in group]
         ax.plot(seeds, [row + 0.25] * len(seeds), "|", color=colour, markersize=6)
         seen += [value for value in seeds if value > 0]

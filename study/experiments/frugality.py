@@ -11,11 +11,12 @@ import numpy as np
 
 from study import data
 from study.analysis.basis import basis
-from study.analysis.figures import draw_shares, learner_colour
+from study.analysis.figures import draw_shares
 from study.analysis.replicates import Replicates, by_dataset, by_learner, cell, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL, Interval, mean_interval, paired_difference
-from study.learners import LEARNERS
+from study.learners import LEARNERS, affordable, style
+from study.learning.contract import Taught, Weighted
 from study.procedures import frugal
 from study.request import Request
 from study.trials import addresses
@@ -54,8 +55,17 @@ def trials(request: Request) -> list[Trial]:
             procedure=frugal.PROCEDURE,
             version=addresses.version(frugal.PROCEDURE, trial.version),
         )
-        for trial in request.learning_trials(list(LEARNERS), ["digits"])
+        for trial in request.learning_trials(_frugal(request), ["digits"])
         if trial.dataset is not None and data.kind(trial.dataset) == "images"
+    ]
+
+
+def _frugal(request: Request) -> list[str]:
+    """Return the learners that can lose weights and need no other to begin from."""
+    return [
+        name
+        for name in list(request.learners) or affordable(request.profile)
+        if LEARNERS[name].can(Weighted) and not LEARNERS[name].can(Taught)
     ]
 
 
@@ -121,7 +131,7 @@ def _figure(name: str, groups: Sequence[Replicates], strain: Strain) -> Figure:
     told = []
     for group, dash in _dashed(groups):
         draw_shares(
-            ax, levels, _accuracies(group, strain), color=learner_colour(group[0].trial.subject),
+            ax, levels, _accuracies(group, strain), color=style(group[0].trial.subject).colour,
             ls=dash, marker="o", ms=4, lw=1.5, label=group.learner,
         )  # fmt: skip
         first, last = (cell(_at(group, strain, end), 100) for end in (0, -1))

@@ -15,6 +15,8 @@ from typing import Any
 from study.config import configured
 from study.data.task import Task
 from study.learning.contract import Learner
+from study.learning.families import FAMILIES, Style
+from study.learning.published import Control, Published
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class LearnerEntry:
     seconds
         What one trial of the quick profile takes on a core, about; above `BUDGET_SECONDS` the
         quick profile leaves it out of comparisons.
+    published
+        The systems of papers that it makes, with their numbers and controls.
     """
 
     module: str
@@ -49,6 +53,7 @@ class LearnerEntry:
     summary: str
     does: tuple[str, ...] = ("classes",)
     seconds: float = 1.0
+    published: tuple[Published, ...] = ()
 
     def fits(self, kind: str, task: str) -> bool:
         """Whether it can learn a kind of task from a kind of samples."""
@@ -68,6 +73,10 @@ class LearnerEntry:
         settings = configured(getattr(module, self.config), config)
         return getattr(module, self.learner)(settings, task)
 
+    def can(self, capability: type) -> bool:
+        """Whether it fulfils a capability of `study.learning.contract`."""
+        return issubclass(getattr(self._module(), self.learner), capability)
+
     def _module(self) -> Any:
         return importlib.import_module(f"study.learners.{self.module}")
 
@@ -79,6 +88,12 @@ LEARNERS: dict[str, LearnerEntry] = {
     "diehl-cook": LearnerEntry(
         "diehl_cook", "DiehlCookConfig", "DiehlCookLearner", ("images",), 3, "local",
         "STDP and homeostasis, unsupervised (Diehl & Cook 2015)",
+        published=(
+            Published(
+                "STDP and homeostasis, 100 neurons", 0.829, "diehl2015", "mnist",
+                control=Control("the network does not learn", {"presentations": 0}),
+            ),
+        ),
     ),
     "surrogate": LearnerEntry(
         "surrogate", "SurrogateConfig", "SurrogateLearner", _ANY, 1, "gradient",
@@ -93,3 +108,30 @@ LEARNERS: dict[str, LearnerEntry] = {
         "baseline without spikes: multilayer perceptron, one hidden layer",
     ),
 }  # fmt: skip
+
+
+def affordable(profile: str) -> list[str]:
+    """Return the learners that a profile has time for, where all are compared."""
+    return [
+        name
+        for name, entry in LEARNERS.items()
+        if profile != "quick" or entry.seconds <= BUDGET_SECONDS
+    ]
+
+
+def family(name: str) -> str:
+    """Return the family of a learner; empty for what is none."""
+    return LEARNERS[name].family if name in LEARNERS else ""
+
+
+def style(name: str) -> Style:
+    """Return the colour and mark that a learner has in every figure.
+
+    Members of a family share its mark, and have tones of its hue in the order of the registry;
+    what is no learner has the style of none.
+    """
+    if name not in LEARNERS:
+        return Style("#000000", ".")
+    family = LEARNERS[name].family
+    members = [known for known, entry in LEARNERS.items() if entry.family == family]
+    return FAMILIES[family].style(members.index(name))

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Style(NamedTuple):
+    """How a learner is drawn: Matplotlib's colour and marker."""
+
+    colour: str
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -22,6 +30,10 @@ class Family:
     title: str
     colours: tuple[str, ...]
     mark: str
+
+    def style(self, member: int) -> Style:
+        """Return the style of a member by its number; tones come again where they run out."""
+        return Style(self.colours[member % len(self.colours)], self.mark)
 
 
 # Hues of Okabe and Ito, told apart without full colour vision; marks tell families apart in grey.

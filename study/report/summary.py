@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from study.analysis.basis import basis
-from study.analysis.figures import learner_colour, spread
+from study.analysis.figures import spread
 from study.analysis.measures import SUMMARY, shown
 from study.analysis.replicates import (
     Replicates,
@@ -20,6 +20,7 @@ from study.analysis.replicates import (
 )
 from study.analysis.section import Figure, Table
 from study.analysis.stats import INTERVAL
+from study.learners import style
 from study.trials.trial import Record
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> N
     for group in groups:
         accuracy = interval_of(group, "test_accuracy")
         spikes = interval_of(group, "spikes_per_sample")
-        colour = learner_colour(group[0].trial.subject)
+        colour = style(group[0].trial.subject).colour
         assert accuracy is not None
         if spikes is None:
             ax.axhline(100 * accuracy.mean, ls="--", lw=1, color=colour)
