@@ -1,0 +1,190 @@
+"""What every learner promises: pure evaluation, seeds that repeat, silence, weights out and in.
+
+A new learner joins by a small configuration in `SMALL`; without one this file fails.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from study import data
+from study.config import configured, settings_of
+from study.data.reference import DataAccess, DatasetRef
+from study.data.samples import Dataset, Images, Samples
+from study.data.task import Classes, own_score
+from study.learners import LEARNERS
+from study.learning import frozen
+from study.learning.contract import Evaluation, Learner, Taught, Weighted
+from study.learning.families import FAMILIES
+from study.procedures import learning
+from study.request import learning_trial
+from study.trials.trial import Context, Outcome, Trial, from_canonical, no_progress
+
+SMALL: dict[str, dict[str, Any]] = {
+    "diehl-cook": {"n_exc": 25, "presentations": 600, "label_samples": 200, "history_points": 0},
+    "surrogate": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
+    "linear": {"inverse_penalties": (0.1,)},
+    "mlp": {"hidden": 20, "epochs": 10},
+}
+N_TRAIN, N_TEST = 300, 200
+DATASETS = {"images": "digits"}
+
+
+@cache
+def dataset(name: str) -> Dataset:
+    whole = data.load(DatasetRef(name), DataAccess())
+    few = {
+        part: getattr(whole, part).take(np.arange(n))
+        for part, n in (("train", N_TRAIN), ("validation", 100), ("test", N_TEST))
+    }
+    return dataclasses.replace(whole, **few)
+
+
+def data_of(name: str) -> Dataset:
+    entry = LEARNERS[name]
+    return dataset(next(found for kind, found in DATASETS.items() if kind in entry.reads))
+
+
+def config_of(name: str) -> Any:
+    given = data_of(name)
+    return dataclasses.replace(LEARNERS[name].preset("quick", given.name), **SMALL[name])
+
+
+@cache
+def teachers(name: str) -> tuple[Outcome, ...]:
+    """Return what the trials left that a learner builds on."""
+    trial = learning_trial(name, DatasetRef(data_of(name).name), config_of(name), 0)
+    return tuple(learning.run(needed, Context()) for needed in trial.needs)
+
+
+def untrained(name: str) -> Learner:
+    learner = LEARNERS[name].build(settings_of(config_of(name)), data_of(name).task)
+    if isinstance(learner, Taught):
+        learner.taught_by(teachers(name))
+    return learner
+
+
+def fitted(name: str, seed: int = 0, labels: np.ndarray | None = None) -> Learner:
+    learner, given = untrained(name), data_of(name)
+    train = given.train if labels is None else dataclasses.replace(given.train, labels=labels)
+    learner.fit(train, given.validation, np.random.default_rng(seed), no_progress)
+    return learner
+
+
+@cache
+def trained(name: str) -> Learner:
+    return fitted(name)
+
+
+def answered(learner: Learner, samples: Samples, seed: int = 1) -> Evaluation:
+    return learner.evaluate(samples, np.random.default_rng(seed))
+
+
+def test_every_learner_is_here() -> None:
+    assert SMALL.keys() == LEARNERS.keys()
+    assert {entry.family for entry in LEARNERS.values()} <= FAMILIES.keys()
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_it_learns_and_its_scores_are_those_of_its_task(name: str) -> None:
+    given = data_of(name)
+    found = answered(trained(name), given.test)
+    expected = given.task.scores(found.answers, given.test.labels)
+    assert {measure: found.scores[measure] for measure in given.task.measures} == expected
+    assert isinstance(given.task, Classes)
+    assert own_score(given.task, found.scores) > 2.5 / given.task.n
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_evaluation_is_pure(name: str) -> None:
+    learner, test = trained(name), data_of(name).test
+    before = learner.keep()
+    first, again = answered(learner, test), answered(learner, test)
+    np.testing.assert_array_equal(first.answers, again.answers)
+    assert first.scores == again.scores
+    assert first.cost.layers == again.cost.layers
+    after = learner.keep()
+    assert before.metrics == after.metrics
+    assert before.files == after.files
+    left, right = before.all_arrays(), after.all_arrays()
+    assert left.keys() == right.keys()
+    for key, values in left.items():
+        np.testing.assert_array_equal(values, right[key], err_msg=key)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_seed_repeats(name: str) -> None:
+    test = data_of(name).test
+    first, again = answered(trained(name), test), answered(fitted(name), test)
+    np.testing.assert_array_equal(first.answers, again.answers)
+    assert first.cost.layers == again.cost.layers
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_silence_in_gives_no_spikes_out(name: str) -> None:
+    test = data_of(name).test.take(np.arange(8))
+    assert isinstance(test, Images)
+    black = dataclasses.replace(test, pixels=np.zeros_like(test.pixels))
+    found = answered(trained(name), black)
+    assert set(found.cost.spikes_by_layer.values()) <= {0.0}
+    assert len(set(found.answers.tolist())) == 1
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_shuffled_labels_give_chance(name: str) -> None:
+    given = data_of(name)
+    assert isinstance(given.task, Classes)
+    shuffled = np.random.default_rng(7).permutation(given.train.labels)
+    found = answered(fitted(name, labels=shuffled), given.test)
+    chance = 1 / given.task.n
+    deviation = (chance * (1 - chance) / N_TEST) ** 0.5
+    assert abs(own_score(given.task, found.scores) - chance) < 5 * deviation
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_weights_go_out_and_in(name: str) -> None:
+    learner, test = trained(name), data_of(name).test
+    if not isinstance(learner, Weighted):
+        pytest.skip("it has none to show")
+    before = {key: values.copy() for key, values in learner.weights().items()}
+    np.testing.assert_array_equal(
+        answered(learner.with_weights(before), test).answers, answered(learner, test).answers
+    )
+    changed = learner.with_weights({key: np.zeros_like(values) for key, values in before.items()})
+    assert len(set(answered(changed, test).answers.tolist())) == 1
+    assert answered(changed, test).cost.additions < answered(learner, test).cost.additions or (
+        answered(changed, test).cost.macs < answered(learner, test).cost.macs
+    )
+    for key, values in learner.weights().items():  # it has lost nothing itself
+        np.testing.assert_array_equal(values, before[key])
+    mixed = frozen.shuffled(learner, np.random.default_rng(0))
+    score = own_score(data_of(name).task, answered(learner, test).scores)
+    assert own_score(data_of(name).task, answered(mixed, test).scores) < score
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_configuration_survives_json_and_a_record(name: str) -> None:
+    config = config_of(name)
+    trial = learning_trial(name, DatasetRef("digits"), config, 3)
+    told = json.loads(json.dumps(trial.canonical()))
+    back: Trial = from_canonical(told, trial.needs, trial.dataset)
+    assert back.id == trial.id
+    assert configured(type(config), back.config) == config
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_costs_are_counts_of_distinct_layers(name: str) -> None:
+    layers = answered(trained(name), data_of(name).test).cost.layers
+    names = [layer.name for layer in layers]
+    assert len(set(names)) == len(names)
+    for layer in layers:
+        counts = (layer.additions, layer.macs, layer.updates, layer.states, layer.weights)
+        assert min(counts) >= 0, layer
+        assert layer.spikes is None or layer.spikes >= 0
+        assert (layer.updates > 0) <= (layer.states > 0), f"{layer} is updated but has no state"
