@@ -69,9 +69,11 @@ class LearnerEntry:
 
     def build(self, config: Mapping[str, Any], task: Task) -> Learner:
         """Return an untrained learner."""
-        module = self._module()
-        settings = configured(getattr(module, self.config), config)
-        return getattr(module, self.learner)(settings, task)
+        return getattr(self._module(), self.learner)(self.configured(config), task)
+
+    def configured(self, settings: Mapping[str, Any]) -> Any:
+        """Return the configuration of a trial's settings."""
+        return configured(getattr(self._module(), self.config), settings)
 
     def can(self, capability: type) -> bool:
         """Whether it fulfils a capability of `study.learning.contract`."""

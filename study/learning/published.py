@@ -42,7 +42,8 @@ class Published:
     settings
         What it changes in the learner's preset on that data set.
     small
-        Data set that stands in for it in the quick profile, and what is changed there besides.
+        Data set that stands in for it in the quick profile, and what is changed there besides;
+        None where it is not run there.
     control
         Its negative control.
     """
@@ -52,5 +53,5 @@ class Published:
     reference: str
     dataset: str
     settings: Settings = field(default_factory=dict)
-    small: tuple[str, Settings] = ("digits", {})
+    small: tuple[str, Settings] | None = ("digits", {})
     control: Control | None = None
