@@ -20,6 +20,7 @@ QUESTION = (
     "On the same data and with the same measures, what does each kind of learning buy in accuracy, "
     "and what does it cost in spikes and runtime?"
 )
+NAMED = 5  # learners of a data set at most, one by one
 NOTHING = "No trial of this run ended with a test accuracy, so there is no answer yet."
 
 
@@ -53,7 +54,11 @@ def opening(records: Sequence[Record], sections: Sequence[Section]) -> tuple[str
 
 
 def _of_dataset(name: str, best_first: Sequence[Replicates]) -> list[str]:
-    reached = ", ".join(f"{group.learner} {_percent(group)}" for group in best_first)
+    reached = ", ".join(f"{group.learner} {_percent(group)}" for group in best_first[:NAMED])
+    if len(best_first) > NAMED:
+        last = best_first[-1]
+        left = len(best_first) - NAMED
+        reached += f" and {left} more, the last {last.learner} {_percent(last)}"
     n_seeds = max(len(group) for group in best_first)
     seeds = "one seed, so without intervals" if n_seeds == 1 else f"up to {n_seeds} seeds"
     return [

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from study.analysis.basis import basis
-from study.analysis.figures import spread
+from study.analysis.figures import panel_grid, spread
 from study.analysis.measures import SUMMARY, shown
 from study.analysis.replicates import (
     Replicates,
@@ -20,13 +20,17 @@ from study.analysis.replicates import (
 )
 from study.analysis.section import Figure, Table
 from study.analysis.stats import INTERVAL
-from study.learners import style
+from study.learners import family, style
+from study.learning.families import FAMILIES
 from study.trials.trial import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
 
 BESIDE = 3  # marks of a panel that have room for names beside them
+ROWS = 14  # of the table at most; of more learners it shows the best of each family
+COLUMNS = 3  # panels side by side, and names of the legend
 
 
 def table(records: Sequence[Record]) -> Table | None:
@@ -34,30 +38,51 @@ def table(records: Sequence[Record]) -> Table | None:
     groups = replicates(records)
     if not groups:
         return None
-    columns = shown(SUMMARY)
+    columns, several = shown(SUMMARY), len(groups) > ROWS
     rows = [
         (
             group.learner,
             group.dataset,
             *(cell(interval_of(group, measure.name), measure.scale) for measure in columns),
         )
-        for group in groups
+        for group in (_best_of_families(groups) if several else groups)
     ]
     flat = [record for group in groups for record in group]
+    chosen = (
+        f" Of {len(groups)} learners and data sets the most accurate of each family in validation; "
+        "the others stand in the comparison of learners."
+    )
     return Table(
         "What each way of learning reaches and costs: means over seeds with 95 % intervals, in "
         "brackets where a bound cuts them. Spikes include the input's; memory is the peak while "
-        "training, above what the process held before.",
+        f"training, above what the process held before.{chosen if several else ''}",
         ("learner", "data set", *(measure.heading for measure in columns)),
         tuple(rows),
         basis(flat, interval=INTERVAL),
     )
 
 
+def _best_of_families(groups: Sequence[Replicates]) -> list[Replicates]:
+    """Return of each data set and family the learner that is best in validation."""
+    best: dict[tuple[str, str], Replicates] = {}
+    for group in groups:
+        key = group.dataset, family(group[0].trial.subject)
+        if key not in best or _validated(group) > _validated(best[key]):
+            best[key] = group
+    order = list(FAMILIES)
+    return sorted(
+        best.values(),
+        key=lambda group: (group.dataset, order.index(family(group[0].trial.subject) or order[0])),
+    )
+
+
+def _validated(group: Replicates) -> float:
+    found = interval_of(group, "validation_accuracy")
+    return found.mean if found else 0.0
+
+
 def figure(records: Sequence[Record]) -> Figure | None:
     """Return accuracy against spikes per sample; None if no network spiked."""
-    from matplotlib.figure import Figure as Drawing
-
     groups = replicates(records)
     spiking = [group for group in groups if interval_of(group, "spikes_per_sample")]
     if not spiking:
@@ -65,21 +90,29 @@ def figure(records: Sequence[Record]) -> Figure | None:
     data_sets = _compared(groups, spiking)
     drawn = [group for group in spiking if group.dataset in data_sets]
     listed = max(Counter(group.dataset for group in drawn).values()) > BESIDE
-    rows = -(-len(drawn) // 2) if listed else 0
-    width = 7.0 if len(data_sets) > 1 or listed else 5.2
-    drawing = Drawing(figsize=(width, 3.2 + 0.17 * rows), layout="constrained")
-    axes = drawing.subplots(1, len(data_sets), squeeze=False, sharey=True)[0]
-    for ax, name in zip(axes, data_sets, strict=True):
-        _panel(ax, name, [group for group in groups if group.dataset == name], listed)
+    names = list(dict.fromkeys(group.learner for group in drawn)) if listed else []
+    columns = min(len(data_sets), COLUMNS)
+    drawing, grid = panel_grid(
+        len(data_sets),
+        3.2,
+        width=7.6 if columns > 1 or listed else 5.2,
+        head=0.2 * -(-len(names) // COLUMNS),
+        columns=columns,
+        sharey=True,
+    )
+    for ax, name in zip(grid.flat, data_sets, strict=False):
+        _panel(ax, name, [group for group in groups if group.dataset == name], names)
+        ax.set_xlabel("spikes per sample")
+    for ax in grid[:, 0]:
+        ax.set_ylabel("test accuracy / %")
     if listed:
-        drawing.legend(loc="outside lower left", ncols=2, fontsize=8, handlelength=1)
-    axes[0].set_ylabel("test accuracy / %")
+        _legend(drawing, drawn)
     return Figure(
         "accuracy-against-spikes",
         drawing,
         "Accuracy against spikes. Each mark is the mean over seeds with its 95 % interval; its "
-        "area grows with the logarithm of the training time that its name carries; dashed lines "
-        "are the baselines that do not spike.",
+        "shape is that of its family of learners, and its area grows with the logarithm of the "
+        "training time; dashed lines are the baselines that do not spike.",
         _told(groups, data_sets),
         basis(
             [record for group in groups if group.dataset in data_sets for record in group],
@@ -106,13 +139,13 @@ def _compared(groups: Sequence[Replicates], spiking: Sequence[Replicates]) -> li
     return [name for name in names if len(learners[name]) > 1] or names
 
 
-def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> None:
+def _panel(ax: Axes, name: str, groups: Sequence[Replicates], names: Sequence[str]) -> None:
     """Draw the learners of a data set; their names beside the marks or listed, by number."""
     means: list[float] = []
     for group in groups:
         accuracy = interval_of(group, "test_accuracy")
         spikes = interval_of(group, "spikes_per_sample")
-        colour = style(group[0].trial.subject).colour
+        colour, mark = style(group[0].trial.subject)
         assert accuracy is not None
         if spikes is None:
             ax.axhline(100 * accuracy.mean, ls="--", lw=1, color=colour)
@@ -126,21 +159,39 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> N
         width = [[spikes.mean - spikes.low], [spikes.high - spikes.mean]]
         centre = (spikes.mean, 100 * accuracy.mean)
         ax.errorbar(*centre, reach, width, color=colour, capsize=3)
-        told = f"{group.learner}{{}}{_seconds(group)}"
-        number = len(means)
         ax.scatter(
-            *centre, _area(group), color=colour, alpha=0.75, edgecolor="white", zorder=3,
-            label=f"{number}: {name}, {told.format(', ')}" if listed else None,
-        )  # fmt: skip
+            *centre,
+            _area(group),
+            color=colour,
+            marker=mark,
+            alpha=0.75,
+            edgecolor="white",
+            zorder=3,
+        )
         ax.annotate(
-            str(number) if listed else told.format("\n"), centre,
-            xytext=(9, 5), textcoords="offset points", fontsize=8, color=colour,
+            str(names.index(group.learner) + 1) if names else f"{group.learner}\n{_seconds(group)}",
+            centre, xytext=(9, 5), textcoords="offset points", fontsize=8, color=colour,
         )  # fmt: skip
     spread(ax, means)
     ax.margins(x=0.5, y=0.25)
     ax.set_ylim(top=min(ax.get_ylim()[1], 101))
-    ax.set(title=name, xlabel="spikes per sample")
+    ax.set_title(name)
     ax.grid(alpha=0.3)
+
+
+def _legend(drawing: Drawing, drawn: Sequence[Replicates]) -> None:
+    """List the learners by number, each once whatever the data sets."""
+    from matplotlib.lines import Line2D
+
+    subjects = {group.learner: group[0].trial.subject for group in drawn}
+    handles = [
+        Line2D([], [], ls="", marker=style(subject).mark, color=style(subject).colour,
+               label=f"{number} {name}")
+        for number, (name, subject) in enumerate(subjects.items(), start=1)
+    ]  # fmt: skip
+    drawing.legend(
+        handles=handles, loc="outside lower left", ncols=COLUMNS, fontsize=8, handlelength=1
+    )
 
 
 def _seconds(group: Replicates) -> str:
