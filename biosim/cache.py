@@ -22,9 +22,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# A lock lives as long as its open file.
-_held = ExitStack()
-atexit.register(_held.close)
+held = ExitStack()
+"""The open files of claimed slots: a lock lives as long as its file."""
+atexit.register(held.close)
 
 
 def cache_folder(version: str) -> Path:
@@ -37,7 +37,7 @@ def cache_folder(version: str) -> Path:
     version
         Version of Brian2; each has its own slots.
     """
-    return _claim(user_cache() / "twinspike" / f"brian2-{version}", os.getpid())
+    return claim(user_cache() / "twinspike" / f"brian2-{version}", os.getpid())
 
 
 def user_cache() -> Path:
@@ -50,8 +50,11 @@ def user_cache() -> Path:
 
 
 @cache
-def _claim(root: Path, _pid: int) -> Path:
-    # The process id is in the key because a forked child must not use its parent's slot.
+def claim(root: Path, _pid: int) -> Path:
+    """Return the slot of a process below ``root``, the same whenever it asks.
+
+    The process id is in the key because a forked child must not use its parent's slot.
+    """
     if fcntl is None:
         return _temporary()
     try:
@@ -72,7 +75,7 @@ def _lock(slot: Path) -> bool:
     except OSError:
         file.close()
         raise
-    _held.enter_context(file)
+    held.enter_context(file)
     return True
 
 

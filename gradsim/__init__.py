@@ -7,14 +7,15 @@ arguments. `gradsim.surrogate`, `gradsim.encode` and `gradsim.losses` hold the r
 from gradsim import encode, losses, surrogate
 from gradsim.conversion import Converted, Response, convert
 from gradsim.convolution import ConvLIF, FirstPool2d, MeanPool2d, OrPool2d
-from gradsim.current_encoder import CurrentEncoder, EncodedNetwork, Traces
+from gradsim.current_encoder import CurrentEncoder
 from gradsim.events import SpikeEvents, from_raster, raster
 from gradsim.first_spike import FirstSpikeResponse, FirstSpikes, convert_to_first_spikes
 from gradsim.layers import LIF, Readout, Sequential
-from gradsim.network import NetworkConfig, Recording, SpikingNetwork
+from gradsim.network import EncodedNetwork, NetworkConfig, SpikingNetwork
 from gradsim.neurons import Adaptation, LIFParameters, snntorch, spytorch
 from gradsim.operations import LayerCost
 from gradsim.quantised import QCFS
+from gradsim.recording import Recording, Traces
 from gradsim.to_nir import from_nir, to_nir
 from gradsim.training import History, Labelled, TrainingConfig, TrainingError, predict, train
 

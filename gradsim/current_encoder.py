@@ -1,33 +1,16 @@
-"""A learned layer that turns measured traces into spikes, and a network behind it."""
+"""A learned layer that turns measured traces into spikes."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradsim.network import Recording
 from gradsim.surrogate import Surrogate, superspike
 
 THRESHOLD = 1.0  # gain and bias are learned, so another threshold would change nothing else
-
-
-@dataclass(frozen=True)
-class Traces:
-    """Recorded values ``[N, T, C]`` of many samples, to train and predict from."""
-
-    values: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def take(self, index: np.ndarray | slice) -> Tensor:
-        """Return the samples at ``index``, time first: ``[T, B, C]``."""
-        return torch.as_tensor(self.values[index]).transpose(0, 1)
 
 
 class CurrentEncoder(nn.Module):
@@ -116,20 +99,6 @@ class CurrentEncoder(nn.Module):
     def extra_repr(self) -> str:
         """Return what the weights do not tell; part of a checkpoint's identity."""
         return f"n_in={self.n_in}, beta={self.beta}, {self.surrogate}, {self.steps_per_sample}"
-
-
-class EncodedNetwork(nn.Module):
-    """A network whose input spikes are made by an encoder, both trained together."""
-
-    def __init__(self, encoder: CurrentEncoder, network: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.network = network
-
-    def forward(self, traces: Tensor) -> Recording:
-        """Return what the network does from rest on traces ``[T, B, C]``."""
-        spikes, _ = self.encoder(traces)
-        return self.network(spikes)
 
 
 class _Integrate(torch.autograd.Function):

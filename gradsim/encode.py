@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradsim.events import SpikeEvents, index_type
+from gradsim.events import SpikeEvents
+from gradsim.kernels.buffers import index_type
 
 # An 8-bit pixel at the threshold may lie above it by float32 rounding, where the logarithm has
 # its pole.

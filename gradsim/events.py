@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from gradsim.kernels.orders import Spikes, Sums
+    from gradsim.kernels.orders import Layout, Sums
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,11 @@ class SpikeEvents:
         return len(self.offsets) - 1
 
     @cached_property
-    def by_step(self) -> Spikes | Sums:
-        """The events ordered by sample and step, for compiled loops; kept once made."""
+    def by_step(self) -> Layout:
+        """The events ordered by sample and step, for compiled loops; kept once made.
+
+        Where many units fire in a step, as sums; see `gradsim.kernels.orders`.
+        """
         from gradsim.kernels import orders
 
         return orders.by_step(self.step, self.unit, self.offsets, self.n_units, self.n_steps)
@@ -92,11 +95,6 @@ class SpikeEvents:
             orders.copy_runs(values, starts, offsets) for values in (self.step, self.unit)
         )
         return SpikeEvents(step, unit, offsets, self.n_units, self.n_steps)
-
-
-def index_type(limit: int) -> type[np.signedinteger]:
-    """Return the smallest of int16, int32 and int64 that holds 0 to ``limit - 1``."""
-    return np.int16 if limit <= 2**15 else np.int32 if limit <= 2**31 else np.int64
 
 
 def raster(

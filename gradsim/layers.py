@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from gradsim import kernels
-from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters, LIState
+from gradsim.neurons import (
+    Decay,
+    LIFParameters,
+    LIFState,
+    LIParameters,
+    LIState,
+    Population,
+)
 
 
 def normal_weights(
@@ -124,7 +131,7 @@ class LIF(Stateful):
 
     def forward(self, x: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
         """Return the spikes ``[T, B, out]`` for input ``[T, B, in]``, and the last state."""
-        population = kernels.Population(self.neuron, self.time_constants(), self.recurrent)
+        population = Population(self.neuron, self.time_constants(), self.recurrent)
         return kernels.lif(linear(x, self.weight), population, state, self.engine)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy, relu
 
-if TYPE_CHECKING:
-    from gradsim.network import Recording
+from gradsim.recording import Recording
 
 
 def max_over_time(readout: Tensor) -> Tensor:
@@ -40,7 +38,12 @@ READOUTS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def logits(recording: Recording, readout: str) -> Tensor:
-    """Return the logits ``[B, C]`` of a recording by a name in `READOUTS`."""
+    """Return the logits ``[B, C]`` of a recording by a name in `READOUTS`.
+
+    The maximum is read off the recording's own `peak`: the event-driven engine finds it on its way
+    and sends its gradient back to one step, where one through ``readout`` would come as a tensor
+    ``[T, B, C]`` of zeros but for that step.
+    """
     return recording.peak if readout == "max" else READOUTS[readout](recording.readout)
 
 

@@ -1,10 +1,9 @@
-"""A feed-forward or recurrent network of LIF layers with a leaky readout."""
+"""Networks of LIF layers with a leaky readout, alone or behind a learned encoder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
 from typing import cast
 
@@ -13,11 +12,13 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from gradsim import kernels
+from gradsim.current_encoder import CurrentEncoder
 from gradsim.events import SpikeEvents, raster
 from gradsim.kernels import reference
 from gradsim.layers import LIF, Readout
 from gradsim.losses import max_over_time
-from gradsim.neurons import LIFParameters
+from gradsim.neurons import LIFParameters, Population
+from gradsim.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -56,40 +57,6 @@ class NetworkConfig:
             raise ValueError(
                 f"a network needs at least one hidden layer and positive sizes, not {sizes}"
             )
-
-
-class Recording:
-    """What a network did.
-
-    Parameters
-    ----------
-    readout
-        ``[T + 1, B, C]`` membranes, the initial one first; ``[T, B, C]`` where the neurons
-        integrate first.
-    peak
-        ``[B, C]`` largest value of each readout unit over time, with gradients.
-    counts
-        ``[B, N]`` spikes of each neuron of each hidden layer, with gradients.
-    rasters
-        Returns what `spikes` is.
-    """
-
-    def __init__(
-        self,
-        readout: Tensor,
-        peak: Tensor,
-        counts: tuple[Tensor, ...],
-        rasters: Callable[[], tuple[Tensor, ...]],
-    ) -> None:
-        self.readout = readout
-        self.peak = peak
-        self.counts = counts
-        self._rasters = rasters
-
-    @cached_property
-    def spikes(self) -> tuple[Tensor, ...]:
-        """``[T, B, N]`` of each hidden layer, made on demand; gradients go through `counts`."""
-        return tuple(layer.detach() for layer in self._rasters())
 
 
 class SpikingNetwork(nn.Module):
@@ -162,23 +129,21 @@ class SpikingNetwork(nn.Module):
         run = self._by_torch if self._resolve(populations) == "torch" else self._by_events
         return run(x, populations)
 
-    def _resolve(self, populations: list[kernels.Population]) -> kernels.Engine:
+    def _resolve(self, populations: list[Population]) -> kernels.Engine:
         # The readout's time constants may be learned while those below are frozen.
-        readout = kernels.Population(self.config.neuron, self.readout.time_constants(), None)
+        readout = Population(self.config.neuron, self.readout.time_constants(), None)
         return kernels.resolve(self.engine, [*populations, readout], self.readout.weight)
 
     def _layers(self) -> list[LIF]:
         return list(cast("Iterable[LIF]", self.hidden))
 
-    def _populations(self) -> list[kernels.Population]:
+    def _populations(self) -> list[Population]:
         return [
-            kernels.Population(self.config.neuron, layer.time_constants(), layer.recurrent)
+            Population(self.config.neuron, layer.time_constants(), layer.recurrent)
             for layer in self._layers()
         ]
 
-    def _by_torch(
-        self, x: Tensor | SpikeEvents, populations: list[kernels.Population]
-    ) -> Recording:
+    def _by_torch(self, x: Tensor | SpikeEvents, populations: list[Population]) -> Recording:
         weight = self.readout.weight
         values = x if isinstance(x, Tensor) else raster(x, weight.dtype, weight.device)
         recorded = []
@@ -190,21 +155,12 @@ class SpikingNetwork(nn.Module):
         peak = max_over_time(membranes)
         return Recording(membranes, peak, counts, lambda: tuple(recorded))
 
-    def _by_events(
-        self, x: Tensor | SpikeEvents, populations: list[kernels.Population]
-    ) -> Recording:
-        from gradsim.kernels import events
+    def _by_events(self, x: Tensor | SpikeEvents, populations: list[Population]) -> Recording:
+        from gradsim.kernels import autograd
 
-        weights = [layer.weight for layer in self._layers()]
-        return Recording(
-            *events.network(
-                x,
-                [events.Hidden(neuron, decay) for neuron, decay, _ in populations],
-                (self.readout.neuron, self.readout.time_constants()),
-                [*weights, self.readout.weight],
-                [population.recurrent for population in populations],
-            )
-        )
+        weights = [*(layer.weight for layer in self._layers()), self.readout.weight]
+        readout = self.readout.neuron, self.readout.time_constants()
+        return Recording(*autograd.network(x, populations, readout, weights))
 
     def _require_fitting(self, x: Tensor | SpikeEvents) -> None:
         n_in = self.config.n_in
@@ -213,3 +169,17 @@ class SpikingNetwork(nn.Module):
                 raise ValueError(f"input must have {n_in} units, not {x.n_units}")
         elif x.ndim != 3 or x.shape[2] != n_in:
             raise ValueError(f"input must be [T, B, {n_in}] (time first), not {list(x.shape)}")
+
+
+class EncodedNetwork(nn.Module):
+    """A network whose input spikes are made by an encoder, both trained together."""
+
+    def __init__(self, encoder: CurrentEncoder, network: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.network = network
+
+    def forward(self, traces: Tensor) -> Recording:
+        """Return what the network does from rest on traces ``[T, B, C]``."""
+        spikes, _ = self.encoder(traces)
+        return self.network(spikes)

@@ -177,6 +177,14 @@ def snntorch(
     )
 
 
+class Population(NamedTuple):
+    """The neurons of a layer: parameters, decays and recurrent weights ``[out, out]`` or None."""
+
+    neuron: LIFParameters
+    decay: Decay
+    recurrent: Tensor | None
+
+
 class LIState(NamedTuple):
     """Membrane and current of an integrator, each ``[B, N]``."""
 

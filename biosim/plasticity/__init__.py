@@ -19,7 +19,6 @@ from biosim.plasticity.pair import PairSTDP, printed_window, window
 from biosim.plasticity.recipe import UNBOUNDED, Pairing, Recipe, Rule
 from biosim.plasticity.trains import (
     WeightRecording,
-    measure_window,
     pairings,
     simulate_pairs,
     simulate_trains,
@@ -45,7 +44,6 @@ __all__ = [
     "TripletSTDP",
     "WeightRecording",
     "compete",
-    "measure_window",
     "normalised",
     "pairings",
     "printed_window",

@@ -22,16 +22,6 @@ class WeightRecording:
     target: str
 
 
-def measure_window(
-    rule: Rule, delta_t_s: np.ndarray, *, dt_s: float = 1e-4, target: Target = "auto"
-) -> np.ndarray:
-    """Return the weight change of one pair of spikes for each s, measured in Brian2, ``[K]``.
-
-    Arguments and errors are those of `simulate_pairs`.
-    """
-    return simulate_pairs(rule, delta_t_s, dt_s=dt_s, target=target).weight[-1]
-
-
 def simulate_pairs(
     rule: Rule,
     delta_t_s: np.ndarray,

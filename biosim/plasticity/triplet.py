@@ -88,8 +88,8 @@ class TripletSTDP:
         )
 
 
-# The minimal models of the paper's tables 3 and 4: pairs depress, triplets potentiate. They have
-# no pre-post-pre term, so that tau_x plays no part.
+# The minimal models of the paper's tables 3 and 4, for a user to choose from: pairs depress,
+# triplets potentiate. They have no pre-post-pre term, so that tau_x plays no part.
 VISUAL_CORTEX = TripletSTDP(0.0, 7.1e-3, 6.5e-3, 0.0, tau_y_s=114e-3)
 VISUAL_CORTEX_NEAREST = TripletSTDP(0.0, 8e-3, 5e-2, 0.0, tau_y_s=40e-3, pairing="nearest")
 HIPPOCAMPUS = TripletSTDP(5.3e-3, 3.5e-3, 8e-3, 0.0, tau_y_s=40e-3)

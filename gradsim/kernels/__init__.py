@@ -3,7 +3,7 @@
 ``"torch"``
     `gradsim.kernels.reference`: plain PyTorch, any device, dtype and neuron.
 ``"events"``
-    `gradsim.kernels.events`: compiled, event-driven, exact gradients, on the CPU. A network pays
+    `gradsim.kernels.autograd`: compiled, event-driven, exact gradients, on the CPU. A network pays
     by the spike, also on rasters of few spikes; a single layer does its matrix product densely.
 ``"auto"``
     ``"events"`` where it can, else ``"torch"``.
@@ -14,23 +14,15 @@ gradients up to rounding.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from gradsim.kernels import reference
-from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters, LIState
+from gradsim.neurons import Decay, LIFState, LIParameters, LIState, Population
 
 Engine = Literal["auto", "torch", "events"]
-
-
-class Population(NamedTuple):
-    """The neurons of a layer: parameters, decays and recurrent weights ``[out, out]`` or None."""
-
-    neuron: LIFParameters
-    decay: Decay
-    recurrent: Tensor | None
 
 
 def obstacle(population: Population, like: Tensor) -> str | None:
@@ -75,9 +67,9 @@ def lif(
     if resolve(engine, [population], currents) == "torch":
         run = reference.lif
     else:
-        from gradsim.kernels import events
+        from gradsim.kernels import autograd
 
-        run = events.lif
+        run = autograd.lif
     neuron, decay, recurrent = population
     return run(currents, neuron, decay, recurrent, state)
 

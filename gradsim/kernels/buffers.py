@@ -23,6 +23,11 @@ LINE = 64
 _free: dict[int, list[np.ndarray]] = {}
 
 
+def index_type(limit: int) -> type[np.signedinteger]:
+    """Return the smallest of int16, int32 and int64 that holds 0 to ``limit - 1``."""
+    return np.int16 if limit <= 2**15 else np.int32 if limit <= 2**31 else np.int64
+
+
 def empty(shape: int | tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
     """Return an array of undefined content; its memory goes back when nothing refers to it."""
     kind = np.dtype(dtype)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from gradsim.events import index_type
 from gradsim.kernels import buffers
+from gradsim.kernels.buffers import index_type
 from gradsim.kernels.simd import get, pointer, put
 
 GROUP = 8
@@ -52,6 +52,10 @@ class Sums(NamedTuple):
     group: int
 
 
+Layout = Spikes | Sums
+"""How a layer's input lies: step by step where spikes are few, as sums by chunks where many."""
+
+
 NO_SUMS = Sums(
     np.empty(0, np.int16),
     np.empty(0, np.int64),
@@ -63,7 +67,7 @@ NO_SUMS = Sums(
 
 def by_step(
     step: np.ndarray, unit: np.ndarray, offsets: np.ndarray, n_units: int, n_steps: int
-) -> Spikes | Sums:
+) -> Layout:
     """Return the events of a `gradsim.SpikeEvents` ordered by sample and step.
 
     They are sums of units where so many fire in a step that the rows of a chunk of units are used

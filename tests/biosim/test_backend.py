@@ -93,12 +93,12 @@ def test_a_magic_run_in_a_session_ignores_objects_from_before():
 
 @pytest.mark.skipif(cache.fcntl is None, reason="no file locks on this platform")
 def test_processes_hold_different_slots_and_a_released_one_is_claimed_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "_held", held := ExitStack())
-    first, same, second = (cache._claim(tmp_path, pid) for pid in (-1, -1, -2))
+    monkeypatch.setattr(cache, "held", held := ExitStack())
+    first, same, second = (cache.claim(tmp_path, pid) for pid in (-1, -1, -2))
     assert first == same == tmp_path / "slot-0"
     assert second == tmp_path / "slot-1"
     held.close()
-    assert cache._claim(tmp_path, -3) == first
+    assert cache.claim(tmp_path, -3) == first
     held.close()
 
 
@@ -109,7 +109,7 @@ def test_the_cache_lies_where_the_platform_says(tmp_path, monkeypatch):
 
 def test_without_locks_the_cache_is_a_fresh_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(cache, "fcntl", None)
-    folder = cache._claim(tmp_path / "never made", os.getpid())
+    folder = cache.claim(tmp_path / "never made", os.getpid())
     assert folder.is_dir()
     assert not (tmp_path / "never made").exists()
 

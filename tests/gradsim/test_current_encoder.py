@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from gradsim.current_encoder import CurrentEncoder, EncodedNetwork, Traces
-from gradsim.network import NetworkConfig, SpikingNetwork
+from gradsim.current_encoder import CurrentEncoder
+from gradsim.network import EncodedNetwork, NetworkConfig, SpikingNetwork
+from gradsim.recording import Traces
 from gradsim.surrogate import spike, straight_through, superspike, triangle
 from gradsim.training import Labelled, TrainingConfig, predict, train
 

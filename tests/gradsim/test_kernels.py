@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from gradsim import kernels
 from gradsim.events import from_raster, if_sparse
 from gradsim.kernels import buffers
-from gradsim.kernels.events import SPARSE
+from gradsim.kernels.autograd import SPARSE
 from gradsim.losses import max_over_time_nll
 from gradsim.network import NetworkConfig, SpikingNetwork
-from gradsim.neurons import Adaptation, LIFParameters
+from gradsim.neurons import Adaptation, Decay, LIFParameters, Population
 from gradsim.surrogate import (
     SURROGATES,
     Surrogate,
@@ -524,7 +524,7 @@ def test_a_surrogate_is_known_by_its_formula_and_not_by_its_name_alone():
 
 CURRENT = torch.zeros(1)
 DECAY = LIFParameters().decay
-LEARNED = kernels.Decay(torch.tensor(0.8, requires_grad=True), 0.9)
+LEARNED = Decay(torch.tensor(0.8, requires_grad=True), 0.9)
 OBSTACLES = [
     (LIFParameters(adaptation=Adaptation()), DECAY, CURRENT, "an adaptive threshold"),
     (LIFParameters(detach_reset=False), DECAY, CURRENT, "a reset that is not detached"),
@@ -536,8 +536,8 @@ OBSTACLES = [
 
 @pytest.mark.parametrize(("neuron", "decay", "like", "reason"), OBSTACLES)
 def test_auto_falls_back_to_pytorch_and_events_says_why_it_cannot(neuron, decay, like, reason):
-    hindered = kernels.Population(neuron, decay, None)
-    free = kernels.Population(LIFParameters(), DECAY, None)
+    hindered = Population(neuron, decay, None)
+    free = Population(LIFParameters(), DECAY, None)
     assert kernels.resolve("auto", [free, hindered], like) == "torch"
     assert kernels.resolve("torch", [free, hindered], like) == "torch"
     with pytest.raises(ValueError, match=f"engine 'events' cannot do {reason}; use 'auto'"):
@@ -546,8 +546,8 @@ def test_auto_falls_back_to_pytorch_and_events_says_why_it_cannot(neuron, decay,
 
 @pytest.mark.parametrize("like", [CURRENT, CURRENT.double()])
 def test_auto_takes_the_event_driven_engine_where_it_can(like):
-    fixed = kernels.Decay(torch.tensor([0.8]), torch.tensor([0.9]))
-    populations = [kernels.Population(LIFParameters(), decay, None) for decay in (DECAY, fixed)]
+    fixed = Decay(torch.tensor([0.8]), torch.tensor([0.9]))
+    populations = [Population(LIFParameters(), decay, None) for decay in (DECAY, fixed)]
     assert kernels.resolve("auto", populations, like) == "events"
     assert kernels.resolve("events", populations, like) == "events"
     assert kernels.resolve("torch", populations, like) == "torch"
