@@ -170,10 +170,10 @@ def eprop(
     ran = _forward(network, sequences, state, for_gradient=True)
     outcome, error = _outcome(network, sequences.targets, ran)
     signals = _signals(network, error @ through.astype(error.dtype), outcome, sequences, penalty)
-    arrivals = delays.by_delay(network.delays, network.parameters.max_delay)
     n_samples, (n, n_sources) = len(sequences.inputs), network.delays.shape
     sums = padded(np.zeros((-(-n_samples // GROUP), n, n_sources), error.dtype))
-    read = (n_sources, ran.cell, ran.spikes_in, arrivals, ran.record, *signals[1:])
+    later = np.ascontiguousarray(network.delays.T - 1)
+    read = (ran.cell, ran.spikes_in, later, ran.record, *signals[1:])
     in_parallel(lambda first, last: loops.eligibility(first, last, *read, sums), n_samples)
     by_synapse = sums.sum(axis=0)[:, :n_sources]
     return Learned(outcome, signals.loss, _gradients(network, by_synapse, ran, error))

@@ -266,32 +266,61 @@ def _retreat(b, t, cell, rows, n_in, block, record, signal, drive, g_neurons, g_
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def eligibility(first, last, n_sources, cell, inputs, arrivals, record, signal, drive, gradient):
+def eligibility(first, last, cell, inputs, delays, record, signal, drive, gradient):
     """Add the gradients of e-prop from samples ``first:last``, forward in time.
 
-    ``signal`` and ``drive`` as for `backward`; ``gradient [groups, n, width]``, where ``width``
-    holds ``n_sources`` and is a whole number of vectors.
+    ``delays [sources, n]`` are less 1. ``signal`` and ``drive`` as for `backward`; ``gradient
+    [groups, n, width]`` holds the sources and is a whole number of vectors wide.
     """
-    _, n, width = gradient.shape
-    n_steps, n_windows = record.spikes.shape[1] - 1, signal.shape[1]
-    longest = (len(arrivals.starts) - 1) // n_sources
+    n_sources, n = delays.shape
+    n_steps, n_windows, longest = record.spikes.shape[1] - 1, signal.shape[1], delays.max() + 1
     units, starts = _room_for_sources(inputs, record.spikes)
-    traces = np.empty((3, n, width), gradient.dtype)
-    mem, targets = pointer(traces), pointer(arrivals.targets)
+    traces = np.empty((3, n, gradient.shape[2]), gradient.dtype)
+    n_due = np.zeros(longest, np.int64)
     for b in range(first, last):
         _list_sources(b, n_sources - n, inputs, record.spikes, units, starts)
+        due = np.empty((longest, n * _most_within(longest, starts)), np.int32)
         traces[:] = 0
+        n_due[:] = 0
         for t in range(_end(b, n_steps, signal, drive)):
-            for d in range(min(longest, t + 1)):
-                for k in range(starts[t - d], starts[t - d + 1]):
-                    group = units[k] * longest + d
-                    for s in range(arrivals.starts[group], arrivals.starts[group + 1]):
-                        synapse = get(targets, s) * width + units[k]
-                        put(mem, synapse, get(mem, synapse) + cell.alpha_gain)
+            for k in range(starts[t], starts[t + 1]):
+                _send(units[k], t, delays, traces, due, n_due)
+            _receive(t % longest, cell.alpha_gain, traces, due, n_due)
             window = t * n_windows // n_steps
             for j in range(n):
                 at = (b * n_steps + t) * record.slope.shape[2] + j
                 _accumulate(b, j, at, signal[b, window, j], cell, record, drive, traces, gradient)
+
+
+@njit(forceinline=True)
+def _most_within(longest, starts):
+    """Return the largest number of spikes in ``longest`` steps running."""
+    most = 0
+    for t in range(len(starts) - 1):
+        most = max(most, starts[min(t + longest, len(starts) - 1)] - starts[t])
+    return most
+
+
+@njit(forceinline=True)
+def _send(source, t, delays, traces, due, n_due):
+    """Note for each synapse of a source when the spike of step ``t`` will arrive."""
+    longest, width = len(n_due), traces.shape[2]
+    later, lists, counts = pointer(delays), pointer(due), pointer(n_due)
+    for j in range(delays.shape[1]):
+        slot = (t + get(later, source * delays.shape[1] + j)) % longest
+        count = get(counts, slot)
+        put(lists, slot * due.shape[1] + count, j * width + source)
+        put(counts, slot, count + 1)
+
+
+@njit(forceinline=True)
+def _receive(slot, gain, traces, due, n_due):
+    """Let the spikes that are due reach their synapses."""
+    mem, synapses = pointer(traces), pointer(due)
+    for k in range(slot * due.shape[1], slot * due.shape[1] + n_due[slot]):
+        synapse = get(synapses, k)
+        put(mem, synapse, get(mem, synapse) + gain)
+    n_due[slot] = 0
 
 
 @njit(forceinline=True)
