@@ -11,23 +11,10 @@ contiguous block to the currents of this step and of those that follow.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
-
-
-class Arrivals(NamedTuple):
-    """Where the spikes of a source arrive, delay by delay.
-
-    Those of source ``i`` arrive in ``targets[starts[k]:starts[k + 1]]`` after the delay ``d`` of 1
-    to D, with ``k = i D + d - 1``.
-    """
-
-    starts: np.ndarray
-    targets: np.ndarray
 
 
 def draw(n_out: int, n_in: int, longest: int, rng: np.random.Generator) -> np.ndarray:
@@ -100,14 +87,6 @@ def spread(weights: np.ndarray, delays: np.ndarray, longest: int) -> np.ndarray:
 def gathered(rows: np.ndarray, delays: np.ndarray) -> np.ndarray:
     """Return ``[out, in]``: what rows like those of `spread` hold for each synapse."""
     return rows[_places(delays)]
-
-
-def by_delay(delays: np.ndarray, longest: int) -> Arrivals:
-    """Return the synapses of delays ``[out, in]`` grouped by source and delay."""
-    n_out, n_in = delays.shape
-    group = (np.arange(n_in) * longest + delays - 1).ravel()
-    starts = np.concatenate(([0], np.bincount(group, minlength=n_in * longest).cumsum()))
-    return Arrivals(starts, np.repeat(np.arange(n_out), n_in)[np.argsort(group, kind="stable")])
 
 
 def require_delays(delays: np.ndarray, shape: tuple[int, ...], longest: float = np.inf) -> None:

@@ -159,9 +159,9 @@ def zero_state(network: LSNN, n_samples: int) -> LSNNState:
     return LSNNState(
         mem=np.zeros(shape, dtype),
         adaptation=np.zeros(shape, dtype),
-        spikes=np.zeros(shape, np.uint8),
+        spikes=np.zeros(shape, dtype),
         trace=np.zeros(shape, dtype),
-        refractory=np.zeros(shape, np.int32),
+        refractory=np.zeros(shape, dtype),
         pending=np.zeros((n_samples, parameters.max_delay - 1, parameters.n), dtype),
     )
 
@@ -174,6 +174,16 @@ class Run(NamedTuple):
     rows: np.ndarray
     record: loops.Record
     state: LSNNState
+
+    @property
+    def spikes(self) -> np.ndarray:
+        """``[B, T, n]``."""
+        return self.record.spikes[:, 1:, : self.state.mem.shape[1]]
+
+    @property
+    def traces(self) -> np.ndarray:
+        """``[B, S, n]``, averaged over windows."""
+        return self.record.traces[:, :, : self.state.mem.shape[1]]
 
 
 def run(network: LSNN, inputs: SpikeEvents, state: LSNNState | None = None) -> Activity:
@@ -195,8 +205,8 @@ def run(network: LSNN, inputs: SpikeEvents, state: LSNNState | None = None) -> A
         If inputs or state do not fit the network.
     """
     ran = forward(network, inputs, inputs.n_steps, state, for_gradient=False)
-    readout = ran.record.traces @ network.weights.w_out.T
-    return Activity(ran.record.spikes[:, 1:].swapaxes(0, 1), readout.swapaxes(0, 1), ran.state)
+    readout = ran.traces @ network.weights.w_out.T
+    return Activity(ran.spikes.swapaxes(0, 1), readout.swapaxes(0, 1), ran.state)
 
 
 def forward(
@@ -211,38 +221,43 @@ def forward(
     n, n_samples, n_steps = parameters.n, len(inputs), inputs.n_steps
     if inputs.n_units != parameters.n_in:
         raise ValueError(f"{inputs.n_units} input units for {parameters.n_in} inputs")
-    state = _copied(state, zero_state(network, n_samples))
-    recorded = (n_samples if for_gradient else 0, n_steps, n)
+    state = _padded(state, zero_state(network, n_samples))
+    width = state.mem.shape[1]
+    recorded = (n_samples if for_gradient else 0, n_steps, width)
     record = loops.Record(
-        buffers.empty((n_samples, n_steps + 1, n), np.uint8),
-        np.zeros((n_samples, n_windows, n), dtype),
+        buffers.zeros((n_samples, n_steps + 1, width), np.uint8),
+        np.zeros((n_samples, n_windows, width), dtype),
         *(buffers.empty(recorded, dtype) for _ in range(3)),
     )
     record.spikes[:, 0] = state.spikes
-    share = dtype.type(n_windows / n_steps)
     spikes_in = orders.spikes_by_step(
         inputs.step, inputs.unit, inputs.offsets, inputs.n_units, n_steps
     )
     cell, rows = _cell(network), _rows(network)
+    read = (parameters.n_in, dtype.type(n_windows / n_steps), cell, spikes_in, rows)
     threads.in_parallel(
-        lambda first, last: loops.forward(first, last, share, cell, spikes_in, rows, state, record),
-        n_samples,
+        lambda first, last: loops.forward(first, last, *read, state, record), n_samples
     )
-    last = state._replace(spikes=record.spikes[:, -1].copy())
+    last = LSNNState(*(part[..., :n].copy() for part in state))
     return Run(cell, spikes_in, rows, record, last)
 
 
-def _copied(state: LSNNState | None, rest: LSNNState) -> LSNNState:
-    """Return a copy of a state that fits one at rest, which it is where None."""
-    if state is None:
-        return rest
+def padded(values: np.ndarray) -> np.ndarray:
+    """Return a copy whose last axis has zeros up to a whole number of vectors."""
+    missing = -values.shape[-1] % loops.LANES
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
+
+
+def _padded(state: LSNNState | None, rest: LSNNState) -> LSNNState:
+    """Return a padded copy of a state that fits one at rest, which it is where None."""
+    state = rest if state is None else state
     for name, part, fitting in zip(rest._fields, state, rest, strict=True):
         if part.shape != fitting.shape or part.dtype != fitting.dtype:
             raise ValueError(
                 f"{name} of the state must be {fitting.dtype} {list(fitting.shape)}, "
                 f"not {part.dtype} {list(part.shape)}"
             )
-    return LSNNState(*(part.copy() for part in state))
+    return LSNNState(*map(padded, state))
 
 
 def _cell(network: LSNN) -> loops.Cell:
@@ -251,7 +266,7 @@ def _cell(network: LSNN) -> loops.Cell:
         math.exp(-p.dt_s / tau_s) for tau_s in (p.tau_mem_s, p.tau_adapt_s, p.tau_out_s)
     )
     return loops.Cell(
-        beta=np.repeat([number(0), number(p.beta)], [p.n_regular, p.n_adaptive]),
+        beta=padded(np.repeat([number(0), number(p.beta)], [p.n_regular, p.n_adaptive])),
         alpha=number(alpha),
         alpha_gain=number(1 - alpha),
         rho=number(rho),
@@ -261,11 +276,11 @@ def _cell(network: LSNN) -> loops.Cell:
         threshold=number(p.threshold),
         dampening=number(p.dampening),
         one=number(1),
-        n_refractory=p.n_refractory,
+        n_refractory=number(p.n_refractory),
         detach_reset=p.detach_reset,
     )
 
 
 def _rows(network: LSNN) -> np.ndarray:
     weights = np.concatenate(network.weights[:2], axis=1)
-    return delays.spread(weights, network.delays, network.parameters.max_delay)
+    return padded(delays.spread(weights, network.delays, network.parameters.max_delay))

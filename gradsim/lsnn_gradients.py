@@ -53,7 +53,7 @@ from gradsim.events import SpikeEvents
 from gradsim.kernels import lsnn as loops
 from gradsim.kernels.orders import GROUP
 from gradsim.kernels.threads import in_parallel
-from gradsim.lsnn import LSNN, LSNNState, Run, Weights, forward
+from gradsim.lsnn import LSNN, LSNNState, Run, Weights, forward, padded
 
 
 class Sequences(NamedTuple):
@@ -132,15 +132,10 @@ def bptt(
     ran = _forward(network, sequences, state, for_gradient=True)
     outcome, error = _outcome(network, sequences.targets, ran)
     signals = _signals(network, error @ network.weights.w_out, outcome, sequences, penalty)
-    n_samples, record, rows = len(sequences.inputs), ran.record, ran.rows
+    n_samples, rows = len(sequences.inputs), ran.rows
     sums = np.zeros((-(-n_samples // GROUP), *rows.shape), rows.dtype)
-
-    def work(first: int, last: int) -> None:
-        loops.backward(
-            first, last, ran.cell, ran.spikes_in, rows, record, signals.trace, signals.spike, sums
-        )
-
-    in_parallel(work, n_samples)
+    read = (network.parameters.n_in, ran.cell, ran.spikes_in, rows, ran.record, *signals[1:])
+    in_parallel(lambda first, last: loops.backward(first, last, *read, sums), n_samples)
     by_synapse = delays.gathered(sums.sum(axis=0), network.delays)
     return Learned(outcome, signals.loss, _gradients(network, by_synapse, ran, error))
 
@@ -175,11 +170,10 @@ def eprop(
     ran = _forward(network, sequences, state, for_gradient=True)
     outcome, error = _outcome(network, sequences.targets, ran)
     signals = _signals(network, error @ through.astype(error.dtype), outcome, sequences, penalty)
-    arrivals = delays.by_delay(network.delays, network.parameters.max_delay)
     n_samples, (n, n_sources) = len(sequences.inputs), network.delays.shape
-    width = -(-n_sources // loops.LANES) * loops.LANES
-    sums = np.zeros((-(-n_samples // GROUP), n, width), error.dtype)
-    read = (n_sources, ran.cell, ran.spikes_in, arrivals, ran.record, signals.trace, signals.spike)
+    sums = padded(np.zeros((-(-n_samples // GROUP), n, n_sources), error.dtype))
+    later = np.ascontiguousarray(network.delays.T - 1)
+    read = (ran.cell, ran.spikes_in, later, ran.record, *signals[1:])
     in_parallel(lambda first, last: loops.eligibility(first, last, *read, sums), n_samples)
     by_synapse = sums.sum(axis=0)[:, :n_sources]
     return Learned(outcome, signals.loss, _gradients(network, by_synapse, ran, error))
@@ -207,13 +201,13 @@ def _forward(
 
 def _outcome(network: LSNN, targets: np.ndarray, ran: Run) -> tuple[Outcome, np.ndarray]:
     """Return the outcome, and the loss's gradient ``[B, S, k]`` by the logits."""
-    logits = ran.record.traces @ network.weights.w_out.T
+    logits = ran.traces @ network.weights.w_out.T
     asked = targets >= 0
     log_p = logits - logits.max(axis=2, keepdims=True)
     log_p -= np.log(np.exp(log_p).sum(axis=2, keepdims=True))
     right = np.arange(logits.shape[2]) == targets[:, :, None]
     error = (np.exp(log_p) - right) * asked[:, :, None] / asked.sum()
-    counts = ran.record.spikes[:, 1:].sum(axis=1, dtype=np.int64)
+    counts = ran.spikes.sum(axis=1, dtype=np.int64)
     loss = -float(log_p[right].mean(dtype=np.float64))
     return Outcome(loss, logits, counts, ran.state), error.astype(logits.dtype)
 
@@ -238,7 +232,7 @@ def _gradients(network: LSNN, by_synapse: np.ndarray, ran: Run, error: np.ndarra
     n_in = network.parameters.n_in
     w_in, w_rec = by_synapse[:, :n_in].copy(), by_synapse[:, n_in:].copy()
     np.fill_diagonal(w_rec, 0)
-    return Weights(w_in, w_rec, np.einsum("bsk,bsn->kn", error, ran.record.traces))
+    return Weights(w_in, w_rec, np.einsum("bsk,bsn->kn", error, ran.traces))
 
 
 def _require_targets(targets: np.ndarray, inputs: SpikeEvents, n_out: int) -> None:

@@ -56,18 +56,6 @@ def test_rows_add_up_to_the_same_currents(rng, raster):
     assert np.count_nonzero(rows) == weights.size
 
 
-def test_groups_hold_every_synapse_once_at_its_delay(rng):
-    longest = 3
-    delay = delays.draw(N_OUT, N_IN, longest, rng)
-    starts, targets = delays.by_delay(delay, longest)
-    assert starts[-1] == len(targets) == delay.size
-    for i in range(N_IN):
-        for d in range(1, longest + 1):
-            k = i * longest + d - 1
-            expected = np.flatnonzero(delay[:, i] == d)
-            assert targets[starts[k] : starts[k + 1]].tolist() == expected.tolist()
-
-
 def test_draws_are_uniform_from_one_to_the_longest(rng):
     drawn = delays.draw(100, 100, 10, rng)
     shares = np.bincount(drawn.ravel(), minlength=11) / drawn.size
