@@ -78,7 +78,15 @@ class Response:
     single: tuple[LayerCost, ...]
 
     def costs(self, n_steps: int | None = None) -> tuple[LayerCost, ...]:
-        """Return the cost of input and layers in the first ``n_steps``, in all where None."""
+        """Return the cost of input and layers in the first ``n_steps``, in all where None.
+
+        Raises
+        ------
+        ValueError
+            If there were not so many steps.
+        """
+        if n_steps is not None and not 1 <= n_steps <= len(self.readout):
+            raise ValueError(f"n_steps must lie in 1..{len(self.readout)}, not {n_steps}")
         spikes, additions = (each[:n_steps] for each in (self.spikes, self.additions))
         emitted = [*spikes.sum(0).tolist(), 0.0]
         caused = [0.0, *additions.sum(0).tolist()]
@@ -187,11 +195,12 @@ class Converted(nn.Module):
 
     def _potentials(self, images: Tensor) -> list[Tensor]:
         """Return the potentials ``[B, ...]`` of all layers before the first step."""
-        x, potentials = torch.zeros_like(images), []
+        silence, potentials = torch.zeros_like(images[:1]), []
         for synapses in self.synapses:
-            x = torch.zeros_like(synapses(x))
-            potentials.append(x + self.initial)
-        return [*potentials[:-1], x]
+            silence = torch.zeros_like(synapses(silence))
+            shape = (len(images), *silence.shape[1:])
+            potentials.append(silence.new_full(shape, self.initial))
+        return [*potentials[:-1], torch.zeros_like(potentials[-1])]
 
     def _fire(self, potential: Tensor) -> Tensor:
         """Return the spikes of a layer, and reset its potential in place."""
