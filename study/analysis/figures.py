@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from study.analysis.stats import Interval, mean_interval
-from study.learners import LEARNERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +16,22 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, told apart without full colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+class Style(NamedTuple):
+    """How a learner looks: its colour, and the mark of its points."""
+
+    colour: str
+    mark: str = "o"
+
+
+STYLES = {
+    "diehl-cook": Style(COLOURS[0]),
+    "surrogate": Style(COLOURS[1]),
+    "linear": Style(COLOURS[2]),
+    "mlp": Style(COLOURS[3]),
+}
+UNKNOWN = Style(COLOURS[-1])
 
 LOG_FROM_RATIO = 3  # of values from which on their axis is logarithmic
 FEW_DECADES = 100  # a ratio again: below it such an axis needs more numbers than powers of ten
@@ -103,10 +118,9 @@ def panel_grid(
     return drawing, grid
 
 
-def learner_colour(name: str) -> str:
-    """Return the one colour that a learner has in every figure; others share the last."""
-    known = list(LEARNERS)
-    return COLOURS[min(known.index(name), len(COLOURS) - 1)] if name in known else COLOURS[-1]
+def style_of(name: str) -> Style:
+    """Return the one look that a learner has in every figure; those not known share one."""
+    return STYLES.get(name, UNKNOWN)
 
 
 def label_axes(ax: Axes, x: str, y: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.analysis.basis import basis
-from study.analysis.figures import learner_colour
+from study.analysis.figures import style_of
 from study.analysis.measures import COSTS, Measure, shown
 from study.analysis.replicates import (
     Replicates,
@@ -161,12 +161,12 @@ def _costs(ax: Axes, groups: Sequence[Replicates], measure: Measure) -> None:
 
     seen: list[float] = []
     for row, group in enumerate(groups):
-        colour = learner_colour(group[0].trial.subject)
+        colour, mark = style_of(group[0].trial.subject)
         found = interval_of(group, measure.name)
         if found is None:
             continue
         reach = [[found.mean - found.low], [found.high - found.mean]]
-        ax.errorbar(found.mean, row, xerr=reach, fmt="o", color=colour, capsize=3)
+        ax.errorbar(found.mean, row, xerr=reach, fmt=mark, color=colour, capsize=3)
         seeds = [record.metrics[measure.name] for record in group]
         ax.plot(seeds, [row + 0.25] * len(seeds), "|", color=colour, markersize=6)
         seen += [value for value in seeds if value > 0]

@@ -11,7 +11,7 @@ import numpy as np
 
 from study import data
 from study.analysis.basis import basis
-from study.analysis.figures import draw_shares, learner_colour
+from study.analysis.figures import draw_shares, style_of
 from study.analysis.replicates import Replicates, by_dataset, by_learner, cell, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL, Interval, mean_interval, paired_difference
@@ -121,7 +121,7 @@ def _figure(name: str, groups: Sequence[Replicates], strain: Strain) -> Figure:
     told = []
     for group, dash in _dashed(groups):
         draw_shares(
-            ax, levels, _accuracies(group, strain), color=learner_colour(group[0].trial.subject),
+            ax, levels, _accuracies(group, strain), color=style_of(group[0].trial.subject).colour,
             ls=dash, marker="o", ms=4, lw=1.5, label=group.learner,
         )  # fmt: skip
         first, last = (cell(_at(group, strain, end), 100) for end in (0, -1))

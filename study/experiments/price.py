@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from study.analysis.basis import basis, processors
-from study.analysis.figures import draw_shares, label_axes, learner_colour
+from study.analysis.figures import draw_shares, label_axes, style_of
 from study.analysis.replicates import (
     Replicates,
     by_dataset,
@@ -204,7 +204,7 @@ def _learning(name: str, groups: Sequence[Replicates]) -> Figure:
         best = max(members, key=_validated)
         shown += best
         seconds, accuracies = _learned(best)
-        draw_shares(ax, seconds, accuracies, color=learner_colour(learner), marker=".", lw=1.2,
+        draw_shares(ax, seconds, accuracies, color=style_of(learner).colour, marker=".", lw=1.2,
                     label=best.learner)  # fmt: skip
         means = 100 * accuracies.mean(axis=0)
         told.append(
@@ -238,7 +238,7 @@ def _against(name: str, groups: Sequence[Replicates], cost: Cost) -> Figure:
         if not placed:
             continue
         ax.plot([value for value, _ in placed], [100 * _tested(group) for _, group in placed],
-                lw=1, color=learner_colour(learner), label=learner)  # fmt: skip
+                lw=1, color=style_of(learner).colour, label=learner)  # fmt: skip
         for value, group in placed:
             _point(ax, group, value)
             told.append(f"{group.learner} {100 * _tested(group):.1f} % at {value:,.0f}")
@@ -263,8 +263,8 @@ def _point(ax: Axes, group: Replicates, cost: float) -> None:
     found = interval_of(group, "test_accuracy")
     assert found is not None
     reach = [[100 * (found.mean - found.low)], [100 * (found.high - found.mean)]]
-    colour = learner_colour(group[0].trial.subject)
-    ax.errorbar(cost, 100 * found.mean, reach, fmt="o", ms=4, capsize=3, color=colour)
+    colour, mark = style_of(group[0].trial.subject)
+    ax.errorbar(cost, 100 * found.mean, reach, fmt=mark, ms=4, capsize=3, color=colour)
 
 
 def _table(groups: Sequence[Replicates]) -> Table:

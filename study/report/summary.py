@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from study.analysis.basis import basis
-from study.analysis.figures import learner_colour, spread
+from study.analysis.figures import spread, style_of
 from study.analysis.measures import SUMMARY, shown
 from study.analysis.replicates import (
     Replicates,
@@ -111,7 +111,7 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> N
     for group in groups:
         accuracy = interval_of(group, "test_accuracy")
         spikes = interval_of(group, "spikes_per_sample")
-        colour = learner_colour(group[0].trial.subject)
+        colour, mark = style_of(group[0].trial.subject)
         assert accuracy is not None
         if spikes is None:
             ax.axhline(100 * accuracy.mean, ls="--", lw=1, color=colour)
@@ -128,7 +128,7 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> N
         told = f"{group.learner}{{}}{_seconds(group)}"
         number = len(means)
         ax.scatter(
-            *centre, _area(group), color=colour, alpha=0.75, edgecolor="white", zorder=3,
+            *centre, _area(group), color=colour, marker=mark, alpha=0.75, edgecolor="white", zorder=3,
             label=f"{number}: {name}, {told.format(', ')}" if listed else None,
         )  # fmt: skip
         ax.annotate(
