@@ -263,8 +263,8 @@ def _point(ax: Axes, group: Replicates, cost: float) -> None:
     found = interval_of(group, "test_accuracy")
     assert found is not None
     reach = [[100 * (found.mean - found.low)], [100 * (found.high - found.mean)]]
-    colour = style(group[0].trial.subject).colour
-    ax.errorbar(cost, 100 * found.mean, reach, fmt="o", ms=4, capsize=3, color=colour)
+    colour, mark = style(group[0].trial.subject)
+    ax.errorbar(cost, 100 * found.mean, reach, fmt=mark, ms=4, capsize=3, color=colour)
 
 
 def _table(groups: Sequence[Replicates]) -> Table:

@@ -135,8 +135,9 @@ def _figure(pairs: Sequence[Pair], records: Sequence[Record]) -> Figure:
     ax.axvline(0, color="0.6", lw=1)
     for row, (pair, change) in enumerate(drawn):
         mean, low, high = (100 * value for value in change)
-        colour = style(pair.after[0].trial.subject).colour
-        ax.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="o", color=colour, capsize=3)
+        colour, mark = style(pair.after[0].trial.subject)
+        reach = [[mean - low], [high - mean]]
+        ax.errorbar(mean, row, xerr=reach, fmt=mark, color=colour, capsize=3)
     ax.set_yticks(range(len(drawn)), [_wrapped(pair.name) for pair, _ in drawn], fontsize=7)
     ax.set(xlabel="change of test accuracy / percentage points", ylim=(len(drawn) - 0.5, -0.5))
     ax.grid(axis="x", alpha=0.3)

@@ -22,7 +22,7 @@ from study.report.render import render
 from study.request import Request
 from study.trials import provenance
 from study.trials.store import write_atomic
-from study.trials.trial import Record
+from study.trials.trial import Lacking, Record
 
 
 def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
@@ -113,21 +113,21 @@ def _ended(records: Sequence[Record]) -> datetime:
 def _section(name: str, done: list[Record]) -> Section:
     """Return the section of an experiment, or one that says why there is none.
 
-    Records of other versions, or edited ones, may lack what a section needs; the rest of the
-    report should not be lost with it.
+    Records of other versions may lack what a section needs; the rest of the report should not be
+    lost with it. Whatever else goes wrong is a mistake in the section, and not hidden.
     """
     experiment = experiments.load(name)
     try:
         return experiment.section(done)
-    except (KeyError, TypeError, ValueError) as problem:
+    except Lacking as problem:
         return Section(
             name=name,
             title=experiment.TITLE,
             question="",
             method="",
             caveats=(
-                f"This section could not be made of its {len(done)} records: a measure that it "
-                f"needs is missing or of another form ({type(problem).__name__}: {problem}).",
+                f"This section could not be made of its {len(done)} records: trial "
+                f"{problem.trial} has no {problem.name}, which it needs.",
             ),
         )
 

@@ -54,22 +54,20 @@ PROCEDURES: dict[str, Procedure] = {
         "study.experiments.plasticity.pairs:run_frequency"
     ),
     "study.procedures.competition:run": Procedure("study.experiments.plasticity.competition:run"),
-    "study.procedures.membranes:run_lif": Procedure("study.experiments.dynamics.membranes:run_lif"),
+    "study.procedures.membranes:run_lif": Procedure("study.experiments.dynamics.lif:run"),
     "study.procedures.membranes:run_hodgkin_huxley": Procedure(
-        "study.experiments.dynamics.membranes:run_hodgkin_huxley"
+        "study.experiments.dynamics.conductances:run_hodgkin_huxley"
     ),
     "study.procedures.membranes:run_traub": Procedure(
-        "study.experiments.dynamics.membranes:run_traub"
+        "study.experiments.dynamics.conductances:run_traub"
     ),
     "study.procedures.membranes:run_izhikevich": Procedure(
-        "study.experiments.dynamics.membranes:run_izhikevich"
+        "study.experiments.dynamics.two_variable:run_izhikevich"
     ),
     "study.procedures.membranes:run_adex": Procedure(
-        "study.experiments.dynamics.membranes:run_adex"
+        "study.experiments.dynamics.two_variable:run_adex"
     ),
-    "study.procedures.membranes:run_patterns": Procedure(
-        "study.experiments.dynamics.membranes:run_patterns"
-    ),
+    "study.procedures.membranes:run_patterns": Procedure("study.experiments.dynamics.patterns:run"),
 }
 
 

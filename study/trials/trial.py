@@ -13,13 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError
 from study.trials import addresses
+
+Held = TypeVar("Held")
 
 Progress = Callable[[float, str], None]
 """Called with the fraction done (0..1) and a short note; simulators never draw anything."""
@@ -212,9 +214,34 @@ class Context:
     progress: Progress = no_progress
 
 
+class Lacking(KeyError):
+    """A record lacks a measure or an array, as one that older code made may."""
+
+    def __init__(self, trial: str, name: str) -> None:
+        super().__init__(trial, name)
+        self.trial, self.name = trial, name
+
+    def __str__(self) -> str:
+        return f"trial {self.trial} has no {self.name}"
+
+
+class Kept(dict[str, Held]):
+    """What a record holds by name; to ask for what it lacks raises `Lacking`."""
+
+    def __init__(self, trial: str, held: Mapping[str, Held]) -> None:
+        super().__init__(held)
+        self.trial = trial
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise Lacking(self.trial, name)
+
+
 @dataclass(frozen=True)
 class Record:
-    """A trial that was run: what the store holds and what experiments draw from."""
+    """A trial that was run: what the store holds and what experiments draw from.
+
+    A metric or an array that is not there raises `Lacking`, which names the trial.
+    """
 
     trial: Trial
     status: str  # "done" or "failed"
@@ -222,6 +249,9 @@ class Record:
     error: Mapping[str, str] | None
     provenance: Mapping[str, Any]
     folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", Kept(self.trial.id, self.metrics))
 
     @property
     def done(self) -> bool:
@@ -234,13 +264,13 @@ class Record:
         return not self.provenance.get("files_left_out")
 
     @property
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> Kept[np.ndarray]:
         """The arrays of the outcome, read from disk."""
         path = self.folder / f"{self.trial.id}.npz"
         if not path.exists():
-            return {}
+            return Kept(self.trial.id, {})
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return Kept(self.trial.id, {name: archive[name] for name in archive.files})
 
     def outcome(self) -> Outcome:
         """Return the whole outcome, read from disk.
@@ -262,7 +292,7 @@ class Record:
         files = {
             suffix: (self.folder / f"{self.trial.id}.{suffix}").read_bytes() for suffix in suffixes
         }
-        return Outcome(dict(self.metrics), self.arrays, files)
+        return Outcome(dict(self.metrics), dict(self.arrays), files)
 
     def _suffixes(self) -> list[str]:
         prefix = f"{self.trial.id}."

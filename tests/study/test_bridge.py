@@ -19,7 +19,7 @@ from study.data import fetch
 from study.data.reference import DataAccess, DatasetRef
 from study.data.samples import Traces as RecordedTraces
 from study.experiments.bridge import experiment as bridge
-from study.experiments.bridge import limit, robustness, twin
+from study.experiments.bridge import limit, plan, robustness, twin
 from study.experiments.bridge import run as same
 from study.experiments.bridge.limit import CostConfig, LimitConfig
 from study.experiments.bridge.refined import run_refined
@@ -49,7 +49,7 @@ def needed(config: SurrogateConfig, seed: int = 3) -> tuple[Trial, Context]:
 
 
 def trial(config: Any, trained: Trial) -> Trial:
-    name, procedure = bridge.RUNS[type(config)]
+    name, procedure = plan.RUNS[type(config)]
     return Trial(procedure, name, trained.dataset, dataclasses.asdict(config), 0, needs=(trained,))
 
 
@@ -238,26 +238,26 @@ def test_the_section_tells_all(records: list[Record]) -> None:
 @pytest.mark.parametrize("profile", ["quick", "standard"])
 def test_every_question_is_asked_of_trained_networks(profile: str) -> None:
     asked = bridge.trials(Request(profile=profile, n_seeds=2))
-    assert {each.procedure for each in asked} == {run for _, run in bridge.RUNS.values()}
+    assert {each.procedure for each in asked} == {run for _, run in plan.RUNS.values()}
     assert all(each.needs[0].subject == "surrogate" for each in asked)
     steps = {
         each.needs[0].config["dt_s"] for each in asked if each.procedure == limit.COST_PROCEDURE
     }
-    assert len(steps) == len(bridge.TRAINING_DT[profile])
+    assert len(steps) == len(plan.TRAINING_DT[profile])
     assert len({each.id for each in asked}) == len(asked)
 
 
 def test_another_training_step_keeps_durations_and_what_a_spike_does() -> None:
     trained, _ = needed(NETWORK)
-    coarse = bridge.at_step(trained, 4.0).config
+    coarse = plan.at_step(trained, 4.0).config
     assert coarse["dt_s"] * coarse["n_steps"] == pytest.approx(
         trained.config["dt_s"] * trained.config["n_steps"]
     )
     assert coarse["weight_scale"] == pytest.approx(4 * NETWORK.weight_scale)
     held = dataclasses.replace(NETWORK, gain="one_minus_beta")
     trained, _ = needed(held)
-    assert bridge.at_step(trained, 4.0).config["weight_scale"] == NETWORK.weight_scale
-    assert bridge.at_step(trained, 1.0) is trained
+    assert plan.at_step(trained, 4.0).config["weight_scale"] == NETWORK.weight_scale
+    assert plan.at_step(trained, 1.0) is trained
 
 
 def test_traces_come_as_the_spikes_of_the_encoder_that_was_trained() -> None:

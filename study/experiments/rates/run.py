@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.config import configured
-from study.experiments.dynamics.membranes import Target
+from study.experiments.dynamics.measured import Target, first_firing
 from study.trials.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def _cells(model: Model, config: RatesConfig) -> list[Model]:
 
 
 def _onset(current: np.ndarray, rates: np.ndarray) -> float | None:
-    firing = np.flatnonzero(rates > 0)
-    return float(current[firing[0]]) if len(firing) else None
+    first = first_firing(rates)
+    return None if first is None else float(current[first])
 
 
 def _error(cells: Sequence[Model], current: np.ndarray, rates: np.ndarray) -> float | None:

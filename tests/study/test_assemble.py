@@ -1,0 +1,66 @@
+"""What a section lacks is told; what is wrong with it is not hidden."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from study.data.reference import DatasetRef
+from study.experiments import beyond
+from study.report import assemble
+from study.report.document import Report
+from study.request import Request
+from study.trials.trial import Lacking, Record
+from tests.study.grid_records import planted
+
+REQUEST = Request("quick", None, (DatasetRef("digits"),))
+
+
+@pytest.fixture
+def records() -> list[Record]:
+    return planted(beyond.trials(REQUEST), lambda _: {"spikes_per_sample": 350.0})
+
+
+def reported(records: list[Record]) -> Report:
+    return assemble.gather({"beyond": records}, REQUEST, "command")[1]
+
+
+def test_a_record_without_a_measure_costs_its_section_alone(records: list[Record]) -> None:
+    whole = reported(records)
+    assert whole.sections[0].findings
+    lost = [record.metrics.pop("spikes_input_per_sample") for record in records[-1:]]
+    assert lost
+    report = reported(records)
+    (section,) = report.sections
+    assert section.findings == ()
+    assert section.caveats == (
+        f"This section could not be made of its {len(records)} records: trial "
+        f"{records[-1].trial.id} has no spikes_input_per_sample, which it needs.",
+    )
+    assert len(report.details) == len(whole.details)
+
+
+@pytest.mark.parametrize("mistake", [KeyError("typo"), TypeError("None"), ValueError("shape")])
+def test_a_mistake_in_a_section_is_loud(
+    mistake: Exception, records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(_: list[Record]) -> None:
+        raise mistake
+
+    monkeypatch.setattr(beyond, "section", mistaken)
+    with pytest.raises(type(mistake)) as raised:
+        reported(records)
+    assert raised.value is mistake
+
+
+def test_a_record_says_what_it_lacks_and_of_which_trial(
+    records: list[Record], tmp_path: Path
+) -> None:
+    record = pickle.loads(pickle.dumps(records[0]))
+    assert record == records[0]
+    assert record.metrics.get("nothing") is None
+    for held in (record.metrics, record.arrays):
+        with pytest.raises(Lacking, match=f"^trial {record.trial.id} has no nothing$"):
+            held["nothing"]
