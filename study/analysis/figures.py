@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study import learners
 from study.analysis.stats import Interval, mean_interval
-from study.learners import LEARNERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ def panel_grid(
 
 def learner_colour(name: str) -> str:
     """Return the one colour that a learner has in every figure; others share the last."""
-    known = list(LEARNERS)
+    known = list(learners.known())
     return COLOURS[min(known.index(name), len(COLOURS) - 1)] if name in known else COLOURS[-1]
 
 

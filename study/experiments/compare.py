@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study import learners
 from study.analysis.basis import basis
 from study.analysis.figures import learner_colour
 from study.analysis.replicates import (
@@ -20,7 +21,6 @@ from study.analysis.replicates import (
 )
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL, holm, mcnemar
-from study.learners import LEARNERS
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -39,7 +39,7 @@ COSTS = (
 
 def trials(request: Request) -> list[Trial]:
     """Return every learner on ``digits``, or on the user's data sets."""
-    return request.learning_trials(list(LEARNERS), ["digits"])
+    return request.learning_trials(list(learners.known()), ["digits"])
 
 
 def section(records: list[Record]) -> Section:

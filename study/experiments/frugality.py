@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from study import data
+from study import data, learners
 from study.analysis.basis import basis
 from study.analysis.figures import draw_shares, learner_colour
 from study.analysis.replicates import Replicates, by_dataset, by_learner, cell, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL, Interval, mean_interval, paired_difference
-from study.learners import LEARNERS
 from study.procedures import frugal
 from study.request import Request
 from study.trials import addresses
@@ -54,7 +53,7 @@ def trials(request: Request) -> list[Trial]:
             procedure=frugal.PROCEDURE,
             version=addresses.version(frugal.PROCEDURE, trial.version),
         )
-        for trial in request.learning_trials(list(LEARNERS), ["digits"])
+        for trial in request.learning_trials(list(learners.known()), ["digits"])
         if trial.dataset is not None and data.kind(trial.dataset) == "images"
     ]
 
@@ -168,8 +167,8 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
         f"{group.learner} {cell(_at(group, LABELS, 0), 100)} %" for group in ranked
     )
     found = [f"{name}, {fewest:g} labels: {at_fewest}."]
-    learners = by_learner(groups)
-    rivals = (learners.get(name, []) for name in ("surrogate", "diehl-cook"))
+    named = by_learner(groups)
+    rivals = (named.get(name, []) for name in ("surrogate", "diehl-cook"))
     for supervised, unsupervised in product(*rivals):
         found += _comparison(name, supervised, unsupervised)
     for strain, what in ((NOISE, "noise"), (LOST, "lost synapses")):

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from study import data
+from study import data, learners
 from study.data.samples import Dataset, Images, Samples, joined
-from study.learners import LEARNERS
 from study.learning.contract import Learner, NamedLater
 from study.trials.trial import Context, Outcome, Progress, Trial, no_progress
 
@@ -81,7 +80,7 @@ def _build(trial: Trial, n_samples: int) -> Learner:
     if {"epochs", "batch_size"} <= config.keys():
         updates = -(-n_samples // config["batch_size"])
         config["epochs"] = max(config["epochs"], -(-MIN_UPDATES // updates))
-    return LEARNERS[trial.learner].build(config)
+    return learners.find(trial.learner).build(config)
 
 
 def _taught(trial: Trial, learner: Learner, few: Samples, rng: np.random.Generator) -> Learner:

@@ -7,9 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from study import data
+from study import data, learners
 from study.data.samples import Dataset, Samples
-from study.learners import LEARNERS
 from study.learning.contract import Evaluation, Learner
 from study.trials import powercap
 from study.trials.measure import measured
@@ -29,7 +28,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
-    learner = LEARNERS[trial.learner].build(trial.config)
+    learner = learners.find(trial.learner).build(trial.config)
 
     def fit(rng: np.random.Generator, progress: Progress) -> None:
         learner.fit(dataset.train, dataset.validation, rng, progress)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from study import data
-from study.learners import LEARNERS
+from study import data, learners
 from study.trials.measure import measured
 from study.trials.trial import Context, Outcome, Trial
 
@@ -23,7 +22,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     """
     assert trial.dataset is not None
     dataset = data.load(trial.dataset, context.data)
-    learner = LEARNERS[trial.learner].build(trial.config)
+    learner = learners.find(trial.learner).build(trial.config)
     fit_rng, rng = (
         np.random.default_rng(seed) for seed in np.random.SeedSequence(trial.seed).spawn(2)
     )
