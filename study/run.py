@@ -68,8 +68,11 @@ def _execute(words: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    from study import experiments
+    from study import data, experiments, learners
+    from study.trials import addresses
 
+    for registry in (learners, data, addresses):
+        registry.known()  # so that a mistake in a plug-in is told whatever the command
     parser = options.Parser(
         prog=program(),
         description="Spiking networks in two worlds, on the same data, in one report.",
