@@ -328,7 +328,7 @@ def test_a_mistake_in_a_section_leaves_the_others(tmp_path: Path) -> None:
 
 def test_what_a_folder_of_results_names_is_never_run(tmp_path: Path, capsys) -> None:
     marker, out = tmp_path / "was-run", tmp_path / "out"
-    evil = written(tmp_path, f"open({str(marker)!r}, 'w')\nLEARNERS = {{}}\n", "evil.py")
+    evil = written(tmp_path, f"import os\nos.mkdir({str(marker)!r})\nLEARNERS = {{}}\n", "evil.py")
     trial = Trial("twinspike_plugins.evil:run", "evil", DatasetRef("evil"), {}, 0)
     store = Store(out / "trials")
     store.prepare()
