@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study import data, experiments
+from study import data, experiments, plugins
 from study.analysis.figures import house_style
 from study.analysis.section import Section
 from study.config import check_used
@@ -24,7 +24,7 @@ from study.data import shared
 from study.data.reference import DataAccess
 from study.errors import UserError
 from study.report.document import Report
-from study.request import Asked, Request, load, save
+from study.request import Asked, Request, load, plugins_of, save
 from study.trials import provenance, running, sweep
 from study.trials.executor import open_workers
 from study.trials.pace import Pace, duration, kind
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
     store = _open_store(out)
     everything = all_trials(plan)
     remaining = sweep.missing(everything, store)
-    asked = Asked(request, list(plan), command, plan)
+    asked = Asked(request, list(plan), command, plan, plugins_of(plan))
     if remaining:
         limits = Limits(options.time_limit, options.memory_limit)
         pace = Pace(store.records(everything).values())
@@ -102,6 +102,8 @@ def status(out: Path) -> int:
         for told_state in ("failed", "running", "missing"):
             _name_some(by_state[told_state], told_state, records, runs)
     _name_of_other_code(list(records.values()))
+    for told in _unknown_plugins(asked):
+        print(told)  # noqa: T201
     rest = Counter(kind(trial) for trial in everything if state(trial) != "done")
     elapsed = [(kind(trial), runs[trial.id]) for trial in everything if state(trial) == "running"]
     workers = running.last_workers(store.folder)
@@ -113,8 +115,8 @@ def status(out: Path) -> int:
 def _name_of_other_code(records: Sequence[Record]) -> None:
     """Print which trials code other than today's has run; they count as done all the same."""
     others = provenance.of_other_code(records)
-    for version, members in others.items():
-        print(f"{len(members)} done by code {version}, not today's {provenance.sources()}:")  # noqa: T201
+    for (version, today), members in others.items():
+        print(f"{len(members)} done by code {version}, not today's {today}:")  # noqa: T201
         for record in members[:LISTED]:
             print(f"  {record.trial.label} ({record.trial.id})")  # noqa: T201
         if len(members) > LISTED:
@@ -176,14 +178,31 @@ def _render(out: Path, asked: Asked, other: Path | None = None, language: str = 
     with told_when_unusable(out), house_style():
         trials, found = assemble.gather(records, asked.request, asked.command)
         lacking = _lacking({name: plan[name] for name in asked.names if name in plan}, store)
-        found = replace(
-            found, comparison=comparison, language=language, notes=(*found.notes, *lacking)
-        )
+        notes = (*found.notes, *lacking, *_unknown_plugins(asked))
+        found = replace(found, comparison=comparison, language=language, notes=notes)
         notes = assemble.write(trials, found, out)
     for note in notes:
         _say(f"note: {note}")
     _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")
     return _tell_failures(records)
+
+
+def _unknown_plugins(asked: Asked) -> list[str]:
+    """Return what a request rests on and is not known here, in sentences.
+
+    A folder of results names plug-ins; only the user's own command line gives code to run.
+    """
+    known = {plugin.name for plugin in plugins.in_use()}
+    told = [
+        f"The plug-in {plugin.name} (sha256 {plugin.digest}) is not known here. It takes "
+        f"{plugin.remedy}."
+        for plugin in asked.plugins
+        if plugin.name not in known
+    ]
+    unknown = [name for name in asked.names if name not in experiments.known()]
+    if unknown:
+        told.append(f"No experiment is called {', '.join(unknown)}: its section is left out.")
+    return told
 
 
 def _lacking(plan: Plan, store: Store) -> list[str]:

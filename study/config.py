@@ -202,7 +202,7 @@ def configure(
         If a value has the wrong type or is refused by the configuration.
     """
     kind: type = type(config)
-    fields = _field_types(kind)
+    fields = field_types(kind)
     axes = {
         setting.key: list(
             dict.fromkeys(_convert(setting, text, fields[setting.key]) for text in setting.values)
@@ -246,7 +246,8 @@ def check_used(settings: Iterable[Setting], configs: Iterable[tuple[str, Iterabl
 
 
 @functools.cache
-def _field_types(cls: type) -> dict[str, Any]:
+def field_types(cls: type) -> dict[str, Any]:
+    """Return the types of a configuration's fields by name."""
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
@@ -255,7 +256,7 @@ def _convert(setting: Setting, text: str, kind: Any) -> Any:
     try:
         return _parse(text, kind)
     except (ValueError, TypeError):
-        raise UserError(f"setting {setting.key}={text!r}: expected {_describe(kind)}") from None
+        raise UserError(f"setting {setting.key}={text!r}: expected {described(kind)}") from None
 
 
 def _parse(text: str, kind: Any) -> Any:
@@ -291,14 +292,15 @@ def _parse_union(text: str, kinds: tuple[Any, ...]) -> Any:
     raise ValueError
 
 
-def _describe(kind: Any) -> str:
+def described(kind: Any) -> str:
+    """Return what is allowed for a field of this type, in words."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return "one of " + ", ".join(map(str, arguments))
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_describe(argument) for argument in arguments)
+        return " or ".join(described(argument) for argument in arguments)
     if origin is tuple:
-        return f"a list such as [{_describe(arguments[0])}, ...]"
+        return f"a list such as [{described(arguments[0])}, ...]"
     return {
         int: "a whole number",
         float: "a number",

@@ -9,11 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from study import data, experiments
-from study.data import DATASETS
+from study import data, experiments, learners, plugins
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError, unknown
-from study.learners import LEARNERS
 
 if TYPE_CHECKING:
     from study.data.fetch import RemoteFile
@@ -24,25 +22,57 @@ _console = Console()
 def names(what: str | None) -> int:
     """Print names and summaries; ``what`` is experiments, datasets, learners or None for all."""
     lists = {
-        "experiments": {name: experiments.load(name).TITLE for name in experiments.names()},
-        "datasets": {name: entry.summary for name, entry in DATASETS.items()}
-        | {"FILE.npz": "your own: images + labels, or spike events (see the README)"},
-        "learners": {name: entry.summary for name, entry in LEARNERS.items()},
+        "experiments": {name: entry.TITLE for name, entry in experiments.known().items()},
+        "datasets": {name: entry.summary for name, entry in data.known().items()}
+        | {"FILE.npz": "your own: images, traces or spike events, with labels (see the README)"},
+        "learners": {name: entry.summary for name, entry in learners.known().items()},
     }
     for title, entries in lists.items():
         if what in (None, title):
-            _print(title, ("name", "what"), list(entries.items()))
+            rows = [(*entry, _origin(title.upper(), entry[0])) for entry in entries.items()]
+            if any(origin for *_, origin in rows):
+                _print(title, ("name", "what", "plug-in"), rows)
+            else:
+                _print(title, ("name", "what"), list(entries.items()))
     return 0
+
+
+def settings(learner: str | None) -> int:
+    """Print every setting of a learner: what it means, what is allowed, default and presets.
+
+    Raises
+    ------
+    UserError
+        If there is no learner of this name.
+    """
+    from study import meanings
+
+    if learner is None:
+        raise UserError(f"list settings: of which learner?\nAllowed: {', '.join(learners.known())}")
+    rows, before = [], ""
+    for each in meanings.of_learner(learners.find(learner)):
+        what = "as above" if each.what and each.what == before else each.what.replace("``", "")
+        rows.append((each.name, what, each.allowed, each.default, each.presets))
+        before = each.what
+    columns = ("setting", "what it means", "allowed", "default", "presets that depart")
+    _print(f"settings of {learner}: --set {learner}.NAME=VALUE", columns, rows)
+    return 0
+
+
+def _origin(registry: str, name: str) -> str:
+    owner = plugins.owner(registry, name)
+    return owner.path if owner else ""
 
 
 def data_sets(action: str, chosen: Sequence[str], access: DataAccess) -> int:
     """List, fetch or verify data sets; return 2 if one is damaged or, asked for by name, absent."""
+    known = data.known()
     for name in chosen:
-        if name not in DATASETS:
-            raise unknown("data set", name, DATASETS)
-    wanted = list(chosen) or list(DATASETS)
+        if name not in known:
+            raise unknown("data set", name, known)
+    wanted = list(chosen) or list(known)
     if action == "list":
-        rows = [(name, DATASETS[name].summary, _place(name, access)) for name in wanted]
+        rows = [(name, known[name].summary, _place(name, access)) for name in wanted]
         _print("datasets", ("name", "what", "files"), rows)
         return 0
     found = {name: _loaded(action, name, access) for name in wanted}
@@ -54,7 +84,7 @@ def data_sets(action: str, chosen: Sequence[str], access: DataAccess) -> int:
 def _place(name: str, access: DataAccess) -> str:
     from study.data import fetch
 
-    files = DATASETS[name].files
+    files = data.find(name).files
     if files is None:
         return "embedded"
     if _absent(name, access):
@@ -73,7 +103,7 @@ def _loaded(action: str, name: str, access: DataAccess) -> tuple[str, str]:
         checksum = data.load(DatasetRef(name), access).checksum
     except UserError as error:
         return "not whole", str(error)
-    files = DATASETS[name].files
+    files = data.find(name).files
     published = files is None or all(remote.checksum for remote in files())
     return "whole", f"sha256 {checksum[:16]}…{'' if published else ', no published checksum'}"
 
@@ -81,7 +111,7 @@ def _loaded(action: str, name: str, access: DataAccess) -> tuple[str, str]:
 def _absent(name: str, access: DataAccess) -> list[RemoteFile]:
     from study.data import fetch
 
-    files = DATASETS[name].files
+    files = data.find(name).files
     return [remote for remote in files() if not fetch.find(remote, access)] if files else []
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from study import data, design
+from study import data, design, learners, plugins
 from study.config import Setting, configure, settings_of
 from study.data.reference import DatasetRef
 from study.errors import UserError
-from study.learners import LEARNERS
 from study.learning.contract import Pupil
 from study.procedures.learning import PROCEDURE
 from study.trials import plan as plans
@@ -48,6 +47,8 @@ class Request:
         Overrides of configuration fields.
     design
         Which points of the grid of settings are run; see `study.design.points`.
+    plugins
+        Files of plug-ins, as the command line names them.
     """
 
     profile: str = "quick"
@@ -56,6 +57,7 @@ class Request:
     learners: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
     design: str = design.FULL
+    plugins: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> range:
@@ -85,7 +87,7 @@ class Request:
             for name in names
             if not self.learners or name in self.learners
             for dataset in datasets
-            if LEARNERS[name].fits(data.kind(dataset), data.task(dataset))
+            if learners.find(name).fits(data.kind(dataset), data.task(dataset))
             for trial in self._replicates(name, dataset)
         ]
 
@@ -93,9 +95,10 @@ class Request:
         return REAL_IMAGES if dataset == "digits" and self.profile != "quick" else (dataset,)
 
     def _replicates(self, name: str, dataset: DatasetRef) -> list[Trial]:
+        preset = learners.find(name).preset(self.profile, dataset.name)
         return [
             learning_trial(name, dataset, config, seed)
-            for config in self.configure(LEARNERS[name].preset(self.profile, dataset.name), name)
+            for config in self.configure(preset, name)
             for seed in self.seeds
         ]
 
@@ -110,16 +113,22 @@ class Request:
             ("--set", [str(setting) for setting in self.settings]),
         ):
             words += [option, *values] if values else []
+        for path in self.plugins:
+            words += ["--plugin", path]
         return shlex.join(words)
 
-    def unfit(self, learners: Collection[str]) -> list[str]:
-        """Return a sentence for each of these that cannot use one of the user's data sets."""
+    def unfit(self, names: Collection[str]) -> list[str]:
+        """Return a sentence for each of these learners and data set of the user's that do not fit.
+
+        Data sets of plug-ins that are not known are left out.
+        """
         return [
-            f"{name} {LEARNERS[name].unfit(data.kind(dataset), data.task(dataset))}: it is not run "
+            f"{name} {entry.unfit(data.kind(dataset), data.task(dataset))}: it is not run "
             f"on {dataset.name}."
             for dataset in self.datasets
-            for name, entry in LEARNERS.items()
-            if name in learners and not entry.fits(data.kind(dataset), data.task(dataset))
+            if dataset.kind or dataset.name in data.known()
+            for name, entry in learners.known().items()
+            if name in names and not entry.fits(data.kind(dataset), data.task(dataset))
         ]
 
 
@@ -128,7 +137,29 @@ def learning_trial(name: str, dataset: DatasetRef, config: Any, seed: int) -> Tr
     teachers = config.teachers() if isinstance(config, Pupil) else ()
     needs = tuple(learning_trial(of, dataset, its, seed) for of, its in teachers)
     settings = settings_of(config)
-    return Trial(PROCEDURE, name, dataset, settings, seed, LEARNERS[name].version, needs)
+    return Trial(PROCEDURE, name, dataset, settings, seed, learners.find(name).version, needs)
+
+
+@dataclass(frozen=True)
+class PluginName:
+    """What is kept of a plug-in beside records: its name, never its code.
+
+    Parameters
+    ----------
+    name, path, digest
+        As of `study.plugins.Plugin`.
+    """
+
+    name: str
+    path: str
+    digest: str
+
+    @property
+    def remedy(self) -> str:
+        """How to make it known."""
+        if self.path.endswith(".py"):
+            return f"a copy that you trust with --plugin {shlex.quote(self.path)}"
+        return f"the package of {self.path}, installed"
 
 
 @dataclass(frozen=True)
@@ -146,12 +177,27 @@ class Asked:
     plan
         The trials of these experiments, and of those that earlier commands in the same folder
         asked for; None where the file is from before plans were saved.
+    plugins
+        The plug-ins that they rest on.
     """
 
     request: Request
     names: list[str]
     command: str
     plan: Plan | None = None
+    plugins: tuple[PluginName, ...] = ()
+
+
+def plugins_of(plan: Mapping[str, Sequence[Trial]]) -> tuple[PluginName, ...]:
+    """Return the plug-ins that experiments or their trials are from."""
+    names = {plugin.name for name in plan if (plugin := plugins.owner("EXPERIMENTS", name))}
+    for trial in plans.all_trials(plan):
+        names |= plugins.used_by(trial.subject, trial.dataset_name, trial.procedure).keys()
+    return tuple(
+        PluginName(plugin.name, plugin.path, plugin.digest)
+        for plugin in plugins.in_use()
+        if plugin.name in names
+    )
 
 
 def save(out: Path, asked: Asked) -> Asked:
@@ -162,16 +208,19 @@ def save(out: Path, asked: Asked) -> Asked:
     UserError
         If the folder cannot be written.
     """
-    plan = {**_saved_plan(out), **(asked.plan or {})}
+    before = _before(out, asked)
+    plan = {**(before.plan or {}), **(asked.plan or {})}
+    rest_on = {plugin.name: plugin for plugin in (*before.plugins, *asked.plugins)}
     saved = {
         "command": asked.command,
         "experiments": asked.names,
         "request": dataclasses.asdict(asked.request),
         "plan": plans.to_json(plan),
+        "plugins": [dataclasses.asdict(plugin) for plugin in rest_on.values()],
     }
     with told_when_unusable(out):
         write_atomic(out / REQUEST_FILE, json.dumps(saved, indent=1).encode())
-    return dataclasses.replace(asked, plan=plan)
+    return dataclasses.replace(asked, plan=plan, plugins=tuple(rest_on.values()))
 
 
 def load(out: Path) -> Asked:
@@ -186,7 +235,9 @@ def load(out: Path) -> Asked:
         try:
             saved = json.loads((out / REQUEST_FILE).read_text())
             plan = plans.from_json(saved["plan"]) if "plan" in saved else None
-            return Asked(_parsed(saved["request"]), saved["experiments"], saved["command"], plan)
+            rest_on = tuple(PluginName(**plugin) for plugin in saved.get("plugins", ()))
+            request = _parsed(saved["request"])
+            return Asked(request, saved["experiments"], saved["command"], plan, rest_on)
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(
                 f"nothing was run in {out}. Start with: python -m study.run all --out {out}"
@@ -198,11 +249,12 @@ def load(out: Path) -> Asked:
             ) from None
 
 
-def _saved_plan(out: Path) -> Plan:
+def _before(out: Path, asked: Asked) -> Asked:
+    """Return the last request in a folder, or this one where it is damaged or there is none."""
     try:
-        return load(out).plan or {}
-    except UserError:  # there is none, or it is damaged and written anew
-        return {}
+        return load(out)
+    except UserError:
+        return asked
 
 
 def _parsed(fields: Mapping[str, Any]) -> Request:
@@ -216,4 +268,5 @@ def _parsed(fields: Mapping[str, Any]) -> Request:
             for entry in fields["settings"]
         ),
         design=fields.get("design", design.FULL),
+        plugins=tuple(fields.get("plugins", ())),
     )

@@ -52,9 +52,15 @@ def _row(record: Record, experiments: str) -> dict[str, object]:
         "error": f"{record.error['type']}: {record.error['message']}" if record.error else None,
         "config_id": trial.config_id,
         "code_version": record.provenance.get("code_version"),
+        **_plugins(record),
         "wall_seconds": record.provenance.get("wall_seconds"),
         **{f"config.{key}": _cell(value) for key, value in trial.config.items()},
     }
+
+
+def _plugins(record: Record) -> dict[str, str]:
+    told = record.provenance.get("plugins", {})
+    return {"plugins": ", ".join(f"{name} {told[name]}" for name in sorted(told))} if told else {}
 
 
 def _cell(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Data sets by name: one loader a file, one line here."""
+"""Data sets by name: one loader a file, one line here; or a plug-in's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study import plugins
 from study.data.reference import DataAccess, DatasetRef
 from study.data.samples import Dataset
 from study.errors import UserError, unknown
@@ -124,6 +125,25 @@ DATASETS: dict[str, DatasetEntry] = {
 }
 
 
+def known() -> dict[str, DatasetEntry]:
+    """Return all data sets by name, those of plug-ins too."""
+    return plugins.joined("DATASETS", DATASETS, DatasetEntry, "a study.data.DatasetEntry")
+
+
+def find(name: str) -> DatasetEntry:
+    """Return the data set of a name.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    found = known()
+    if name not in found:
+        raise unknown("data set", name, [*found, "FILE.npz"])
+    return found[name]
+
+
 def parse(name: str) -> DatasetRef:
     """Return the reference for a known name or for a path to a user's ``.npz`` file.
 
@@ -132,18 +152,23 @@ def parse(name: str) -> DatasetRef:
     UserError
         If it is neither.
     """
-    if name in DATASETS:
-        return DatasetRef(name)
     if name.endswith(".npz"):
         from study.data import npz
 
         return npz.reference(Path(name))
-    raise unknown("data set", name, [*DATASETS, "FILE.npz"])
+    find(name)
+    return DatasetRef(name)
 
 
 def kind(ref: DatasetRef) -> str:
-    """Return ``"images"``, ``"events"`` or ``"traces"``."""
-    return ref.kind or DATASETS[ref.name].kind
+    """Return ``"images"``, ``"events"`` or ``"traces"``.
+
+    Raises
+    ------
+    UserError
+        If it is of a plug-in that is not known.
+    """
+    return ref.kind or find(ref.name).kind
 
 
 def task(ref: DatasetRef) -> str:
@@ -165,9 +190,18 @@ def load(ref: DatasetRef, access: DataAccess) -> Dataset:
         if (found := shared.find(ref, access.shared)) is not None:
             return found
     if ref.path is None:
-        return DATASETS[ref.name].load(access)
+        return _checked(ref.name, find(ref.name).load(access))
     from study.data import npz
 
     if npz.reference(Path(ref.path)).sha256 != ref.sha256:
         raise UserError(f"data file {ref.path} changed since it was named; start the command again")
     return npz.load(ref)
+
+
+def _checked(name: str, dataset: object) -> Dataset:
+    if not isinstance(dataset, Dataset):
+        raise UserError(
+            f"data set {name}: its load returned {type(dataset).__name__}, not a "
+            "study.data.samples.Dataset"
+        )
+    return dataset

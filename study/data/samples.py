@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -50,6 +50,9 @@ class Events:
         Number of input units.
     duration_s
         Length of every sample in seconds; all times lie in ``[0, duration_s]``.
+    shape
+        Where units lie: their array, such as ``(2, 34, 34)`` for two polarities of 34 x 34 pixels,
+        whose elements in C order they are. None where they have no place.
     """
 
     time_s: np.ndarray
@@ -58,6 +61,8 @@ class Events:
     labels: np.ndarray
     n_units: int
     duration_s: float
+    _: KW_ONLY
+    shape: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,6 +79,7 @@ class Events:
             self.labels[index],
             self.n_units,
             self.duration_s,
+            shape=self.shape,
         )
 
 
@@ -127,6 +133,7 @@ def joined(first: Samples, second: Samples) -> Samples:
             labels,
             first.n_units,
             first.duration_s,
+            shape=first.shape,
         )
     raise TypeError(f"cannot join {type(first).__name__} and {type(second).__name__}")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.effects import Difference, corrected, level_differences
@@ -22,7 +23,6 @@ from study.experiments.grid.grids import base_of
 from study.experiments.grid.groups import RANDOM, Group, Point, groups, random_design
 from study.experiments.grid.runs import VALIDATION
 from study.experiments.grid.verdicts import LEVEL, judge_wish
-from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
 from study.request import Request
@@ -61,7 +61,7 @@ def trials(request: Request) -> list[Trial]:
 
 
 def _trials(request: Request, dataset: DatasetRef, point: Point, seed: int) -> list[Trial]:
-    entry = LEARNERS[LEARNER]
+    entry = learners.find(LEARNER)
     return [
         Trial(PROCEDURE, LEARNER, dataset, settings_of(config), seed, entry.version)
         for config in request.configure(_at(dataset.name, point), LEARNER)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from study import learners
 from study.analysis.basis import basis
 from study.analysis.energy import DRAM, FLOAT, INTEGER, SRAM, Price, nanojoules
 from study.analysis.figures import COLOURS, label_axes
@@ -14,7 +15,6 @@ from study.analysis.replicates import Replicates, by_dataset, replicates, signif
 from study.analysis.section import Figure, Section, Table
 from study.config import settings_of
 from study.experiments.grid import experiment as grid
-from study.learners import LEARNERS
 from study.procedures.learning import PROCEDURE
 from study.request import Request
 from study.trials import powercap
@@ -39,7 +39,7 @@ def trials(request: Request) -> list[Trial]:
     spiking = grid.trials(request)
     if request.learners and BASELINE not in request.learners:
         return []
-    entry = LEARNERS[BASELINE]
+    entry = learners.find(BASELINE)
     datasets = dict.fromkeys(trial.dataset for trial in spiking if trial.dataset is not None)
     own = {setting.key for setting in request.settings if setting.owner == BASELINE}
     sizes = (None,) if "hidden" in own else SIZES
@@ -53,7 +53,7 @@ def trials(request: Request) -> list[Trial]:
 
 
 def _sized(request: Request, dataset: str, size: int | None) -> list[Any]:
-    config = LEARNERS[BASELINE].preset(request.profile, dataset)
+    config = learners.find(BASELINE).preset(request.profile, dataset)
     # hidden=50,100 means the grid's axis; the sizes here are changed by mlp.hidden alone.
     meant = tuple(s for s in request.settings if s.owner == BASELINE or s.key != "hidden")
     sized = dataclasses.replace(config, hidden=size) if size else config

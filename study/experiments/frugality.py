@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from study import data
+from study import data, learners
 from study.analysis.basis import basis
 from study.analysis.figures import draw_shares
 from study.analysis.replicates import Replicates, by_dataset, by_learner, cell, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL, Interval, mean_interval, paired_difference
-from study.learners import LEARNERS, affordable, style
+from study.learners import affordable, style
 from study.learning.contract import Taught, Weighted
 from study.procedures import frugal
 from study.request import Request
@@ -65,7 +65,7 @@ def _frugal(request: Request) -> list[str]:
     return [
         name
         for name in list(request.learners) or affordable(request.profile)
-        if LEARNERS[name].can(Weighted) and not LEARNERS[name].can(Taught)
+        if learners.find(name).can(Weighted) and not learners.find(name).can(Taught)
     ]
 
 
@@ -178,8 +178,8 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
         f"{group.learner} {cell(_at(group, LABELS, 0), 100)} %" for group in ranked
     )
     found = [f"{name}, {fewest:g} labels: {at_fewest}."]
-    learners = by_learner(groups)
-    rivals = (learners.get(name, []) for name in ("surrogate", "diehl-cook"))
+    named = by_learner(groups)
+    rivals = (named.get(name, []) for name in ("surrogate", "diehl-cook"))
     for supervised, unsupervised in product(*rivals):
         found += _comparison(name, supervised, unsupervised)
     for strain, what in ((NOISE, "noise"), (LOST, "lost synapses")):

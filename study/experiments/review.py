@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from study import learners
 from study.analysis.basis import basis
 from study.analysis.replicates import Replicates, cell, interval_of, replicates
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL
 from study.data.reference import DatasetRef
-from study.learners import LEARNERS, style
+from study.learners import style
 from study.learning.published import Published
 from study.request import Request, learning_trial
 from study.trials.trial import Record, Trial
@@ -60,7 +61,7 @@ class Found:
 
 def rows() -> list[Row]:
     """Return the rows of the review, in the order of the registry."""
-    return [Row(name, one) for name, entry in LEARNERS.items() for one in entry.published]
+    return [Row(name, one) for name, entry in learners.known().items() for one in entry.published]
 
 
 def trials(request: Request) -> list[Trial]:
@@ -81,7 +82,7 @@ def _trials(row: Row, request: Request) -> Iterator[Trial]:
     refs = [ref for ref in request.datasets if ref.name == dataset]
     if request.datasets and not refs:
         return
-    ref, entry = (refs or [DatasetRef(dataset)])[0], LEARNERS[row.learner]
+    ref, entry = (refs or [DatasetRef(dataset)])[0], learners.find(row.learner)
     control = row.published.control
     for settings in ({}, control.settings) if control else ({},):
         preset = entry.preset(request.profile, dataset)
@@ -133,7 +134,7 @@ def _fits(each: Found, group: Replicates) -> Iterator[tuple[int, Found, bool]]:
     trial, published = group[0].trial, each.row.published
     if trial.subject != each.row.learner:
         return
-    config = dataclasses.asdict(LEARNERS[trial.subject].configured(trial.config))
+    config = dataclasses.asdict(learners.find(trial.subject).configured(trial.config))
     for small in (False, True):
         place = each.row.place(small)
         if place is None or place[0] != group.dataset:

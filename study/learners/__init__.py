@@ -1,4 +1,4 @@
-"""Learners by name: a new system is one file here and one line in `LEARNERS`.
+"""Learners by name: a new system is one file here and one line in `LEARNERS`, or a plug-in.
 
 A learner's module has its frozen configuration, a class that fulfils
 `study.learning.contract.Learner` and is built from the configuration and a task, and
@@ -8,12 +8,15 @@ A learner's module has its frozen configuration, a class that fulfils
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from study import plugins
 from study.config import configured
 from study.data.task import Task
+from study.errors import UserError, unknown
 from study.learning.contract import Learner
 from study.learning.families import FAMILIES, Style
 from study.learning.published import Control, Published
@@ -26,7 +29,8 @@ class LearnerEntry:
     Parameters
     ----------
     module, config, learner
-        Module below ``study.learners`` and the names of its two classes.
+        A module of ``study.learners`` by its own name, or any other by its full name (a plug-in's
+        is ``__name__``), and the names of its two classes.
     reads
         Kinds of samples: ``"images"``, ``"events"``, ``"traces"``.
     version
@@ -65,22 +69,38 @@ class LearnerEntry:
 
     def preset(self, profile: str, dataset: str) -> Any:
         """Return the configuration that a profile uses on a data set."""
-        return self._module().preset(profile, dataset)
+        return self._find("preset")(profile, dataset)
 
     def build(self, config: Mapping[str, Any], task: Task) -> Learner:
         """Return an untrained learner."""
-        return getattr(self._module(), self.learner)(self.configured(config), task)
+        return self._find(self.learner)(self.configured(config), task)
 
     def configured(self, settings: Mapping[str, Any]) -> Any:
         """Return the configuration of a trial's settings."""
-        return configured(getattr(self._module(), self.config), settings)
+        return configured(self.kind, settings)
 
     def can(self, capability: type) -> bool:
         """Whether it fulfils a capability of `study.learning.contract`."""
-        return issubclass(getattr(self._module(), self.learner), capability)
+        return issubclass(self._find(self.learner), capability)
+
+    @property
+    def kind(self) -> Any:
+        """The class of its configurations."""
+        return self._find(self.config)
+
+    def _find(self, name: str) -> Any:
+        module = self._module()
+        if not hasattr(module, name):
+            raise UserError(f"module {self.module} has no {name}, which its learner's entry names")
+        return getattr(module, name)
 
     def _module(self) -> Any:
-        return importlib.import_module(f"study.learners.{self.module}")
+        if self.module in (own.name for own in pkgutil.iter_modules(__path__)):
+            return importlib.import_module(f"{__name__}.{self.module}")
+        try:
+            return importlib.import_module(self.module)
+        except ImportError as problem:
+            raise UserError(f"cannot import {self.module}, a learner's module: {problem}") from None
 
 
 BUDGET_SECONDS = 60.0
@@ -112,18 +132,38 @@ LEARNERS: dict[str, LearnerEntry] = {
 }  # fmt: skip
 
 
+def known() -> dict[str, LearnerEntry]:
+    """Return all learners by name, those of plug-ins too."""
+    return plugins.joined("LEARNERS", LEARNERS, LearnerEntry, "a study.learners.LearnerEntry")
+
+
+def find(name: str) -> LearnerEntry:
+    """Return the learner of a name.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    found = known()
+    if name not in found:
+        raise unknown("learner", name, found)
+    return found[name]
+
+
 def affordable(profile: str) -> list[str]:
     """Return the learners that a profile has time for, where all are compared."""
     return [
         name
-        for name, entry in LEARNERS.items()
+        for name, entry in known().items()
         if profile != "quick" or entry.seconds <= BUDGET_SECONDS
     ]
 
 
 def family(name: str) -> str:
     """Return the family of a learner; empty for what is none."""
-    return LEARNERS[name].family if name in LEARNERS else ""
+    found = known()
+    return found[name].family if name in found else ""
 
 
 def style(name: str) -> Style:
@@ -132,8 +172,8 @@ def style(name: str) -> Style:
     Members of a family share its mark, and have tones of its hue in the order of the registry;
     what is no learner has the style of none.
     """
-    if name not in LEARNERS:
+    found = known()
+    if name not in found:
         return Style("#000000", ".")
-    family = LEARNERS[name].family
-    members = [known for known, entry in LEARNERS.items() if entry.family == family]
-    return FAMILIES[family].style(members.index(name))
+    members = [other for other, entry in found.items() if entry.family == found[name].family]
+    return FAMILIES[found[name].family].style(members.index(name))

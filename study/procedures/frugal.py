@@ -14,10 +14,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from study import data
+from study import data, learners
 from study.data.samples import Dataset, Images, Samples, joined
 from study.data.task import Classes, Task, own_score
-from study.learners import LEARNERS
 from study.learning import frozen
 from study.learning.contract import Learner, NamedLater, Weighted
 from study.procedures.learning import about
@@ -86,7 +85,7 @@ def _build(trial: Trial, task: Task, n_samples: int) -> Learner:
     if {"epochs", "batch_size"} <= config.keys():
         updates = -(-n_samples // config["batch_size"])
         config["epochs"] = max(config["epochs"], -(-MIN_UPDATES // updates))
-    return LEARNERS[trial.subject].build(config, task)
+    return learners.find(trial.subject).build(config, task)
 
 
 def _taught(

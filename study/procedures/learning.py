@@ -7,10 +7,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from study import data
+from study import data, learners
 from study.data.samples import Dataset, Samples
 from study.data.task import Signals, Task
-from study.learners import LEARNERS
 from study.learning.contract import Compiles, Evaluation, Learner, Taught
 from study.trials import powercap
 from study.trials.measure import measured
@@ -41,7 +40,7 @@ def run(trial: Trial, context: Context) -> Outcome:
 
 def built(trial: Trial, context: Context, task: Task) -> Learner:
     """Return the untrained learner of a trial; one that builds on others has been given them."""
-    learner = LEARNERS[trial.subject].build(trial.config, task)
+    learner = learners.find(trial.subject).build(trial.config, task)
     if isinstance(learner, Taught):
         learner.taught_by(context.needs)
     return learner

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from study import data
+from study import data, learners
 from study.data.samples import joined
-from study.learners import LEARNERS
 from study.learning.contract import Refits
 from study.procedures.learning import taught
 from study.trials.trial import Context, Outcome, Progress, Trial
@@ -44,7 +43,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     dataset = data.load(trial.dataset, context.data)
     (selection,) = context.needs
     epochs = int(selection.metrics["best_epoch"])
-    learner = LEARNERS[trial.subject].build({**trial.config, "epochs": epochs}, dataset.task)
+    learner = learners.find(trial.subject).build({**trial.config, "epochs": epochs}, dataset.task)
     assert isinstance(learner, Refits), f"{trial.subject} cannot be trained again"
     everything = joined(dataset.train, dataset.validation)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from study import experiments
+from study import experiments, plugins
 from study.analysis.basis import engine_notes, processors
 from study.analysis.section import Section
 from study.analysis.table import trials_table
@@ -70,9 +70,10 @@ def _report(
     source: Mapping[str, Any],
 ) -> Report:
     sections: list[Section] = []
+    known = experiments.known()
     for name, members in records.items():
         done = [record for record in members if record.done]
-        if done:
+        if done and name in known:
             sections.append(replace(_section(name, done), command=request.command(name)))
     opening = _opening(records)
     question, told = answer.opening(opening, sections)
@@ -118,26 +119,33 @@ def _section(name: str, done: list[Record]) -> Section:
     """
     experiment = experiments.load(name)
     try:
-        return experiment.section(done)
+        found = experiment.section(done)
+        if not isinstance(found, Section):
+            raise TypeError(f"it returned {type(found).__name__}, not a Section")
+        return found
     except Lacking as problem:
-        return Section(
-            name=name,
-            title=experiment.TITLE,
-            question="",
-            method="",
-            caveats=(
-                f"This section could not be made of its {len(done)} records: trial "
-                f"{problem.trial} has no {problem.name}, which it needs.",
-            ),
-        )
+        reason = f"trial {problem.trial} has no {problem.name}, which it needs."
+    except Exception as problem:
+        told = plugins.mistake(problem)
+        if told is None:
+            raise
+        reason = str(told).replace("\n", " ")
+    return Section(
+        name=name,
+        title=experiment.TITLE,
+        question="",
+        method="",
+        caveats=(f"This section could not be made of its {len(done)} records: {reason}",),
+    )
 
 
 def _opening(records: Mapping[str, Sequence[Record]]) -> list[Record]:
     """Return the records for the first page: not the hundreds of configurations of a sweep."""
+    known = experiments.known()
     shown = {
         record.trial.id: record
         for name, members in records.items()
-        if not getattr(experiments.load(name), "SWEEP", False)
+        if name in known and not getattr(known[name], "SWEEP", False)
         for record in members
     }
     return list(shown.values())
@@ -173,11 +181,16 @@ def _provenance(records: Sequence[Record], command: str) -> dict[str, Any]:
         for record in records
         if record.trial.dataset is not None and record.metrics.get("data_checksum")
     }
+    plugged: dict[str, set[str]] = {}
+    for record in records:
+        for name, digest in record.provenance.get("plugins", {}).items():
+            plugged.setdefault(name, set()).add(digest)
     trial_versions = {str(record.provenance.get("code_version")) for record in records}
     return {
         "command": command,
         **provenance.of_trial(),
         "code_version_of_trials": sorted(trial_versions),
+        **({"plugins": {name: sorted(told) for name, told in plugged.items()}} if plugged else {}),
         "data": data_sets,
         "trials": len(records),
         "trial_seconds": sum(record.provenance.get("wall_seconds", 0.0) for record in records),

@@ -2,7 +2,7 @@
 
 Most names look like places in the code, because that is what they were once. Where the code of a
 procedure stands now is said beside its name, and may change; a name that was ever run never does.
-A new procedure takes a plain word for its name.
+A new procedure takes a plain word for its name; those of plug-ins stand in their own tables.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from study import plugins
 from study.errors import UserError
 
 
@@ -71,32 +72,37 @@ PROCEDURES: dict[str, Procedure] = {
 }
 
 
-def find(name: str) -> Procedure:
-    """Return the procedure of a name; one that is not in the table is its own address.
+def known() -> dict[str, Procedure]:
+    """Return all procedures that have names, those of plug-ins too."""
+    form = "a study.trials.addresses.Procedure"
+    return plugins.joined("PROCEDURES", PROCEDURES, Procedure, form)
 
-    Raises
-    ------
-    UserError
-        If it is neither in the table nor of the form ``module:function``.
+
+def find(name: str) -> Procedure:
+    """Return the procedure of a name; one that is in no table is its own address.
 
     Examples
     --------
     >>> find("study.procedures.refit:run").remark
     'nothing held out'
     """
-    if name in PROCEDURES:
-        return PROCEDURES[name]
-    if ":" in name:
-        return Procedure(name)
-    raise UserError(
-        f"no procedure is called {name!r}.\nAllowed: a name of study.trials.addresses, or a "
-        "function of one's own as module:function"
-    )
+    return known().get(name, Procedure(name))
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """Return the function that a name stands for."""
-    module, _, function = find(name).code.partition(":")
+    """Return the function that a name stands for.
+
+    Raises
+    ------
+    UserError
+        If it is neither in a table nor of the form ``module:function``.
+    """
+    module, colon, function = find(name).code.partition(":")
+    if not colon:
+        raise UserError(
+            f"no procedure is called {name!r}.\nAllowed: a name of study.trials.addresses or of a "
+            "plug-in, or a function of one's own as module:function"
+        )
     return getattr(importlib.import_module(module), function)
 
 

@@ -12,8 +12,11 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
+from study import plugins
 from study.data.reference import DataAccess
 from study.errors import UserError
+from study.installation import how_to_install
+from study.plugins import Plugin
 from study.trials import measure
 from study.trials.trial import Outcome, Trial
 from study.trials.watch import Child, Limits, Memory
@@ -64,7 +67,8 @@ class LocalWorkers:
             self.fractions[slot] = fraction
 
         advance(0.0)
-        return self._threads.submit(child.run, trial, needs, data, self._limits, advance)
+        call = trial, needs, data, self._limits, advance, plugins.in_use()
+        return self._threads.submit(child.run, *call)
 
     def stop(self) -> None:
         """End the processes at once, whatever they are doing."""
@@ -111,7 +115,8 @@ class ClusterWorkers:
     ) -> Future[Result]:
         """Start a trial on the cluster."""
         self._require_scheduler()
-        return self._executor.submit(run_in_dask_worker, trial, needs, data, self._limits)
+        call = trial, needs, data, self._limits, plugins.in_use()
+        return self._executor.submit(run_in_dask_worker, *call)
 
     def _require_scheduler(self) -> None:
         if self._client.status in ("closed", "closing"):
@@ -127,7 +132,11 @@ _memory: Memory | None = None
 
 
 def run_in_dask_worker(
-    trial: Trial, needs: Sequence[Outcome], data: DataAccess, limits: Limits
+    trial: Trial,
+    needs: Sequence[Outcome],
+    data: DataAccess,
+    limits: Limits,
+    known: Sequence[Plugin] = (),
 ) -> Result:
     """Run a trial in a process beside the Dask worker, one for each of its threads.
 
@@ -144,7 +153,7 @@ def run_in_dask_worker(
 
     child = _child_here(worker.memory_manager.memory_limit)
     try:
-        return child.run(trial, needs, data, limits, stop_if_unwanted)
+        return child.run(trial, needs, data, limits, stop_if_unwanted, known)
     except CancelledError:
         child.end()
         raise
@@ -188,7 +197,7 @@ def _cluster(address: str, limits: Limits) -> Iterator[ClusterWorkers]:
         from distributed import Client
     except ImportError:
         raise UserError(
-            "--scheduler needs the package distributed: pip install '.[cluster]'"
+            f"--scheduler needs the package distributed: {how_to_install('cluster')}"
         ) from None
     try:
         client = Client(address, timeout=CONNECT_SECONDS)

@@ -7,15 +7,15 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from study import plugins
+from study.installation import DISTRIBUTION, PACKAGES, ROOT
 from study.trials.trial import Record
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("biosim", "gradsim", "study")
 LIBRARIES = ("brian2", "torch", "numpy", "scipy", "pandas", "matplotlib", "scikit-learn", "nir")
 
 
@@ -34,19 +34,30 @@ def sources() -> str:
     return f"src.{_source_hash()}"
 
 
-def of_other_code(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Return the records that code other than today's has made, by the hash of its sources."""
-    found: dict[str, list[Record]] = {}
+def of_other_code(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Return the records that code other than today's has made, by that code and today's.
+
+    Both are hashes of sources; for a trial that rests on a plug-in, also of the plug-in's, if it is
+    known today.
+    """
+    today = {plugin.name: plugin.digest for plugin in plugins.in_use()}
+    found: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         version = "src." + str(record.provenance.get("code_version")).rpartition("src.")[2]
-        if record.done and version != sources():
-            found.setdefault(version, []).append(record)
+        made = {sources(): version} | {
+            f"{name} {today[name]}": f"{name} {digest}"
+            for name, digest in record.provenance.get("plugins", {}).items()
+            if name in today
+        }
+        for now, then in made.items():
+            if record.done and then != now:
+                found.setdefault((then, now), []).append(record)
     return found
 
 
 def _package_version() -> str:
     try:
-        return version("twinspike")
+        return version(DISTRIBUTION)
     except PackageNotFoundError:
         return "0"
 
@@ -104,9 +115,16 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def of_trial() -> dict[str, object]:
-    """Return what a record says about the code and machine that made it."""
+def of_trial(rest_on: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Return what a record says about the code and machine that made it.
+
+    Parameters
+    ----------
+    rest_on
+        Digests of the plug-ins that the trial uses, by name; see `study.plugins.used_by`.
+    """
     return {
+        **({"plugins": dict(rest_on)} if rest_on else {}),
         "code_version": code_version(),
         "cpu": cpu_model(),
         "platform": platform.platform(),

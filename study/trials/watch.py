@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 from study.data.reference import DataAccess
+from study.installation import ROOT
+from study.plugins import Plugin
 from study.trials import measure
 from study.trials.trial import Outcome, Trial
 from study.trials.worker import Result, source
@@ -102,12 +104,12 @@ class Child:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from study.trials.worker import main; main()"],
+            [sys.executable, "-P", "-c", "from study.trials.worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ
             | dict.fromkeys(THREAD_VARIABLES, "1")
-            | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            | {"PYTHONPATH": os.pathsep.join(_search_path())},
             start_new_session=True,  # so that Ctrl-C is left to the parent
         )
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -128,13 +130,14 @@ class Child:
         data: DataAccess,
         limits: Limits,
         progress: Callable[[float], None],
+        known: Sequence[Plugin] = (),
     ) -> Result:
         """Run a trial; whatever happens to the process becomes the error of the result."""
         # Starting Python is no part of the trial's time.
         self._ready = self._ready or self._messages.get() is not None
         started, clock = datetime.now(UTC), time.monotonic()
         if self._ready:
-            self._send((trial, needs, data))
+            self._send((trial, needs, data, known))
         message: Result | float | None = 0.0 if self._ready else None
         while True:
             if message is not None:
@@ -181,6 +184,19 @@ class Child:
         with suppress(OSError, ValueError):  # it died; the messages end with None
             self._process.stdin.write(pickle.dumps(call))
             self._process.stdin.flush()
+
+
+def _search_path() -> list[str]:
+    """Return where a worker looks for modules: as here, but last in the working directory.
+
+    Functions of one's own may lie there; a file called like a library must not take its place.
+    Where the project itself lies comes first, if an import hook and no entry of the path finds it.
+    """
+    here, own = os.getcwd(), str(ROOT)
+    entries = [os.path.abspath(entry) for entry in sys.path]
+    first = [] if own in entries else [own]
+    last = [here] if here in entries and here != own else []
+    return [*first, *(entry for entry in entries if entry not in last), *last]
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

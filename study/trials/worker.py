@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
 
+from study import plugins
 from study.data.reference import DataAccess
+from study.plugins import Plugin
 from study.trials import provenance
 from study.trials.trial import Context, Outcome, Trial
 
@@ -39,10 +41,10 @@ def main() -> None:
     _send(answers, READY)
     while True:
         try:
-            trial, needs, data = pickle.load(calls)
+            trial, needs, data, known = pickle.load(calls)
         except EOFError:
             return
-        result = execute(trial, needs, data, _Reports(answers))
+        result = execute(trial, needs, data, _Reports(answers), known)
         try:
             _send(answers, result)
         except (pickle.PicklingError, TypeError, AttributeError) as problem:
@@ -50,7 +52,11 @@ def main() -> None:
 
 
 def execute(
-    trial: Trial, needs: Sequence[Outcome], data: DataAccess, report: Callable[[float], None]
+    trial: Trial,
+    needs: Sequence[Outcome],
+    data: DataAccess,
+    report: Callable[[float], None],
+    known: Sequence[Plugin] = (),
 ) -> Result:
     """Run a trial and return what it computed, or why it failed.
 
@@ -64,22 +70,28 @@ def execute(
         Where data sets may lie.
     report
         Is told the fraction done.
+    known
+        The plug-ins of the command.
     """
-    outcome, error = None, None
+    outcome, error, rest_on = None, None, {}
     started, clock = datetime.now(UTC), time.monotonic()
     try:
         context = Context(data, tuple(needs), lambda fraction, _note: report(fraction))
-        outcome = trial.resolve()(trial, context)
+        with plugins.using(known):
+            rest_on = plugins.used_by(trial.subject, trial.dataset_name, trial.procedure)
+            outcome = trial.resolve()(trial, context)
         if not isinstance(outcome, Outcome):
             raise TypeError(f"{trial.procedure} returned {type(outcome).__name__}, not an Outcome")
     except Exception as problem:
         outcome, error = None, describe(problem)
-    return Result(outcome, error, source(started, time.monotonic() - clock))
+    return Result(outcome, error, source(started, time.monotonic() - clock, rest_on))
 
 
-def source(started: datetime, seconds: float) -> dict[str, Any]:
-    """Return the provenance of a trial."""
-    return provenance.of_trial() | {
+def source(
+    started: datetime, seconds: float, rest_on: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the provenance of a trial; see `study.trials.provenance.of_trial`."""
+    return provenance.of_trial(rest_on) | {
         "started": started.isoformat(timespec="seconds"),
         "wall_seconds": seconds,
     }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from study import learners
 from study.analysis.section import Figure, Section
 from study.data.reference import DatasetRef
 from study.experiments.grid import drawings, findings, tables
 from study.experiments.grid.claims import SLOPE
 from study.experiments.grid.grids import Axis, Level, base_of, grid_of
 from study.experiments.grid.runs import Runs, runs_of
-from study.learners import LEARNERS
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
 from study.request import Request
@@ -39,7 +39,7 @@ def trials(request: Request) -> list[Trial]:
     if request.learners and LEARNER not in request.learners:
         return []
     datasets = request.datasets or tuple(DatasetRef(name) for name in OWN[request.profile])
-    entry = LEARNERS[LEARNER]
+    entry = learners.find(LEARNER)
     points = {ref: list(map(dataclasses.asdict, _configs(request, ref.name))) for ref in datasets}
     return [
         Trial(PROCEDURE, LEARNER, dataset, config, seed, entry.version)
