@@ -16,6 +16,7 @@ from study.data import DatasetEntry
 from study.data.reference import DataAccess
 from study.data.samples import Dataset, Images
 from study.data.splits import stratified_split
+from study.data.task import Classes
 
 SIZE, PERIOD, NOISE_SD = 8, 4, 0.6
 N_SAMPLES = 300
@@ -39,7 +40,7 @@ def load(_access: DataAccess) -> Dataset:
         train=train,
         validation=validation,
         test=test,
-        n_classes=2,
+        task=Classes(2),
         source=f"generated stripes, noise {NOISE_SD}; stratified 64/16/20 split, fixed seed",
         checksum=hashlib.sha256(pixels.tobytes()).hexdigest(),
     )

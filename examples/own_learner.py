@@ -1,79 +1,79 @@
-"""A learner of your own, in one file: the nearest class mean.
+"""A learner of your own, in one file: the nearest class mean. It runs beside all others by
 
-    python -m study.run compare --plugin examples/own_learner.py
-
-runs it beside all the others, on the same samples and with the same measures. ``list settings
-mean`` tells what can be set; ``--set mean.shrink=0,0.5`` makes a grid of it.
+python -m study.run compare --plugin examples/own_learner.py --set mean.shrink=0,0.5
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from study.data.samples import Samples
+from study.data.task import Classes
 from study.learners import LearnerEntry
 from study.learners.dense import evaluate, features
-from study.learning.contract import Artefacts, Evaluation, thinned
+from study.learning.contract import Artefacts, Evaluation
 from study.trials.trial import Progress
-
-TIME_BINS = 10  # in which spike events are counted
 
 
 @dataclass(frozen=True)
 class MeanConfig:
-    """What can be set.
+    """Settings.
 
     Parameters
     ----------
     shrink
-        Share of the way, 0..1, by which class means are drawn to the mean of all.
+        Share of the way by which class means are drawn to the mean of all.
     """
 
     shrink: float = 0.0
 
 
 def preset(_profile: str, _dataset: str) -> MeanConfig:
-    """Return the settings for a profile and a data set: the same everywhere."""
+    """Return the settings, the same for all profiles and data sets."""
     return MeanConfig()
 
 
 class MeanLearner:
     """The class whose mean is nearest; see `study.learning.contract.Learner`."""
 
-    def __init__(self, config: MeanConfig) -> None:
-        self.config = config
-
-    def prepare(self, train: Samples) -> None:
-        """Import and compile what `fit` needs: nothing."""
+    def __init__(self, config: MeanConfig, task: Classes) -> None:
+        self.config, self.task = config, task
 
     def fit(
         self, train: Samples, validation: Samples, rng: np.random.Generator, progress: Progress
     ) -> None:
-        """Take the means; nothing is chosen, so validation samples are not used."""
-        inputs, labels = features(train, TIME_BINS), train.labels
+        """Take the means; nothing is chosen on ``validation``."""
+        inputs, labels = features(train, 10), train.labels  # events in ten bins of time
         means = np.stack([inputs[labels == label].mean(0) for label in np.unique(labels)])
         self.means = means + self.config.shrink * (inputs.mean(0) - means)
 
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:
         """Classify by ``|x - m|^2``, of which ``|x|^2`` is the same for all means ``m``."""
-        inputs = features(samples, TIME_BINS)
-        return evaluate(self._predict, [self.means], inputs, samples.labels)
+        inputs = features(samples, 10)
 
-    def _predict(self, inputs: np.ndarray) -> np.ndarray:
-        return (inputs @ self.means.T - (self.means**2).sum(1) / 2).argmax(1)
+        def nearest(some: np.ndarray) -> np.ndarray:
+            return (some @ self.means.T - (self.means**2).sum(1) / 2).argmax(1)
 
-    def artefacts(self) -> Artefacts:
+        return evaluate(nearest, self.weights(), inputs, samples.labels, self.task)
+
+    def keep(self) -> Artefacts:
         """Return what is worth keeping beside the record."""
         return Artefacts(arrays={"means": self.means})
 
-    def without(self, share: float, rng: np.random.Generator) -> MeanLearner:
-        """Return the learner after it lost a share of its weights."""
-        lesser = MeanLearner(self.config)
-        lesser.means = thinned(self.means, share, rng)
-        return lesser
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return what was learned: with this capability the learner can lose synapses."""
+        return {"input": self.means}
+
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> MeanLearner:
+        """Return the same learner with these weights."""
+        other = MeanLearner(self.config, self.task)
+        other.means = weights["input"]
+        return other
 
 
-KINDS = ("images", "events", "traces")
-LEARNERS = {"mean": LearnerEntry(__name__, "MeanConfig", "MeanLearner", KINDS, 1, "nearest mean")}
+READS = ("images", "events", "traces")
+ENTRY = LearnerEntry(__name__, "MeanConfig", "MeanLearner", READS, 1, "baseline", "nearest mean")
+LEARNERS = {"mean": ENTRY}

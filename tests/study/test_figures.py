@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
-from study.analysis.figures import COLOURS, panel_grid, spread, style_of
+from study.analysis.figures import panel_grid, spread
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,3 @@ def test_a_logarithmic_axis_has_several_numbers(values: list[float]) -> None:
     ]
     assert len(shown) >= 2
     assert all(text.replace(",", "").replace(".", "").isdigit() for text in shown)
-
-
-def test_a_learner_looks_the_same_whoever_stands_beside_it_and_strangers_share_a_look() -> None:
-    looks = [style_of(name) for name in ("diehl-cook", "surrogate", "linear", "mlp")]
-    assert [look.colour for look in looks] == list(COLOURS[:4])
-    assert style_of("unheard of") == style_of("another") not in looks

@@ -13,7 +13,7 @@ from study.analysis.figures import house_style
 from study.analysis.replicates import replicates
 from study.data.reference import DatasetRef
 from study.experiments import compare
-from study.learners import BUDGET_SECONDS, LEARNERS, affordable, family, style
+from study.learners import BUDGET_SECONDS, LEARNERS, LearnerEntry, affordable, family, style
 from study.learning.families import FAMILIES
 from study.report import summary
 from study.request import Request
@@ -30,17 +30,11 @@ def many(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     known = dict.fromkeys(LEARNERS)
     for name in known:
         monkeypatch.delitem(LEARNERS, name)
-    entry = compare_entry()
+    entry = LearnerEntry("mlp", "MLPConfig", "MLPLearner", ("images",), 1, "baseline", "planted")
     for name in FAMILIES:
         for number in range(PER_FAMILY):
             monkeypatch.setitem(LEARNERS, f"{name}-{number}", replace(entry, family=name))
     return list(LEARNERS)
-
-
-def compare_entry():
-    from study.learners import LearnerEntry
-
-    return LearnerEntry("mlp", "MLPConfig", "MLPLearner", ("images",), 1, "baseline", "planted")
 
 
 @pytest.fixture
@@ -122,3 +116,8 @@ def test_the_quick_profile_leaves_out_what_takes_too_long(
     assert affordable("standard") == many
     assert slow not in {t.subject for t in compare.trials(Request())}
     assert {t.subject for t in compare.trials(Request(learners=(slow,)))} == {slow}
+
+
+def test_strangers_share_a_look_that_no_learner_has() -> None:
+    assert style("unheard of") == style("another")
+    assert style("unheard of") not in {style(name) for name in LEARNERS}

@@ -16,6 +16,7 @@ import pytest
 
 from study import data, experiments, learners, plugins
 from study.data.reference import DataAccess, DatasetRef
+from study.data.task import Classes
 from study.errors import UserError
 from study.report import assemble
 from study.request import Request
@@ -35,6 +36,7 @@ from dataclasses import dataclass
 from study.analysis.section import Section
 from study.data import DatasetEntry
 from study.data.samples import Dataset, Images
+from study.data.task import Classes
 from study.learners import LearnerEntry
 from study.learners.dense import evaluate
 from study.learning.contract import Artefacts
@@ -50,20 +52,20 @@ def preset(profile, dataset):
     return Config()
 
 class Threshold:
-    def __init__(self, config):
-        self.config = config
-    def prepare(self, train): ...
+    def __init__(self, config, task):
+        self.config, self.task = config, task
     def fit(self, train, validation, rng, progress): ...
     def evaluate(self, samples, rng):
         inputs = samples.pixels.reshape(len(samples), -1)
         predict = lambda some: (some.mean(1) > self.config.level).astype(int)
-        return evaluate(predict, [np.ones(4)], inputs, samples.labels)
-    def artefacts(self):
+        weights = {"input": np.ones(4)}
+        return evaluate(predict, weights, inputs, samples.labels, self.task)
+    def keep(self):
         return Artefacts()
-    def without(self, share, rng):
-        return self
 
-LEARNERS = {"half": LearnerEntry(__name__, "Config", "Threshold", ("images",), 1, "above half")}
+LEARNERS = {
+    "half": LearnerEntry(__name__, "Config", "Threshold", ("images",), 1, "baseline", "above half")
+}
 """
 DATASET = """
 def load(access):
@@ -71,7 +73,7 @@ def load(access):
     noise = np.random.default_rng(0).random((60, 2, 2)) * 0.4
     both = Images((noise + 0.6 * labels[:, None, None]).astype(np.float32), labels)
     parts = [both.take(slice(start, start + 20)) for start in (0, 20, 40)]
-    return Dataset("dots", *parts, 2, "made up", "0")
+    return Dataset("dots", *parts, Classes(2), "made up", "0")
 
 DATASETS = {"dots": DatasetEntry("images", "dark and bright", load)}
 """
@@ -87,7 +89,7 @@ def trials(request):
     return throws + request.learning_trials(["half", "linear"], ["dots"])
 
 def section(records):
-    eyes = [record.metrics["eyes"] for record in records if record.trial.learner == "die"]
+    eyes = [record.metrics["eyes"] for record in records if record.trial.subject == "die"]
     return Section("dice", TITLE, "Fair?", "Thrown.", findings=(f"Eyes: {sum(eyes)} in all.",))
 
 PROCEDURES = {"dice": Procedure(f"{__name__}:run")}
@@ -282,7 +284,7 @@ def test_each_mistake_in_a_plugin_is_told_with_its_line(tmp_path, capsys, text, 
         assert reason in told(capsys, "list", "--plugin", str(path))
     else:  # a class is looked up when it is built
         with plugins.using([plugins.read(path)]), pytest.raises(UserError, match="no Treshold"):
-            learners.find("half").build({})
+            learners.find("half").build({}, Classes(2))
 
 
 def test_files_that_are_no_plugin_are_told(tmp_path: Path, capsys) -> None:
