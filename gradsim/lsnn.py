@@ -219,8 +219,7 @@ def forward(
     """Run a batch; average traces over ``n_windows`` and keep slopes where a gradient is wanted."""
     parameters, dtype = network.parameters, network.weights.w_in.dtype
     n, n_samples, n_steps = parameters.n, len(inputs), inputs.n_steps
-    if inputs.n_units != parameters.n_in:
-        raise ValueError(f"{inputs.n_units} input units for {parameters.n_in} inputs")
+    _require_fitting(network, inputs)
     state = _padded(state, zero_state(network, n_samples))
     width = state.mem.shape[1]
     recorded = (n_samples if for_gradient else 0, n_steps, width)
@@ -240,6 +239,22 @@ def forward(
     )
     last = LSNNState(*(part[..., :n].copy() for part in state))
     return Run(cell, spikes_in, rows, record, last)
+
+
+def _require_fitting(network: LSNN, inputs: SpikeEvents) -> None:
+    p, weights = network.parameters, network.weights
+    dtype = weights.w_in.dtype
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"weights must be float32 or float64, not {dtype}")
+    shapes = ((p.n, p.n_in), (p.n, p.n), (p.n_out, p.n))
+    for name, part, shape in zip(Weights._fields, weights, shapes, strict=True):
+        if part.shape != shape or part.dtype != dtype:
+            raise ValueError(
+                f"{name} must be {dtype} {list(shape)}, not {part.dtype} {list(part.shape)}"
+            )
+    delays.require_delays(network.delays, (p.n, p.n_in + p.n), p.max_delay)
+    if inputs.n_units != p.n_in:
+        raise ValueError(f"{inputs.n_units} input units for {p.n_in} inputs")
 
 
 def padded(values: np.ndarray) -> np.ndarray:

@@ -213,6 +213,11 @@ def test_what_does_not_fit_is_refused():
         bptt(network, Sequences(inputs, np.full_like(targets, -1)))
     with pytest.raises(ValueError, match="feedback must be"):
         eprop(network, Sequences(inputs, targets), feedback=np.zeros((2, 2)))
+    narrow = network.weights._replace(w_out=network.weights.w_out.astype(np.float32))
+    with pytest.raises(ValueError, match="w_out must be float64"):
+        lsnn.run(network._replace(weights=narrow), inputs)
+    with pytest.raises(ValueError, match=r"delays must lie in 1\.\.4 steps"):
+        lsnn.run(network._replace(delays=network.delays + 1), inputs)
     with pytest.raises(ValueError, match="mem of the state"):
         lsnn.run(network, inputs, lsnn.zero_state(network, N_SAMPLES + 1))
     for bad in ({"n_in": 0}, {"threshold": 0.0}, {"beta": -1.0}, {"max_delay": 0}):
