@@ -34,7 +34,7 @@ from gradsim.kernels.layout import (
     weights_gradient,
     width_of,
 )
-from gradsim.kernels.loops import Source
+from gradsim.kernels.loops import Source, Workspace
 from gradsim.kernels.orders import GROUP, NO_SUMS, Spikes
 from gradsim.kernels.threads import in_parallel
 from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters, Population
@@ -309,13 +309,17 @@ def _return(
     def part(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         g_weights = buffers.zeros(n_in * width, dtype)
         g_recurrent = buffers.zeros(len(own), dtype)
-        some_gi = gi if keep_gi else buffers.empty(GROUP * grid.n_steps * width, dtype)
-        scratch = buffers.empty(GROUP * width, dtype)
-        replayed = buffers.empty(grid.n_steps * min(width, 64), dtype)
+        work = Workspace(
+            gm,
+            gs,
+            gi if keep_gi else buffers.empty(GROUP * grid.n_steps * width, dtype),
+            keep_gi,
+            scratch=buffers.empty(GROUP * width, dtype),
+            replayed=buffers.empty(grid.n_steps * min(width, 64), dtype),
+        )
         loops.lif_backward(
             first, last, grid.n_steps, run.n, run.neurons, inputs, run.trace, run.initial,
-            derivative, source, own, gm, gs, some_gi, keep_gi, by_unit, g_weights, run.fired,
-            g_recurrent, scratch, replayed,
+            derivative, source, own, by_unit, g_weights, run.fired, g_recurrent, work,
         )  # fmt: skip
         return g_weights, g_recurrent
 

@@ -7,7 +7,9 @@ array stands for what there is not.
 
 An input spike costs the row of its weights, forward and backward; a step without spikes costs the
 neurons' own dynamics. The backward pass is the adjoint of the step in `gradsim.neurons`, with
-``gm`` and ``gs`` the gradients of membrane and current.
+``gm`` and ``gs`` the gradients of membrane and current. Functions that ``_return`` go back through
+time and carry gradients; those that ``_run``, ``_move`` or ``_replay`` go forward; ``g_x`` is the
+gradient of ``x``, and ``gi`` that of the currents that weights let flow into a layer.
 
 A row is worked off in wide vectors, then in narrow ones: each ``for``-``while`` pair below.
 """
@@ -84,6 +86,22 @@ class Inputs(NamedTuple):
     sums: Any
     weights: Any
     currents: Any
+
+
+class Workspace(NamedTuple):
+    """What the backward pass of a layer writes to; see `lif_backward`.
+
+    ``gm`` and ``gs`` are ``[B, width]``, ``gi`` is ``[B, T, width]`` where ``keep_gi``, else of one
+    group of samples; ``scratch`` is ``[GROUP, width]``, ``replayed`` room for a wide block of
+    neurons through all steps.
+    """
+
+    gm: np.ndarray
+    gs: np.ndarray
+    gi: np.ndarray
+    keep_gi: bool
+    scratch: np.ndarray
+    replayed: np.ndarray
 
 
 class _Layer(NamedTuple):
@@ -404,25 +422,18 @@ def lif_backward(
     derivative,
     source,
     recurrent,
-    gm,
-    gs,
-    gi,
-    keep_gi,
     by_unit,
     g_weights,
     fired,
     g_recurrent,
-    scratch,
-    replayed,
+    work,
 ):
     """Carry gradients back through samples ``first:last``; ``first`` is a multiple of `GROUP`.
 
-    ``gm`` and ``gs`` go from the gradients of the last state to those of the initial one, whose
-    membranes are ``initial``. Without a ``trace``, ``inputs`` are run again from rest.
-    ``recurrent`` is ``[out, width]``. ``gi`` receives the gradients of the currents: of all
-    samples, ``[B, T, width]``, where ``keep_gi``, else of one group at a time. ``g_weights`` and
-    ``g_recurrent``, ``[in, width]``, grow. ``scratch`` is ``[GROUP, width]``, ``replayed`` room
-    for a wide block of neurons through all steps.
+    In ``work``, ``gm`` and ``gs`` go from the gradients of the last state to those of the initial
+    one, whose membranes are ``initial``, and ``gi`` receives the gradients of the currents. Without
+    a ``trace``, ``inputs`` are run again from rest. ``recurrent`` is ``[out, width]``.
+    ``g_weights`` and ``g_recurrent``, ``[in, width]``, grow.
     """
     width = len(neurons.alpha)
     layer = _layer(neurons, inputs, pointer(inputs.currents), len(inputs.currents) > 0, 0, n_steps)
@@ -439,11 +450,11 @@ def lif_backward(
         len(source.dense) > 0,
         pointer(source.counts),
         len(source.counts) > 0,
-        pointer(gm),
-        pointer(gs),
-        pointer(gi),
-        pointer(scratch),
-        pointer(replayed),
+        pointer(work.gm),
+        pointer(work.gs),
+        pointer(work.gi),
+        pointer(work.scratch),
+        pointer(work.replayed),
     )
     wide, narrow = zeros(a.gm, WIDE), zeros(a.gm, NARROW)
     to = pointer(g_weights)
@@ -451,7 +462,7 @@ def lif_backward(
         own, g_own = pointer(recurrent), pointer(g_recurrent)
         for begin in range(first, last, GROUP):
             end = min(begin + GROUP, last)
-            base = begin * n_steps * width if keep_gi else 0
+            base = begin * n_steps * width if work.keep_gi else 0
             _return_group(begin, end, base, n, own, layer, a)
             _scatter_weights(begin, end, n_steps, width, fired, a.gi, base, 1, g_own)
             column = 0
@@ -464,7 +475,7 @@ def lif_backward(
     else:
         for begin in range(first, last, by_unit.group):
             end = min(begin + by_unit.group, last)
-            base = begin * n_steps * width if keep_gi else 0
+            base = begin * n_steps * width if work.keep_gi else 0
             column = 0
             while column + lanes(wide) <= width:
                 _return_columns(wide, column, begin, end, base, by_unit, to, layer, a)
