@@ -83,6 +83,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     commands.choices["report"].add_argument(
         "--against", type=Path, metavar="DIR", help="show what changed since the run in DIR"
     )
+    commands.choices["report"].add_argument(
+        "--lacking", action="store_true", help="only list what has no version in other languages"
+    )
     _add_language(commands.choices["report"])
     command = commands.add_parser("pack", help="put all records of a run into one small file")
     command.add_argument("--out", type=Path, default=Path("reports/quick"), metavar="DIR")
@@ -290,6 +293,8 @@ def _status(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from study import commands
 
+    if options.lacking:
+        return commands.untranslated(options.out)
     return commands.report(options.out, options.against, options.lang)
 
 

@@ -128,8 +128,8 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], listed: bool) -> N
         told = f"{group.learner}{{}}{_seconds(group)}"
         number = len(means)
         ax.scatter(
-            *centre, _area(group), color=colour, marker=mark, alpha=0.75, edgecolor="white", zorder=3,
-            label=f"{number}: {name}, {told.format(', ')}" if listed else None,
+            *centre, _area(group), color=colour, marker=mark, alpha=0.75, edgecolor="white",
+            zorder=3, label=f"{number}: {name}, {told.format(', ')}" if listed else None,
         )  # fmt: skip
         ax.annotate(
             str(number) if listed else told.format("\n"), centre,
