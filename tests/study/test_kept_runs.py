@@ -1,6 +1,6 @@
 """The runs that are kept with the code: every trial and every number is still found.
 
-``data/kept_runs.json`` was written by the code before identities stopped depending on where files
+``kept_runs.json`` was written by the code before identities stopped depending on where files
 stand: of each run the trials that each experiment showed, and a hash of the metrics of each.
 """
 
@@ -23,7 +23,7 @@ from study.request import REQUEST_FILE
 from study.trials.pack import PACKED
 from study.trials.trial import canonical_hash
 
-KEPT = json.loads((Path(__file__).parent / "data" / "kept_runs.json").read_text())
+KEPT = json.loads((Path(__file__).parent / "kept_runs.json").read_text())
 
 
 def laid_out(run: str, root: Path, out: Path) -> Path:

@@ -24,7 +24,7 @@ from study.report.language import ITEMS, Language, catalogue, fixed_words, lacki
 from study.report.values import PLACE, values
 from study.request import Request
 from study.run import _parse, main
-from tests.study.grid_records import grid_trials, planted
+from tests.study.experiments.grid_records import grid_trials, planted
 
 HANGUL = re.compile("[가-힣]")
 GROUPS = catalogue("ko")
