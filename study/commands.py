@@ -146,6 +146,17 @@ def report(out: Path, other: Path | None = None, language: str = "en") -> int:
     return _render(out, _opened(out), other, language)
 
 
+def untranslated(out: Path) -> int:
+    """Print what the report in a folder has no version of in other languages than English."""
+    from study.report.language import CODES, ENGLISH, lacking
+
+    report = gathered(out)
+    for code in (code for code in CODES if code != ENGLISH):
+        for template, text in lacking(report, code).items():
+            print(f"{code}: {template}\n    {text}")  # noqa: T201
+    return 0
+
+
 def gathered(out: Path) -> Report:
     """Return the report of the last request in this folder; nothing is written."""
     from study.report import assemble

@@ -189,6 +189,9 @@ def report_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--against", type=Path, metavar="DIR", help="show what changed since the run in DIR"
     )
+    command.add_argument(
+        "--lacking", action="store_true", help="only list what has no version in other languages"
+    )
     language_option(command)
 
 

@@ -143,6 +143,8 @@ def _status(given: argparse.Namespace) -> int:
 def _report(given: argparse.Namespace) -> int:
     from study import commands
 
+    if given.lacking:
+        return commands.untranslated(given.out)
     return commands.report(given.out, given.against, given.lang)
 
 

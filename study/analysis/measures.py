@@ -13,6 +13,7 @@ PAPER = "trials on paper"
 SUMMARY = "table on the first page"
 AGAINST = "comparison with another run"
 COSTS = "costs of learners side by side"
+SIZES = "learners at several sizes"
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,12 @@ MEASURES = (
     Measure("seed", LISTS),
     Measure("status", LISTS),
     Measure("train_accuracy", (CSV, PAGE)),
-    Measure("validation_accuracy", (CSV, PAGE)),
-    Measure("test_accuracy", (*LISTS, SUMMARY, AGAINST), "test accuracy / %", 100.0),
-    Measure("spikes_per_sample", (*LISTS, SUMMARY, AGAINST), "spikes per sample"),
-    Measure("synops_per_sample", (*LISTS, SUMMARY, AGAINST), "SynOps per sample"),
-    Measure("macs_per_sample", (PAGE, SUMMARY), "MACs per sample"),
-    Measure("train_seconds", (*LISTS, SUMMARY, AGAINST, COSTS), "training / s"),
+    Measure("validation_accuracy", (CSV, PAGE, SIZES), "validation accuracy / %", 100.0),
+    Measure("test_accuracy", (*LISTS, SUMMARY, AGAINST, SIZES), "test accuracy / %", 100.0),
+    Measure("spikes_per_sample", (*LISTS, SUMMARY, AGAINST, SIZES), "spikes per sample"),
+    Measure("synops_per_sample", (*LISTS, SUMMARY, AGAINST, SIZES), "SynOps per sample"),
+    Measure("macs_per_sample", (PAGE, SUMMARY, SIZES), "MACs per sample"),
+    Measure("train_seconds", (*LISTS, SUMMARY, AGAINST, COSTS, SIZES), "training / s"),
     Measure("inference_ms_per_sample", (CSV, PAGE, SUMMARY, AGAINST, COSTS), "inference / ms"),
     Measure("peak_memory_mb", (CSV, PAGE, SUMMARY, COSTS), "memory / MB"),
     Measure("wall_seconds", (PAGE,)),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from study.analysis import measures
 from study.analysis.basis import basis, processors
 from study.analysis.figures import draw_shares, label_axes
 from study.analysis.replicates import (
@@ -268,31 +269,18 @@ def _point(ax: Axes, group: Replicates, cost: float) -> None:
 
 
 def _table(groups: Sequence[Replicates]) -> Table:
+    columns = measures.shown(measures.SIZES)
     rows = [
         (
             group.dataset,
             group.learner,
-            cell(interval_of(group, "validation_accuracy"), 100),
-            cell(interval_of(group, "test_accuracy"), 100),
-            cell(interval_of(group, "spikes_per_sample")),
-            cell(interval_of(group, "synops_per_sample")),
-            cell(interval_of(group, "macs_per_sample")),
-            cell(interval_of(group, "train_seconds")),
+            *(cell(interval_of(group, measure.name), measure.scale) for measure in columns),
         )
         for group in groups
     ]
     return Table(
         "Learners at several sizes.",
-        (
-            "data set",
-            "learner",
-            "validation accuracy / %",
-            "test accuracy / %",
-            "spikes per sample",
-            "SynOps per sample",
-            "MACs per sample",
-            "training / s",
-        ),
+        ("data set", "learner", *(measure.heading for measure in columns)),
         tuple(rows),
         basis([record for group in groups for record in group], interval=INTERVAL),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -13,8 +14,9 @@ from markupsafe import Markup
 
 from study.analysis import measures
 from study.analysis.measures import PAGE
+from study.report import fonts
 from study.report.equations import mathml
-from study.report.language import face
+from study.report.language import ENGLISH
 from study.report.svg import picture
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -58,7 +60,7 @@ def page(context: Mapping[str, Any], drawings: Mapping[str, bytes]) -> str:
             curves=_curves,
             context_basis=context["basis"],
             style=Markup(
-                (TEMPLATES / "report.css").read_text(encoding="utf-8") + style + face(context)
+                (TEMPLATES / "report.css").read_text(encoding="utf-8") + style + _face(context)
             ),
             scripts=[Markup(script) for script in scripts],
             script_hashes=[_checksum(script) for script in scripts],
@@ -66,6 +68,13 @@ def page(context: Mapping[str, Any], drawings: Mapping[str, bytes]) -> str:
             images={name: picture(svg) for name, svg in drawings.items()},
         )
     )
+
+
+def _face(context: Mapping[str, Any]) -> str:
+    """Return the font for a language whose letters not every system has; English needs none."""
+    if context["language"] == ENGLISH:
+        return ""
+    return fonts.face(json.dumps(context, ensure_ascii=False, default=str))
 
 
 def _environment(translate: Callable[[str], str]) -> Environment:

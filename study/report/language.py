@@ -1,8 +1,8 @@
 """The finished report in another language: every text goes through one catalogue.
 
 Experiments write English sentences with numbers in them and know nothing of this. A text is
-looked up as a template: each value in it is replaced by ``{}``, and the catalogue
-``languages/CODE.json`` gives the sentence with ``{0} {1} ...`` where the values go. Nothing is
+looked up as a template: each value in it is replaced by ``{}``, and the catalogue, a file a group
+in ``languages/CODE``, gives the sentence with ``{0} {1} ...`` where the values go. Nothing is
 guessed: what is not in the catalogue stays English, is collected, and the report says so.
 
 Look-ups are tried in this order, with values as in `study.report.values`, each with and without
@@ -14,20 +14,17 @@ the full stop at its end:
 3. the same with lists of what the catalogue has under ``items`` (such as ``hidden neurons {}``)
    as one value, which is translated item by item;
 4. its lines, then what stands between `` · ``, then its sentences, then what stands between
-   ``; ``, each from 1 on.
+   ``; `` and between `` × ``, each from 1 on.
 
-``python -m study.report.language DIR`` lists what the report in a folder still lacks.
+`lacking` lists what a report has no version of: ``python -m study.run report --lacking``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from argparse import ArgumentParser
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from string import printable
 from typing import TYPE_CHECKING, Any
 
 from study.report.values import PLACE, cumulated, item, lists, values
@@ -50,7 +47,7 @@ WORDS = "words"  # group with what the templates say themselves
 WORD = re.compile(r"[^\W\d_]{2,}")
 NUMBERED = re.compile(r"\{(\d+)\}")  # place of a value in a translation
 SENTENCE = r"(?<=[.?!]) (?=[A-Z–(-])"
-PARTS = (("\n", "\n"), (" · ", " · "), (SENTENCE, " "), ("; ", "; "))
+PARTS = (("\n", "\n"), (" · ", " · "), (SENTENCE, " "), ("; ", "; "), (" × ", " × "))
 """Where a text that is not known whole is parted, in this order, and what joins the parts."""
 FIXED_WORD = re.compile(
     r"""\bword\("(?P<typst>[^"]+)"|(?P<quote>["'])(?P<html>[^"']+)(?P=quote) \| tr\b"""
@@ -62,15 +59,6 @@ TRANSLATED = (
 """Keys of the context that are prose; trials, details, errors and provenance are data."""
 KEPT = {"id", "name", "number", "command", "equations", "references", "widget"}
 """Keys inside them that are none."""
-FACE = """
-@font-face { font-family: Report; font-weight: %d;
-  src: url(data:font/woff;base64,%s) format("woff"); }"""
-# Slanted syllables are hard to read, and lines end between words.
-RULES = """
-:root { --sans: Report, sans-serif; --serif: Report, sans-serif; }
-body { word-break: keep-all; }
-.question, em { font-style: normal; }
-"""
 NOTE = "Sentences that have no version in this language yet and stand in English: {}."
 
 
@@ -223,7 +211,8 @@ def catalogue(code: str) -> dict[str, dict[str, str]]:
     """Return the groups of a catalogue: texts by template; nothing for English."""
     if code == ENGLISH:
         return {}
-    return json.loads((FOLDER / f"{code}.json").read_text(encoding="utf-8"))
+    files = sorted((FOLDER / code).glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
 def fixed_words() -> list[str]:
@@ -242,23 +231,6 @@ def _filled(translation: str, found: Sequence[str]) -> str:
     return NUMBERED.sub(lambda place: found[int(place[1])], translation)
 
 
-def face(context: Mapping[str, Any]) -> str:
-    """Return style rules for the page: a font with the letters of the context, within the page.
-
-    Empty for English, which every system has letters for.
-    """
-    if context["language"] == ENGLISH:
-        return ""
-    from study.report.fonts import webfont
-
-    letters = "".join(sorted(set(json.dumps(context, ensure_ascii=False, default=str))))
-    fonts = {
-        weight: b64encode(webfont(letters + printable, name)).decode()
-        for weight, name in ((400, "Regular"), (650, "Bold"))
-    }
-    return "".join(FACE % (weight, font) for weight, font in fonts.items()) + RULES
-
-
 def lacking(report: Report, code: str) -> dict[str, str]:
     """Return what a report has no version of in a language: texts by template."""
     from study.report.context import context
@@ -268,18 +240,3 @@ def lacking(report: Report, code: str) -> dict[str, str]:
         found.draw(figure.drawing)
     found.context(context(report))
     return found.missing
-
-
-def _main() -> None:
-    from study import commands
-
-    parser = ArgumentParser(description="List what the report in a folder has no version of.")
-    parser.add_argument("out", type=Path, metavar="DIR", help="folder of a run")
-    out = parser.parse_args().out
-    for code in CODES[1:]:
-        for template, text in lacking(commands.gathered(out), code).items():
-            print(f"{code}: {template}\n    {text}")  # noqa: T201
-
-
-if __name__ == "__main__":
-    _main()

@@ -1,6 +1,6 @@
 """The runs that are kept with the code: every trial and every number is still found.
 
-``data/kept_runs.json`` was written by the code before identities stopped depending on where files
+``kept_runs.json`` was written by the code before identities stopped depending on where files
 stand: of each run the trials that each experiment showed, and a hash of the metrics of each.
 """
 
@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from study import commands
+from study import commands, experiments
 from study.learners import surrogate_config
+from study.report.context import context
 from study.report.document import Report
+from study.report.language import Language, names
 from study.request import REQUEST_FILE
 from study.trials.pack import PACKED
 from study.trials.trial import canonical_hash
 
-KEPT = json.loads((Path(__file__).parent / "data" / "kept_runs.json").read_text())
+KEPT = json.loads((Path(__file__).parent / "kept_runs.json").read_text())
 
 
 def laid_out(run: str, root: Path, out: Path) -> Path:
@@ -46,11 +49,19 @@ def digests(report: Report) -> dict[str, str]:
     return {d.trial_id: canonical_hash([d.status, d.metrics]) for d in report.details}
 
 
-@pytest.mark.parametrize("run", KEPT)
+@pytest.fixture(scope="module", params=KEPT)
+def kept(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Report]:
+    root = Path(__file__).resolve().parents[2]
+    out = laid_out(request.param, root, tmp_path_factory.mktemp(request.param))
+    return request.param, commands.gathered(out)
+
+
 def test_a_kept_run_shows_the_trials_and_metrics_that_it_always_showed(
-    run: str, root: Path, tmp_path: Path
+    kept: tuple[str, Report], root: Path
 ) -> None:
-    report = commands.gathered(laid_out(run, root, tmp_path))
+    run, report = kept
     assert shown(report) == wanted(run)
     assert digests(report) == KEPT[run]["metrics"]
     unmade = [s.name for s in report.sections if "could not be made" in " ".join(s.caveats)]
@@ -58,6 +69,25 @@ def test_a_kept_run_shows_the_trials_and_metrics_that_it_always_showed(
     table = root / "reports" / run / "trials.csv"
     if table.exists():
         assert ",".join(report.trial_columns) == table.read_text().partition("\n")[0]
+
+
+def test_every_section_of_a_kept_run_is_all_korean(kept: tuple[str, Report]) -> None:
+    _, report = kept
+    lacking: dict[str, list[str]] = {}
+    for section in report.sections:
+        alone = replace(report, sections=(section,), details=(), trial_rows=())
+        korean = Language("ko", names(report))
+        korean.context(context(alone))
+        for figure in section.figures:
+            korean.draw(figure.drawing)
+        if korean.missing:
+            lacking[section.name] = list(korean.missing)
+    assert lacking == {}
+
+
+def test_the_kept_runs_have_every_experiment() -> None:
+    shown = {name for run in KEPT for name in wanted(run)}
+    assert shown == set(experiments.names())
 
 
 def test_a_changed_default_hides_nothing(

@@ -9,10 +9,9 @@ import numpy as np
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.section import Figure, Section, Table, Widget
-from study.analysis.stats import Interval, mean_interval
 from study.config import settings_of
 from study.experiments.plasticity import competition, pairs
-from study.experiments.plasticity.competition import EDGE, FULL, CompetitionConfig
+from study.experiments.plasticity.competition import FULL, CompetitionConfig
 from study.experiments.plasticity.pairs import (
     OBSERVED_CHANGE,
     OBSERVED_DELTA_S,
@@ -135,28 +134,6 @@ def _found_frequency(record: Record) -> list[str]:
     ]
 
 
-def _found_competition(record: Record) -> list[str]:
-    config = record.trial.config
-    shares = "; ".join(
-        f"µ = {exponent:g}: {_percent(_at_bound(values))}"
-        for exponent, values in zip(config["exponents"], record.metrics["at_bound"], strict=True)
-    )
-    return [
-        f"After {config['duration_s']:g} s of competition this share of weights lies within "
-        f"{EDGE:g} of a bound (of the uniform weights at the beginning {200 * EDGE:.0f} %): "
-        f"{shares}."
-    ]
-
-
-def _at_bound(values: Sequence[float]) -> Interval:
-    return mean_interval(values, (0, 1))
-
-
-def _percent(share: Interval) -> str:
-    mean, low, high = (100 * part for part in share)
-    return f"{mean:.0f} %" if np.isnan(low) else f"{mean:.0f} % [{low:.0f}, {high:.0f}]"
-
-
 def _errors(records: Sequence[Record]) -> Table:
     rows = tuple(
         (
@@ -276,81 +253,17 @@ def _frequency_figure(record: Record) -> Figure:
     )
 
 
-def _competition_figure(record: Record) -> Figure:
-    from matplotlib.figure import Figure as Drawing
-
-    config, arrays = record.trial.config, record.arrays
-    exponents = config["exponents"]
-    drawing = Drawing(figsize=(7.2, 2.6), layout="constrained")
-    axes = drawing.subplots(1, len(exponents), sharex=True, squeeze=False)[0]
-    bins = np.linspace(0, 1, 21)
-    weighting = np.full(arrays["initial"].size, 100 / arrays["initial"].size)
-    for ax, exponent, weight, colour in zip(
-        axes, exponents, arrays["weight"], _cycled(len(exponents)), strict=True
-    ):
-        ax.hist(weight.ravel(), bins, weights=weighting, color=colour, label=f"µ = {exponent:g}")
-        ax.hist(
-            arrays["initial"].ravel(), bins, weights=weighting, histtype="step", color="0.3", lw=1,
-            label="at first",
-        )  # fmt: skip
-        label_axes(ax, "weight", "share of weights / %")
-    return Figure(
-        "plasticity-competition",
-        drawing,
-        "Weights of competing Poisson inputs at the end, by the exponent µ of the weight "
-        "dependence: 0 is the additive, 1 the multiplicative rule. Grey: the uniform weights of "
-        "the beginning.",
-        "One histogram of weights for each exponent: peaks at both bounds for the additive rule, "
-        "one hump in the middle for the multiplicative rule, a broader one between them.",
-        basis([record], n=f"{config['n_neurons']} neurons with {config['n_inputs']} inputs each"),
-    )
-
-
-def _cycled(count: int) -> list[str]:
-    return [COLOURS[number % len(COLOURS)] for number in range(count)]
-
-
-def _competition_table(records: Sequence[Record]) -> Table:
-    rows = tuple(
-        (
-            f"{exponent:g}",
-            f"{config['a_plus']:g}",
-            f"{config['asymmetry']:g}",
-            f"{config['n_neurons']} × {config['n_inputs']}",
-            f"{config['duration_s']:g}",
-            f"Brian2 {record.metrics['engine']}",
-            _percent(_at_bound(values)),
-            f"{rate_hz:.1f}",
-        )
-        for record in records
-        for config in (record.trial.config,)
-        for exponent, values, rate_hz in zip(
-            config["exponents"], record.metrics["at_bound"], record.metrics["rate_hz"], strict=True
-        )
-    )
-    columns = (
-        "µ", "A₊", "A₋ / A₊", "neurons × inputs", "time / s", "engine", "weights at a bound",
-        "rate / Hz",
-    )  # fmt: skip
-    return Table(
-        f"Competing weights: share within {EDGE:g} of a bound, and the neurons' mean rate.",
-        columns,
-        rows,
-        basis(records, interval="95 % Student t interval over neurons"),
-    )
-
-
 DRAWN: dict[str, tuple[Callable[[Record], Figure], ...]] = {
     pairs.WINDOW: (_window_figure, _weights_figure),
     pairs.FREQUENCY: (_frequency_figure,),
-    competition.NAME: (_competition_figure,),
+    competition.NAME: (competition.draw,),
 }
 TABLES: dict[str, Callable[[Sequence[Record]], Table]] = {
     pairs.WINDOW: _errors,
-    competition.NAME: _competition_table,
+    competition.NAME: competition.table,
 }
 FOUND: dict[str, Callable[[Record], list[str]]] = {
     pairs.WINDOW: _found_window,
     pairs.FREQUENCY: _found_frequency,
-    competition.NAME: _found_competition,
+    competition.NAME: competition.found,
 }

@@ -7,13 +7,24 @@ Nanum for the originals, so they have names of their own.
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from functools import cache
 from pathlib import Path
+from string import printable
 
 FOLDER = Path(__file__).parent
 TEXT = "Twinspike Myeongjo"
 FIGURES = "Twinspike Gothic"
 WEIGHTS = ("Regular", "Bold")
+FACE = """
+@font-face { font-family: Report; font-weight: %d;
+  src: url(data:font/woff;base64,%s) format("woff"); }"""
+# Slanted syllables are hard to read, and lines end between words.
+RULES = """
+:root { --sans: Report, sans-serif; --serif: Report, sans-serif; }
+body { word-break: keep-all; }
+.question, em { font-style: normal; }
+"""
 
 
 def file(family: str, weight: str) -> Path:
@@ -54,6 +65,16 @@ def webfont(text: str, weight: str = "Regular") -> bytes:
     content = io.BytesIO()
     font.save(content)
     return content.getvalue()
+
+
+def face(text: str) -> str:
+    """Return style rules for a page: a font with the letters of ``text``, within the page."""
+    used = "".join(sorted({*text, *printable}))
+    fonts = {
+        weight: b64encode(webfont(used, name)).decode()
+        for weight, name in ((400, "Regular"), (650, "Bold"))
+    }
+    return "".join(FACE % (weight, font) for weight, font in fonts.items()) + RULES
 
 
 @cache

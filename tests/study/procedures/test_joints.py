@@ -18,7 +18,7 @@ from study.learners import LEARNERS
 from study.learning import frozen
 from study.procedures import frugal, learning, refit, tried
 from study.trials.trial import Context, Outcome, Record, Trial
-from tests.study.recorder import (
+from tests.study.procedures.recorder import (
     DATASET,
     ENTRY,
     N_CLASSES,

@@ -21,7 +21,7 @@ from study.trials.pack import PACKED, unpack
 from study.trials.store import Store
 from study.trials.trial import Record
 
-SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
+SAMPLE = Path(__file__).parents[3] / "reports" / "sample"
 NUMBER = re.compile(r"\d")
 
 

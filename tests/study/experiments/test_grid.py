@@ -22,7 +22,7 @@ from study.learners.surrogate_config import SurrogateConfig
 from study.request import Request
 from study.trials.store import Store
 from study.trials.trial import Outcome, Record
-from tests.study.grid_records import METRICS, grid_trials, planted
+from tests.study.experiments.grid_records import METRICS, grid_trials, planted
 
 
 def cell(section: Section, claim: str) -> tuple[str, str]:

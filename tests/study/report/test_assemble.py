@@ -13,7 +13,7 @@ from study.report import assemble
 from study.report.document import Report
 from study.request import Request
 from study.trials.trial import Lacking, Record
-from tests.study.grid_records import planted
+from tests.study.experiments.grid_records import planted
 
 REQUEST = Request("quick", None, (DatasetRef("digits"),))
 

@@ -14,7 +14,7 @@ from study.experiments import energy
 from study.request import Request
 from study.trials import powercap
 from study.trials.trial import Record
-from tests.study.grid_records import planted
+from tests.study.experiments.grid_records import planted
 
 COUNTS = {"synops_per_sample": 1000.0, "macs_per_sample": 10.0, "neuron_updates_per_sample": 100.0}
 

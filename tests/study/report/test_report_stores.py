@@ -13,7 +13,7 @@ import pytest
 from study import commands
 from study.trials.pack import PACKED, unpack
 
-SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
+SAMPLE = Path(__file__).parents[3] / "reports" / "sample"
 ERROR = {"type": "TrainingError", "message": "loss became nan", "traceback": "Traceback"}
 LOST = ("spikes_per_sample", "train_seconds", "validation_accuracy", "synops_per_sample")
 

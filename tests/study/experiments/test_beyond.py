@@ -16,7 +16,7 @@ from study.experiments.grid.groups import groups, random_design
 from study.learners import surrogate_config
 from study.learners.surrogate_config import SurrogateConfig
 from study.request import Request
-from tests.study.grid_records import planted
+from tests.study.experiments.grid_records import planted
 
 
 def spiking(config) -> dict[str, float]:

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Drawing
 
+from study import commands
 from study.analysis.section import Figure, Section, Table
 from study.errors import UserError
 from study.experiments.grid import experiment as grid
@@ -22,8 +23,8 @@ from study.report.document import FailedTrial, Report
 from study.report.language import ITEMS, Language, catalogue, fixed_words, lacking, names, of
 from study.report.values import PLACE, values
 from study.request import Request
-from study.run import _parse
-from tests.study.grid_records import grid_trials, planted
+from study.run import _parse, main
+from tests.study.experiments.grid_records import grid_trials, planted
 
 HANGUL = re.compile("[가-힣]")
 GROUPS = catalogue("ko")
@@ -329,6 +330,23 @@ def test_the_command_line_takes_a_language_that_there_is():
     assert _parse(["all"]).lang == "en"
     with pytest.raises(UserError, match=r"en.*ko"):
         _parse(["report", "--lang", "fr"])
+
+
+def test_what_a_report_lacks_is_listed_by_template(
+    report: Report, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    whole = replace(report, sections=())
+    monkeypatch.setattr(commands, "gathered", lambda out: whole)
+    assert main(["report", "--lacking", "--out", "nowhere"]) == 0
+    assert capsys.readouterr().out == f"ko: {report.subtitle}\n    {report.subtitle}\n"
+
+
+def test_products_are_translated_factor_by_factor():
+    language = Language("ko")
+    told = language.translate("hidden neurons × surrogate slope")
+    assert told == "은닉 뉴런 수 × 대리 기울기 경사"
+    assert language.translate("gnus × time steps") == "gnus × 시간 단계 수"
+    assert list(language.missing) == ["gnus"]
 
 
 def test_a_language_is_no_part_of_what_is_run():
