@@ -19,12 +19,12 @@ from rich.console import Console
 from study import data, experiments, plugins
 from study.analysis.figures import house_style
 from study.analysis.section import Section
-from study.config import check_used
 from study.data import shared
 from study.data.reference import DataAccess
 from study.errors import UserError
 from study.report.document import Report
 from study.request import Asked, Request, load, plugins_of, save
+from study.settings.config import check_used
 from study.trials import provenance, running, sweep
 from study.trials.executor import open_workers
 from study.trials.pace import Pace, duration, kind

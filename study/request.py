@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from study import data, design, learners, plugins
-from study.config import Setting, configure, settings_of
+from study import data, learners, plugins
 from study.data.reference import DatasetRef
 from study.errors import UserError
 from study.learning.contract import Pupil
 from study.procedures.learning import PROCEDURE
+from study.settings import design
+from study.settings.config import Setting, configure, settings_of
 from study.trials import plan as plans
 from study.trials.plan import Plan
 from study.trials.store import told_when_unusable, write_atomic
@@ -46,7 +47,7 @@ class Request:
     settings
         Overrides of configuration fields.
     design
-        Which points of the grid of settings are run; see `study.design.points`.
+        Which points of the grid of settings are run; see `study.settings.design.points`.
     plugins
         Files of plug-ins, as the command line names them.
     """

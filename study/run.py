@@ -116,9 +116,10 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _request(given: argparse.Namespace) -> Request:
-    from study import data, design, learners
-    from study.config import parse_setting, read_grid
+    from study import data, learners
     from study.request import Request
+    from study.settings import design
+    from study.settings.config import parse_setting, read_grid
 
     for name in given.learner:
         learners.find(name)
@@ -162,7 +163,7 @@ def _bench(given: argparse.Namespace) -> int:
 
 
 def _list(given: argparse.Namespace) -> int:
-    from study import listing
+    from study.listing import names as listing
 
     if given.what == "settings":
         return listing.settings(given.learner)
@@ -172,8 +173,8 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _data(given: argparse.Namespace) -> int:
-    from study import listing
     from study.data.reference import DataAccess
+    from study.listing import names as listing
 
     access = DataAccess(given.data_dir, given.offline)
     return listing.data_sets(given.action, given.names, access)

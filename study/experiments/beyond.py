@@ -17,7 +17,6 @@ from study.analysis.one_setting import accuracy, measured
 from study.analysis.replicates import Replicates, by_dataset, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
-from study.config import settings_of
 from study.data.reference import DatasetRef
 from study.experiments.grid.grids import base_of
 from study.experiments.grid.groups import RANDOM, Group, Point, groups, random_design
@@ -26,6 +25,7 @@ from study.experiments.grid.verdicts import LEVEL, judge_wish
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
 from study.request import Request
+from study.settings.config import settings_of
 from study.trials.trial import Record, Trial
 
 TITLE = "Beyond the thesis's grid"

@@ -13,10 +13,10 @@ from study.analysis.energy import DRAM, FLOAT, INTEGER, SRAM, Price, nanojoules
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.replicates import Replicates, by_dataset, replicates, significant
 from study.analysis.section import Figure, Section, Table
-from study.config import settings_of
 from study.experiments.grid import experiment as grid
 from study.procedures.learning import PROCEDURE
 from study.request import Request
+from study.settings.config import settings_of
 from study.trials import powercap
 from study.trials.trial import Record, Trial
 

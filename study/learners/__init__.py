@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from study import plugins
-from study.config import configured
 from study.data.task import Task
 from study.errors import UserError, unknown
 from study.learning.contract import Learner
 from study.learning.families import FAMILIES, Style
 from study.learning.published import Control, Published
+from study.settings.config import configured
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Trial:
     dataset
         Data set, or None where the procedure needs none.
     config
-        Every setting of the procedure as JSON values; see `study.config`.
+        Every setting of the procedure as JSON values; see `study.settings.config`.
     seed
         The one seed from which every random number of the trial descends.
     version

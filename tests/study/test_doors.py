@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from study import installation, learners, meanings
+from study import installation, learners
 from study.data.reference import DataAccess
+from study.listing import settings as meanings
 from study.run import main
 from study.trials import provenance, watch
 from study.trials.executor import open_workers

@@ -9,7 +9,6 @@ from study.analysis.figures import COLOURS, draw_shares, label_axes
 from study.analysis.replicates import cell, interval_of
 from study.analysis.section import Figure, Table
 from study.analysis.stats import INTERVAL, mean_interval
-from study.config import configured
 from study.experiments.bridge.groups import (
     Group,
     Part,
@@ -17,6 +16,7 @@ from study.experiments.bridge.groups import (
     stack,
 )
 from study.experiments.bridge.robustness import KINDS, RobustnessConfig
+from study.settings.config import configured
 
 AXES = {
     "threshold_jitter": ("deviation of thresholds / %", 100.0),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.analysis.agreement import match, matched_share, van_rossum
-from study.config import configured
 from study.experiments.bridge import twin
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Trial
 
 PROCEDURE = "study.procedures.limit:run"

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from study import data
-from study.config import settings_of
 from study.experiments.bridge import limit, robustness
 from study.experiments.bridge import run as bridge
 from study.experiments.bridge.limit import CostConfig, LimitConfig
 from study.experiments.bridge.robustness import RobustnessConfig, SubstituteConfig
 from study.experiments.bridge.run import BridgeConfig
 from study.request import Request
+from study.settings.config import settings_of
 from study.trials.trial import Trial
 
 # In units of the surrogate learner's own step.

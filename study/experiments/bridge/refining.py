@@ -11,7 +11,6 @@ from study.analysis.figures import COLOURS, draw_shares, label_axes
 from study.analysis.replicates import cell, interval_of
 from study.analysis.section import Figure, Table
 from study.analysis.stats import INTERVAL, mean_interval
-from study.config import configured
 from study.experiments.bridge.groups import (
     Group,
     Part,
@@ -22,6 +21,7 @@ from study.experiments.bridge.groups import (
     stack,
 )
 from study.experiments.bridge.limit import CostConfig
+from study.settings.config import configured
 
 
 def limits(groups: list[Group]) -> Part:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.analysis.agreement import matched_share
-from study.config import configured
 from study.experiments.bridge import twin
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from study.analysis.agreement import (
     membrane_correlation,
     van_rossum,
 )
-from study.config import configured
 from study.experiments.bridge import twin
 from study.experiments.bridge.twin import DiscreteRun, Twin
+from study.settings.config import configured
 from study.trials.measure import measured
 from study.trials.trial import Context, Outcome, Trial
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from study import data
 from study.analysis.agreement import Spikes
-from study.config import configured
 from study.data.samples import Samples, Traces
 from study.learners.surrogate_config import SurrogateConfig
+from study.settings.config import configured
 from study.trials.trial import Context, Trial
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.replicates import significant
 from study.analysis.section import Figure
-from study.config import configured
 from study.experiments.dynamics.measured import (
     Target,
     largest,
@@ -21,6 +20,7 @@ from study.experiments.dynamics.measured import (
     spike_metrics,
 )
 from study.experiments.dynamics.traces import draw_trace
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Record, Trial
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.section import Figure, Section, Table, Widget
-from study.config import settings_of
 from study.experiments.dynamics import conductances, lif, patterns, two_variable
 from study.experiments.dynamics.traces import in_ms
 from study.request import Request
+from study.settings.config import settings_of
 from study.trials.trial import Record, Trial
 
 TITLE = "Neurons in continuous time"

@@ -9,7 +9,6 @@ import numpy as np
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.section import Figure
-from study.config import configured
 from study.experiments.dynamics.measured import (
     Target,
     largest,
@@ -19,6 +18,7 @@ from study.experiments.dynamics.measured import (
     spike_metrics,
 )
 from study.experiments.dynamics.traces import draw_trace
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Record, Trial
 
 N_NEAR_RHEOBASE = 12  # currents just above the rheobase

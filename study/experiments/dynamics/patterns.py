@@ -11,11 +11,11 @@ import numpy as np
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS
 from study.analysis.section import Figure
-from study.config import configured
 from study.experiments.dynamics.measured import (
     Target,
 )
 from study.experiments.dynamics.traces import draw_spikes
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Record, Trial
 
 if TYPE_CHECKING:

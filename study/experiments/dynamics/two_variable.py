@@ -11,13 +11,13 @@ import numpy as np
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.section import Figure
-from study.config import configured
 from study.experiments.dynamics.measured import (
     Target,
     response,
     spike_metrics,
 )
 from study.experiments.dynamics.traces import draw_spikes, in_ms
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Record, Trial
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.section import Figure, Table
 from study.analysis.stats import Interval, mean_interval
-from study.config import configured
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Record, Trial
 
 NAME = "weight-competition"

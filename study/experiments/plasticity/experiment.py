@@ -9,7 +9,6 @@ import numpy as np
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.section import Figure, Section, Table, Widget
-from study.config import settings_of
 from study.experiments.plasticity import competition, pairs
 from study.experiments.plasticity.competition import FULL, CompetitionConfig
 from study.experiments.plasticity.pairs import (
@@ -21,6 +20,7 @@ from study.experiments.plasticity.pairs import (
     PairConfig,
 )
 from study.request import Request
+from study.settings.config import settings_of
 from study.trials.trial import Record, Trial
 
 TITLE = "Spike-timing-dependent plasticity"

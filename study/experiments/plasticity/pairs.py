@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from study.config import configured
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import numpy as np
 from study.analysis.basis import basis
 from study.analysis.figures import panel_grid
 from study.analysis.section import Figure, Section, Table
-from study.config import settings_of
 from study.experiments.rates.run import PROCEDURE, RatesConfig
 from study.request import Request
+from study.settings.config import settings_of
 from study.trials.trial import Record, Trial
 
 TITLE = "Firing rates over the constants of neurons"

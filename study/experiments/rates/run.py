@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.config import configured
 from study.experiments.dynamics.measured import Target, first_firing
+from study.settings.config import configured
 from study.trials.trial import Context, Outcome, Trial
 
 if TYPE_CHECKING:

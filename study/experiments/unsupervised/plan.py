@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from study.config import settings_of
 from study.learners.diehl_cook import HISTORY_LABELS, PASS, sized
 from study.procedures import tried
 from study.request import Request
+from study.settings.config import settings_of
 from study.trials.trial import Trial
 
 LEARNER = "diehl-cook"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from study.analysis.section import Section
-from study.config import parse_setting
 from study.data.reference import DatasetRef
 from study.experiments import beyond
 from study.experiments.grid.groups import groups, random_design
 from study.learners import surrogate_config
 from study.learners.surrogate_config import SurrogateConfig
 from study.request import Request
+from study.settings.config import parse_setting
 from tests.study.experiments.grid_records import planted
 
 

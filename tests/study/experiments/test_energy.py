@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from study.analysis.energy import DRAM, FLOAT, INTEGER, SRAM, nanojoules
-from study.config import parse_setting
 from study.data.reference import DatasetRef
 from study.experiments import energy
 from study.request import Request
+from study.settings.config import parse_setting
 from study.trials import powercap
 from study.trials.trial import Record
 from tests.study.experiments.grid_records import planted

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from study.analysis.section import Section
-from study.config import parse_setting
 from study.data.reference import DatasetRef
 from study.experiments.grid import experiment as grid
 from study.experiments.grid import tables
@@ -20,6 +19,7 @@ from study.experiments.grid.grids import FASHION, GRIDS, grid_of
 from study.experiments.grid.runs import TIME, runs_of
 from study.learners.surrogate_config import SurrogateConfig
 from study.request import Request
+from study.settings.config import parse_setting
 from study.trials.store import Store
 from study.trials.trial import Outcome, Record
 from tests.study.experiments.grid_records import METRICS, grid_trials, planted

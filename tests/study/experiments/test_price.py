@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.config import parse_setting
 from study.data.reference import DatasetRef
 from study.experiments import compare, price
 from study.experiments.unsupervised import experiment as unsupervised
 from study.request import Request
+from study.settings.config import parse_setting
 from study.trials.store import Store
 from study.trials.trial import Outcome, Record, Trial
 

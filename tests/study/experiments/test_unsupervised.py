@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from study.analysis.section import Section
-from study.config import parse_setting
 from study.data.reference import DatasetRef
 from study.experiments.unsupervised import experiment as unsupervised
 from study.experiments.unsupervised import plan
 from study.experiments.unsupervised.plan import ABLATIONS, WHOLE, changed, part_missing
 from study.procedures import tried
 from study.request import Request
+from study.settings.config import parse_setting
 from study.trials.trial import Context, Outcome, Record, Trial
 
 METRICS = {

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from study import data
-from study.config import configured, settings_of
 from study.data.reference import DataAccess, DatasetRef
 from study.data.samples import Dataset, Images, Samples
 from study.data.task import Classes, own_score
@@ -24,6 +23,7 @@ from study.learning.contract import Evaluation, Learner, Taught, Weighted
 from study.learning.families import FAMILIES
 from study.procedures import learning
 from study.request import learning_trial
+from study.settings.config import configured, settings_of
 from study.trials.trial import Context, Outcome, Trial, from_canonical, no_progress
 
 SMALL: dict[str, dict[str, Any]] = {

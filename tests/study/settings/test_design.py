@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study import design
-from study.design import points
 from study.errors import UserError
+from study.settings import design
+from study.settings.design import points
 
 LEVELS = st.lists(st.integers(1, 4), max_size=4)
 

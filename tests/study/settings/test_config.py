@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.config import (
+from study.errors import UserError
+from study.settings.config import (
     Setting,
     added,
     check_used,
@@ -20,7 +21,6 @@ from study.config import (
     read_grid,
     settings_of,
 )
-from study.errors import UserError
 from study.trials.trial import Trial
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from study import data, listing
+from study import data
 from study.data import fetch
 from study.data.reference import DataAccess
 from study.errors import UserError
+from study.listing import names as listing
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from study import data
-from study.config import described, field_types
 from study.learners import LearnerEntry
 from study.request import PROFILES
+from study.settings.config import described, field_types
 
 NAMES = re.compile(r"(\w+(?:, \w+)*)(?: : .*)?")
 

@@ -45,7 +45,7 @@ def settings(learner: str | None) -> int:
     UserError
         If there is no learner of this name.
     """
-    from study import meanings
+    from study.listing import settings as meanings
 
     if learner is None:
         raise UserError(f"list settings: of which learner?\nAllowed: {', '.join(learners.known())}")

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from study import design as designs
 from study.errors import UserError, unknown
+from study.settings import design as designs
 
 Config = TypeVar("Config")
 Value = TypeVar("Value")
