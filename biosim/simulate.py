@@ -103,11 +103,14 @@ def simulate(
 
     Examples
     --------
-    An f-I curve, all currents side by side::
+    An f-I curve, all currents side by side:
 
-        current = np.linspace(0, 0.5e-9, 51)
-        run = simulate(LIF(), current, dt_s=1e-4, duration_s=1.0, record=())
-        rate_hz = run.rate_hz(from_s=0.5)
+    >>> current_a = np.array([0.1e-9, 0.2e-9, 0.3e-9])
+    >>> run = biosim.simulate(biosim.LIF(), current_a, dt_s=1e-4, duration_s=0.3, target="numpy")
+    >>> run.rate_hz(from_s=0.1).round(1)
+    array([ 0. , 33.6, 62.9])
+    >>> run.traces["v"].shape, run.units["v"]
+    ((3000, 3), 'V')
     """
     n_steps = whole_steps(duration_s, dt_s)
     if not isinstance(neuron, Sequence):

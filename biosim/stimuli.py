@@ -147,12 +147,24 @@ class Stimulus:
 
 
 def step(level: ArrayLike, onset_s: ArrayLike = 0.0, offset_s: ArrayLike = inf) -> Stimulus:
-    """Return a stimulus that is ``level`` from ``onset_s`` to ``offset_s`` and zero elsewhere."""
+    """Return a stimulus that is ``level`` from ``onset_s`` to ``offset_s`` and zero elsewhere.
+
+    Examples
+    --------
+    >>> biosim.stimuli.step(2.0, onset_s=0.01).sampled(dt_s=5e-3, duration_s=0.02).ravel()
+    array([0., 0., 2., 2.])
+    """
     return Stimulus((Segment(level, 0.0, onset_s, offset_s),))
 
 
 def ramp(slope_per_s: ArrayLike, onset_s: ArrayLike = 0.0, offset_s: ArrayLike = inf) -> Stimulus:
-    """Return a stimulus that rises from zero at ``onset_s`` and is zero after ``offset_s``."""
+    """Return a stimulus that rises from zero at ``onset_s`` and is zero after ``offset_s``.
+
+    Examples
+    --------
+    >>> (biosim.stimuli.step(1.0) + biosim.stimuli.ramp(10.0, onset_s=0.01)).at(0.02)
+    1.1
+    """
     return Stimulus((Segment(0.0, slope_per_s, onset_s, offset_s),))
 
 
@@ -211,6 +223,12 @@ def exponential_input(trains: Trains, jump: ArrayLike, tau_s: float) -> Stimulus
     ------
     ValueError
         If ``tau_s`` is not positive, there is no train, or a spike comes before 0.
+
+    Examples
+    --------
+    >>> drive = biosim.stimuli.exponential_input([np.array([0.0])], jump=1.0, tau_s=10e-3)
+    >>> drive.sampled(dt_s=10e-3, duration_s=0.03).ravel().round(3)
+    array([0.632, 0.233, 0.086])
     """
     _check_positive("tau_s", tau_s)
     if not len(trains):
@@ -229,6 +247,12 @@ def poisson_trains(
     ------
     ValueError
         If a rate or the duration is negative.
+
+    Examples
+    --------
+    >>> trains = biosim.stimuli.poisson_trains([10.0, 100.0], 1.0, np.random.default_rng(0))
+    >>> [len(train) for train in trains]
+    [11, 75]
     """
     rates = np.atleast_1d(np.asarray(rate_hz, dtype=float))
     if duration_s < 0 or (rates < 0).any():
@@ -244,6 +268,11 @@ def trains_of(time_s: np.ndarray, unit: np.ndarray, n_units: int) -> list[np.nda
     ------
     ValueError
         If times and units differ in number, or a unit is not one of ``n_units``.
+
+    Examples
+    --------
+    >>> biosim.stimuli.trains_of(np.array([0.3, 0.1, 0.2]), np.array([0, 1, 0]), n_units=2)
+    [array([0.2, 0.3]), array([0.1])]
     """
     time_s, unit = np.asarray(time_s, dtype=float), np.asarray(unit)
     if time_s.shape != unit.shape or time_s.ndim != 1:

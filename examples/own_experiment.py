@@ -15,8 +15,8 @@ import numpy as np
 
 from study.analysis.basis import basis
 from study.analysis.section import Figure, Section
-from study.settings.config import configured, settings_of
 from study.request import Request
+from study.settings.config import configured, settings_of
 from study.trials.addresses import Procedure
 from study.trials.trial import Context, Outcome, Record, Trial
 

@@ -37,6 +37,14 @@ class CurrentEncoder(nn.Module):
     generator
         Source of the initial gains and biases, standard normal; PyTorch's own where None.
 
+    Examples
+    --------
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> encoder = gradsim.CurrentEncoder(n_in=3, copies=4, generator=generator)
+    >>> spikes, mem = encoder(torch.zeros(10, 2, 3))
+    >>> spikes.shape
+    torch.Size([10, 2, 12])
+
     References
     ----------
     SpyTorch tutorial 5, which applies the reset one step late, so that its encoders fire twice

@@ -49,6 +49,12 @@ def latency(
     ValueError
         If intensities or parameters lie outside their range.
 
+    Examples
+    --------
+    >>> spikes = gradsim.encode.latency(np.array([[0.1, 0.5, 1.0]]), n_steps=20)
+    >>> spikes.unit, spikes.step
+    (array([1, 2], dtype=int16), array([10,  4], dtype=int16))
+
     References
     ----------
     SpyTorch tutorial 2, ``current2firing_time``; Neftci, Mostafa & Zenke 2019.
@@ -70,7 +76,13 @@ def latency(
 
 
 def linear_latency(intensity: np.ndarray, n_steps: int, threshold: float = 0.0) -> SpikeEvents:
-    """Return one spike a unit at ``round((1 - x) (n_steps - 1))``, none where x <= threshold."""
+    """Return one spike a unit at ``round((1 - x) (n_steps - 1))``, none where x <= threshold.
+
+    Examples
+    --------
+    >>> gradsim.encode.linear_latency(np.array([[0.0, 0.5, 1.0]]), n_steps=11).step
+    array([5, 0], dtype=int16)
+    """
 
     def first_spikes(values: np.ndarray) -> _Cells:
         sample, unit = np.nonzero(values > threshold)
@@ -95,6 +107,12 @@ def rate(
     ------
     ValueError
         If the chance exceeds 1, or intensities lie outside 0..1.
+
+    Examples
+    --------
+    >>> image = np.array([[0.0, 1.0]])
+    >>> gradsim.encode.rate(image, 1000, np.random.default_rng(0), max_rate_hz=50.0).counts
+    array([44])
     """
     if not 0 <= max_rate_hz * dt_s <= 1:
         raise ValueError(
@@ -146,6 +164,13 @@ def delta(traces: np.ndarray, threshold: float, steps_per_sample: int = 1) -> Sp
     ------
     ValueError
         If shape, values or parameters are not as above.
+
+    Examples
+    --------
+    >>> trace = np.array([[[0.0], [1.0], [0.5]]])
+    >>> events = gradsim.encode.delta(trace, threshold=0.4, steps_per_sample=10)
+    >>> events.step, events.unit
+    (array([4, 8], dtype=int16), array([0, 0], dtype=int16))
 
     References
     ----------
@@ -206,6 +231,12 @@ def bin_events(
     ------
     ValueError
         If a time lies outside ``[0, duration_s]``, or a unit outside ``0..n_units-1``.
+
+    Examples
+    --------
+    >>> time_s, unit, offsets = np.array([0.01, 0.95]), np.array([0, 1]), np.array([0, 2])
+    >>> gradsim.encode.bin_events(time_s, unit, offsets, 2, duration_s=1.0, n_steps=10).step
+    array([0, 9], dtype=int16)
     """
     if len(time_s) and not (time_s.min() >= 0 and time_s.max() <= duration_s):
         raise ValueError(

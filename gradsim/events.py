@@ -33,6 +33,15 @@ class SpikeEvents:
     ------
     ValueError
         If shapes, types or ranges disagree.
+
+    Examples
+    --------
+    >>> step, unit, offsets = np.array([0, 2, 1]), np.array([1, 0, 1]), np.array([0, 2, 3])
+    >>> events = gradsim.SpikeEvents(step, unit, offsets, n_units=2, n_steps=3)
+    >>> len(events), events.counts
+    (2, array([2, 1]))
+    >>> events.take([1]).step
+    array([1])
     """
 
     step: np.ndarray
@@ -106,6 +115,13 @@ def raster(
 
     Cells hold 0 or 1 unless recorded events were binned so coarsely that a unit fires several
     times within a step.
+
+    Examples
+    --------
+    >>> events = gradsim.encode.latency(np.array([[0.5, 1.0]]), n_steps=20)
+    >>> gradsim.raster(events)[[4, 10], 0]
+    tensor([[0., 1.],
+            [1., 0.]])
     """
     sample = np.repeat(np.arange(len(events)), events.counts)
     cells = tuple(
@@ -124,6 +140,11 @@ def from_raster(dense: Tensor) -> SpikeEvents:
     ------
     ValueError
         If it holds anything else than counts.
+
+    Examples
+    --------
+    >>> gradsim.from_raster(torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]]])).unit
+    array([1, 0], dtype=int16)
     """
     events = if_sparse(dense, densest=math.inf)
     if events is None:

@@ -103,6 +103,13 @@ class LIF(Stateful):
         Of the time constants; see `TimeConstants`.
     engine
         ``"auto"``, ``"torch"`` or ``"events"``; see `gradsim.kernels`.
+
+    Examples
+    --------
+    >>> layer = gradsim.LIF(n_in=3, n_out=4, generator=torch.Generator().manual_seed(0))
+    >>> spikes, state = layer(torch.ones(50, 2, 3))
+    >>> spikes.shape, state.mem.shape
+    (torch.Size([50, 2, 4]), torch.Size([2, 4]))
     """
 
     def __init__(
@@ -164,7 +171,16 @@ class Readout(Stateful):
 
 
 class Sequential(nn.ModuleList, Stateful):
-    """Layers one after another; modules without state (``nn.Dropout``) may stand among them."""
+    """Layers one after another; modules without state (``nn.Dropout``) may stand among them.
+
+    Examples
+    --------
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> hidden, out = (part(3, 3, generator=generator) for part in (gradsim.LIF, gradsim.Readout))
+    >>> membranes, _ = gradsim.Sequential(hidden, out)(torch.zeros(50, 2, 3))
+    >>> membranes.shape
+    torch.Size([51, 2, 3])
+    """
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__(layers)

@@ -56,6 +56,12 @@ def max_over_time_nll(readout: Tensor, labels: Tensor) -> Tensor:
         ``[T, B, C]`` membranes.
     labels
         ``[B]`` integers.
+
+    Examples
+    --------
+    >>> readout = torch.tensor([[[0.0, 1.0]], [[2.0, 0.0]]])
+    >>> gradsim.losses.max_over_time_nll(readout, labels=torch.tensor([0]))
+    tensor(0.3133)
     """
     return cross_entropy(max_over_time(readout), labels)
 
@@ -73,6 +79,11 @@ def spytorch_activity(counts: Tensor, l1: float, l2: float) -> Tensor:
     l1, l2
         Strengths; SpyTorch's tutorials 3 and 4 use the same value, 1e-5 or 2e-6, at batches of
         256.
+
+    Examples
+    --------
+    >>> gradsim.losses.spytorch_activity(torch.tensor([[0.0, 5.0], [0.0, 7.0]]), l1=0.1, l2=0.01)
+    tensor(1.9200)
     """
     per_neuron = counts.sum(dim=0)
     return l1 * per_neuron.sum() + l2 * (per_neuron**2).mean()
@@ -100,6 +111,12 @@ def activity_bounds(counts: Tensor, lower: float, upper: float) -> Tensor:
         ``[B, N]`` spikes of each sample and neuron.
     lower, upper
         Bounds in spikes per neuron and sample.
+
+    Examples
+    --------
+    >>> counts = torch.tensor([[0.0, 5.0], [0.0, 7.0]])
+    >>> gradsim.losses.activity_bounds(counts, lower=1, upper=4)
+    tensor(2.5000)
     """
     per_sample = counts.mean(dim=0)
     return (relu(lower - per_sample) ** 2 + relu(per_sample - upper) ** 2).mean()

@@ -71,6 +71,15 @@ class SpikingNetwork(nn.Module):
     engine
         ``"auto"``, ``"torch"`` or ``"events"``; see `gradsim.kernels`. The one that runs is
         `resolved_engine`.
+
+    Examples
+    --------
+    >>> config = gradsim.NetworkConfig(n_in=3, hidden=(20,), n_out=2)
+    >>> network = gradsim.SpikingNetwork(config, torch.Generator().manual_seed(0))
+    >>> images = np.random.default_rng(0).random((5, 3))
+    >>> recording = network(gradsim.encode.latency(images, n_steps=30))
+    >>> recording.readout.shape, recording.counts[0].shape
+    (torch.Size([31, 5, 2]), torch.Size([5, 20]))
     """
 
     def __init__(
@@ -172,7 +181,17 @@ class SpikingNetwork(nn.Module):
 
 
 class EncodedNetwork(nn.Module):
-    """A network whose input spikes are made by an encoder, both trained together."""
+    """A network whose input spikes are made by an encoder, both trained together.
+
+    Examples
+    --------
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> config = gradsim.NetworkConfig(n_in=12, hidden=(20,), n_out=2)
+    >>> encoder = gradsim.CurrentEncoder(n_in=3, copies=4, generator=generator)
+    >>> network = gradsim.EncodedNetwork(encoder, gradsim.SpikingNetwork(config, generator))
+    >>> network(torch.zeros(30, 5, 3)).peak.shape
+    torch.Size([5, 2])
+    """
 
     def __init__(self, encoder: CurrentEncoder, network: nn.Module) -> None:
         super().__init__()

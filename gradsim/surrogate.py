@@ -66,7 +66,13 @@ def spike(x: Tensor, surrogate: Surrogate, *, strict: bool = True) -> Tensor:
 
 
 def fast_sigmoid(slope: float = 25.0) -> Surrogate:
-    """h(x) = 1 / (slope |x| + 1)^2, of height 1 (Zenke & Ganguli 2018; snnTorch's default)."""
+    """h(x) = 1 / (slope |x| + 1)^2, of height 1 (Zenke & Ganguli 2018; snnTorch's default).
+
+    Examples
+    --------
+    >>> gradsim.surrogate.fast_sigmoid(slope=25).derivative(torch.tensor([-0.04, 0.0, 0.04]))
+    tensor([0.2500, 1.0000, 0.2500])
+    """
     return Surrogate("fast_sigmoid", _fast_sigmoid, (float(slope),))
 
 

@@ -52,6 +52,15 @@ def to_nir(network: SpikingNetwork) -> nir.NIRGraph:
     ------
     ValueError
         If NIR cannot express the network: its thresholds adapt, or a weight is not finite.
+
+    Examples
+    --------
+    >>> config = gradsim.NetworkConfig(n_in=3, hidden=(20,), n_out=2)
+    >>> graph = gradsim.to_nir(gradsim.SpikingNetwork(config, torch.Generator().manual_seed(0)))
+    >>> sorted(graph.nodes)
+    ['input', 'lif_0', 'linear_0', 'linear_readout', 'output', 'readout']
+    >>> graph.metadata["step_order"], graph.metadata["dt_s"]
+    ('fire_first', 0.001)
     """
     config = network.config
     if config.neuron.adaptation is not None:
@@ -85,6 +94,14 @@ def from_nir(graph: nir.NIRGraph) -> SpikingNetwork:
         If the graph says anything that this network cannot: other nodes or edges, thresholds
         that differ, conventions that are absent or not those of `gradsim.neurons`, weights that
         are not finite.
+
+    Examples
+    --------
+    >>> config = gradsim.NetworkConfig(n_in=3, hidden=(20,), n_out=2)
+    >>> network = gradsim.SpikingNetwork(config, torch.Generator().manual_seed(0))
+    >>> again = gradsim.from_nir(gradsim.to_nir(network))
+    >>> torch.equal(again.readout.weight, network.readout.weight)
+    True
     """
     n_hidden = sum(isinstance(node, nir.CubaLIF) for node in graph.nodes.values())
     names = [f"linear_{k}" for k in range(n_hidden)] + ["linear_readout"]

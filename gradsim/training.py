@@ -210,6 +210,22 @@ def train(
         If the loss or a weight becomes NaN or infinite.
     ValueError
         If ``checkpoint`` belongs to another training.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(2, size=100)
+    >>> images = 0.5 * rng.random((100, 10)) + 0.5 * np.eye(2)[labels].repeat(5, axis=1)
+    >>> spikes = gradsim.encode.latency(images, n_steps=50)
+    >>> neuron = gradsim.LIFParameters(surrogate=gradsim.surrogate.fast_sigmoid(slope=25))
+    >>> config = gradsim.NetworkConfig(n_in=10, hidden=(20,), n_out=2, neuron=neuron)
+    >>> network = gradsim.SpikingNetwork(config, torch.Generator().manual_seed(0))
+    >>> settings = gradsim.TrainingConfig(epochs=5, batch_size=10, learning_rate=5e-3)
+    >>> history = gradsim.train(network, gradsim.Labelled(spikes, labels), None, settings, rng)
+    >>> bool(history.loss[-1] < 0.1 < history.loss[0])
+    True
+    >>> float(np.mean(gradsim.predict(network, spikes).classes == labels))
+    1.0
     """
     optimiser = OPTIMISERS[config.optimiser](
         model.parameters(), lr=config.learning_rate, betas=config.betas
@@ -254,6 +270,15 @@ def predict(
         Samples at a time.
     readout
         As in training; a name in `gradsim.losses.READOUTS`.
+
+    Examples
+    --------
+    >>> config = gradsim.NetworkConfig(n_in=3, hidden=(20,), n_out=2)
+    >>> network = gradsim.SpikingNetwork(config, torch.Generator().manual_seed(0))
+    >>> spikes = gradsim.encode.latency(np.random.default_rng(0).random((5, 3)), n_steps=30)
+    >>> prediction = gradsim.predict(network, spikes)
+    >>> prediction.logits.shape, prediction.spikes[0].shape, prediction.classes.shape
+    ((5, 2), (5, 20), (5,))
     """
     scores, spikes = [], []
     with torch.no_grad(), threads_for(model):

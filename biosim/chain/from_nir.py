@@ -43,6 +43,17 @@ def read_chain(graph: nir.NIRGraph, conventions: Conventions | None = None) -> C
         If the graph holds what cannot be expressed, naming it: other nodes, branches, feedback
         from layer to layer, cycles without delay, a leak or reset other than zero, values that
         are not finite or have wrong shapes, missing conventions.
+
+    Examples
+    --------
+    >>> import nir
+    >>> one = np.ones(1)
+    >>> cell = nir.CubaLIF(5e-3 * one, 10e-3 * one, 4 * one, 0 * one, one, w_in=5e-3 * one)
+    >>> nodes = {"in": nir.Input(one), "w": nir.Linear(np.eye(1)), "lif": cell}
+    >>> graph = nir.NIRGraph(nodes, [("in", "w"), ("w", "lif")])
+    >>> conventions = biosim.chain.Conventions(dt_s=1e-3)
+    >>> biosim.chain.read_chain(graph, conventions).layers[0].weight
+    array([[1.]])
     """
     conventions = conventions or stated(graph.metadata)
     nodes, edges = _flat(graph)

@@ -72,6 +72,19 @@ def run_chain(
     ------
     ValueError
         If ``dt_s`` does not divide ``chain.dt_s``.
+
+    Examples
+    --------
+    Two inputs make a neuron fire; a smaller step shows when, were time continuous:
+
+    >>> from biosim.chain import Chain, InputSpikes, Layer, run_chain
+    >>> layer = Layer(np.array([[0.6, 0.6]]), 10e-3, 5e-3, resistance=4.0, threshold=1.0)
+    >>> chain = Chain((layer,), dt_s=1e-3, delay_s=1e-3, hold_s=1e-3)
+    >>> inputs = InputSpikes(np.array([0.0, 1e-3]), np.array([0, 1]), np.array([0, 0]), n_samples=1)
+    >>> run_chain(chain, inputs, n_steps=20).spikes[0].time_s
+    array([0.005])
+    >>> run_chain(chain, inputs, 20, dt_s=1e-5, scheme="exact").spikes[0].time_s
+    array([0.00507])
     """
     dt_s = chain.dt_s if dt_s is None else dt_s
     ratio = round(chain.dt_s / dt_s)

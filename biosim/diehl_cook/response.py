@@ -88,6 +88,16 @@ def respond(
     ValueError
         If images have the wrong number of pixels or intensities outside 0..1, or the engine is
         unknown.
+
+    Examples
+    --------
+    >>> spec = biosim.diehl_cook.DiehlCook(n_exc=10, weight_sum=20.0, max_rate_hz=250.0)
+    >>> images, labels = np.kron(np.eye(4), np.ones(25)), np.arange(4)
+    >>> trained = biosim.diehl_cook.train(spec, images, order=labels, seed=0)
+    >>> counts = biosim.diehl_cook.respond(spec, trained, images, seed=1).counts
+    >>> classes = biosim.diehl_cook.assign_labels(counts, labels, n_classes=4)
+    >>> biosim.diehl_cook.classify(counts, classes, n_classes=4)
+    array([0, 1, 2, 3])
     """
     check_images(images)
     if images.shape[1] != len(trained.weights):

@@ -53,6 +53,14 @@ def train(
         another shape, or the engine is unknown.
     RuntimeError
         If the engine needs a C++ compiler and there is none.
+
+    Examples
+    --------
+    >>> spec = biosim.diehl_cook.DiehlCook(n_exc=10, weight_sum=20.0, max_rate_hz=250.0)
+    >>> images = np.kron(np.eye(4), np.ones(25))
+    >>> trained = biosim.diehl_cook.train(spec, images, order=np.arange(4), seed=0)
+    >>> trained.weights.shape, trained.weights.sum(axis=0).max().round(6).item()
+    ((100, 10), 20.0)
     """
     check_images(images)
     order = np.asarray(order, dtype=np.int64)

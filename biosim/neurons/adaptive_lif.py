@@ -36,6 +36,16 @@ class AdaptiveLIF:
     ValueError
         If the step is negative or the time constant not positive.
 
+    Examples
+    --------
+    Its intervals grow:
+
+    >>> run = biosim.simulate(
+    ...     biosim.AdaptiveLIF(), [0.3e-9], dt_s=5e-5, duration_s=0.1, target="numpy"
+    ... )
+    >>> np.diff(run.spike_time_s).round(4)
+    array([0.0183, 0.0204, 0.0221, 0.0235])
+
     References
     ----------
     M. J. Chacron, A. Longtin, M. St-Hilaire and L. Maler, Phys. Rev. Lett. 85, 1576-1579 (2000),

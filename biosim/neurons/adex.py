@@ -41,6 +41,13 @@ class AdEx:
         If capacitance, leak conductance, slope or time constant is not positive, or the peak is
         not above threshold and reset.
 
+    Examples
+    --------
+    >>> cell = biosim.AdEx()
+    >>> run = biosim.simulate(cell, [1e-9], dt_s=1e-4, duration_s=0.2, target="numpy")
+    >>> len(run.spike_time_s)
+    8
+
     References
     ----------
     R. Brette and W. Gerstner, J. Neurophysiol. 94, 3637-3642 (2005), doi:10.1152/jn.00686.2005,

@@ -36,6 +36,15 @@ class ConductanceLIF:
     ValueError
         If capacitance or leak is not positive, or the threshold is not above leak and reset.
 
+    Examples
+    --------
+    >>> trains = biosim.stimuli.poisson_trains([500.0], 0.2, np.random.default_rng(0))
+    >>> g_e = biosim.stimuli.exponential_input(trains, jump=6e-9, tau_s=5e-3)
+    >>> cell = biosim.ConductanceLIF()
+    >>> run = biosim.simulate(cell, {"g_e": g_e}, dt_s=1e-4, duration_s=0.2, target="numpy")
+    >>> len(run.spike_time_s)
+    26
+
     References
     ----------
     R. Brette et al., J. Comput. Neurosci. 23, 349-398 (2007), doi:10.1007/s10827-007-0038-6,

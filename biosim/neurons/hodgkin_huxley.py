@@ -40,6 +40,13 @@ class HodgkinHuxley:
     sodium_v, potassium_v, leak_v
         Reversal potentials.
 
+    Examples
+    --------
+    >>> cell = biosim.HodgkinHuxley()
+    >>> run = biosim.simulate(cell, [0.1], dt_s=2e-5, duration_s=0.05, target="numpy")
+    >>> len(run.spike_time_s)
+    4
+
     References
     ----------
     A. L. Hodgkin and A. F. Huxley, J. Physiol. 117, 500-544 (1952),

@@ -35,6 +35,13 @@ class Izhikevich:
     start_v, start_u
         At the beginning (mV, mV/ms); u = b v where ``start_u`` is None.
 
+    Examples
+    --------
+    >>> cell = biosim.Izhikevich()
+    >>> run = biosim.simulate(cell, [10.0], dt_s=1e-4, duration_s=0.2, target="numpy")
+    >>> len(run.spike_time_s)
+    5
+
     References
     ----------
     E. M. Izhikevich, IEEE Trans. Neural Networks 14(6), 1569-1572 (2003),

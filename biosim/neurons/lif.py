@@ -31,6 +31,11 @@ class LIF:
     ValueError
         If a time or the resistance is not positive, or threshold, leak and reset are such that
         the neuron would fire for ever.
+
+    Examples
+    --------
+    >>> biosim.LIF().interval_s(np.array([0.1e-9, 0.3e-9])).round(4)
+    array([   inf, 0.0159])
     """
 
     tau_mem_s: float = 20e-3

@@ -44,6 +44,13 @@ class Traub:
     threshold_v
         V_T, to which the potentials of all rates are relative; roughly where spikes begin.
 
+    Examples
+    --------
+    >>> cell = biosim.Traub()
+    >>> run = biosim.simulate(cell, [0.2e-9], dt_s=2e-5, duration_s=0.05, target="numpy")
+    >>> len(run.spike_time_s)
+    2
+
     References
     ----------
     R. D. Traub and R. Miles, Neuronal Networks of the Hippocampus, Cambridge University Press

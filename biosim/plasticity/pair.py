@@ -52,6 +52,14 @@ class PairSTDP:
     ValueError
         If an amplitude or time constant is not positive, an exponent is negative or lacks finite
         bounds, or pairing or bounds are not as described.
+
+    Examples
+    --------
+    >>> rule, delta_t_s = biosim.PairSTDP(), np.array([-10e-3, 10e-3])
+    >>> biosim.plasticity.simulate_pairs(rule, delta_t_s, target="numpy").weight[-1].round(5)
+    array([-0.00318,  0.00303])
+    >>> biosim.plasticity.window(rule, delta_t_s).round(5)
+    array([-0.00318,  0.00303])
     """
 
     a_plus: float = 0.005

@@ -43,6 +43,15 @@ class TripletSTDP:
     ValueError
         If an amplitude is negative, a time constant is not positive, or pairing or bounds are
         not as described.
+
+    Examples
+    --------
+    >>> pre, post = biosim.plasticity.pairings(60, rate_hz=50.0, delta_t_s=10e-3)
+    >>> run = biosim.plasticity.simulate_trains(
+    ...     biosim.plasticity.VISUAL_CORTEX, [pre], [post], dt_s=5e-3, target="numpy"
+    ... )
+    >>> run.weight[-1].round(3)
+    array([0.763])
     """
 
     a2_plus: float
