@@ -33,8 +33,9 @@ time: a synapse carries eligibility traces, and a learning signal says what they
 ``L_j`` sends the readout's error back through ``w_out`` (symmetric) or other weights (random
 feedback).
 
-Gradients begin with the run: none flows into the state from which it starts, and spikes that were
-on their way then are not credited to their synapses.
+Samples are divided among as many threads as ``torch.get_num_threads`` says; results do not depend
+on how many. Gradients begin with the run: none flows into the state from which it starts, and
+spikes that were on their way then are not credited to their synapses.
 
 Deviations from the paper of 2020, whose slope is divided by the base threshold and whose reset
 subtracts it: h and the factor ``v_j / B_j`` make e the exact derivative of (5), so that both rules
