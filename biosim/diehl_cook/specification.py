@@ -14,8 +14,8 @@ Deviations from the published code:
   of silence leave;
 - inhibitory neurons have no inhibitory conductance, as nothing inhibits them.
 
-The rules of the input synapses. An input
-spike counts when it arrives, after its delay, and before a spike of the neuron in the same step:
+The rules of the input synapses; an input spike counts when it arrives, after its delay, and before
+a spike of the neuron in the same step:
 
     T1  input arrives:  w <- clip(w - rate_pre y1, 0, w_max),      then x <- 1       `Triplet`
     T2  neuron fires:   w <- clip(w + rate_post x y2, 0, w_max),   then y1, y2 <- 1
