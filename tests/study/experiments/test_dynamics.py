@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from study.experiments.dynamics import experiment as dynamics
+from study.experiments.dynamics.measured import onset
 from study.report.equations import mathml
 from study.trials.trial import Context, Record, Trial
 
@@ -123,3 +124,16 @@ def test_the_section_takes_its_numbers_from_the_records(records):
 def test_the_section_works_where_only_one_model_succeeded(records):
     section = dynamics.section(records[3:4])
     assert [figure.name for figure in section.figures] == ["dynamics-izhikevich"]
+
+
+@pytest.mark.parametrize(
+    ("rates", "found"),
+    [
+        ([0.0, 0.0, 7.0, 9.0], (0.1, 0.2, 7.0)),
+        ([0.0, 0.0, 0.0, 0.0], (None, None, None)),
+        ([3.0, 4.0, 7.0, 9.0], (None, None, None)),  # no silent current was tried
+    ],
+)
+def test_an_onset_lies_between_a_silent_and_a_firing_current(rates, found) -> None:
+    told = onset(np.array([0.0, 0.1, 0.2, 0.3]), np.array(rates))
+    assert tuple(told.values()) == found
