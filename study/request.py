@@ -14,6 +14,7 @@ from study import data, design, learners, plugins
 from study.config import Setting, configure, settings_of
 from study.data.reference import DatasetRef
 from study.errors import UserError
+from study.installation import program
 from study.procedures.learning import PROCEDURE
 from study.trials import plan as plans
 from study.trials.plan import Plan
@@ -230,7 +231,7 @@ def load(out: Path) -> Asked:
             return Asked(request, saved["experiments"], saved["command"], plan, rest_on)
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(
-                f"nothing was run in {out}. Start with: python -m study.run all --out {out}"
+                f"nothing was run in {out}. Start with: {program()} all --out {out}"
             ) from None
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
             raise UserError(
