@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from study import data, learners, plugins
 from study.data.reference import DatasetRef
 from study.errors import UserError
+from study.installation import program
 from study.learning.contract import Pupil
 from study.procedures.learning import PROCEDURE
 from study.settings import design
@@ -241,7 +242,7 @@ def load(out: Path) -> Asked:
             return Asked(request, saved["experiments"], saved["command"], plan, rest_on)
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(
-                f"nothing was run in {out}. Start with: python -m study.run all --out {out}"
+                f"nothing was run in {out}. Start with: {program()} all --out {out}"
             ) from None
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
             raise UserError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +12,9 @@ from study.analysis.section import Figure
 from study.report import html, language, pdf
 from study.report.context import context
 from study.report.document import Report
+from study.report.drawing import write_all
 from study.trials.store import write_atomic
 
-PNG_DPI = 144
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -37,7 +36,7 @@ def render(report: Report, out: Path) -> list[str]:
     told = language.of(report)
     for figure in report.figures:
         told.draw(figure.drawing)
-    drawings = {figure.name: _write_figure(figure, folder) for figure in report.figures}
+    drawings = write_all(report.figures, folder)
     plain = told.context(context(report))
     page = html.page({**plain, "translate": told.translate}, drawings)
     write_atomic(out / "report.html", page.encode())
@@ -60,19 +59,3 @@ def _check_names(figures: Sequence[Figure]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"each figure needs its own name; used more than once: {twice}")
-
-
-def _write_figure(figure: Figure, folder: Path) -> bytes:
-    """Write a figure as PNG and SVG; return the SVG."""
-    from matplotlib import rc_context
-
-    png, svg = io.BytesIO(), io.BytesIO()
-    # Text as outlines, as no viewer can be trusted to have the font; fixed ids and no date, so
-    # that the same figure gives the same bytes.
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "report"}):
-        figure.drawing.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
-        figure.drawing.set_layout_engine("none")  # it is laid out now, and that takes long
-        figure.drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    write_atomic(folder / f"{figure.name}.png", png.getvalue())
-    write_atomic(folder / f"{figure.name}.svg", svg.getvalue())
-    return svg.getvalue()

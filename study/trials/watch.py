@@ -109,7 +109,7 @@ class Child:
             stdout=subprocess.PIPE,
             env=os.environ
             | dict.fromkeys(THREAD_VARIABLES, "1")
-            | {"PYTHONPATH": os.pathsep.join(_search_path())},
+            | {"PYTHONPATH": os.pathsep.join(search_path())},
             start_new_session=True,  # so that Ctrl-C is left to the parent
         )
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -186,7 +186,7 @@ class Child:
             self._process.stdin.flush()
 
 
-def _search_path() -> list[str]:
+def search_path() -> list[str]:
     """Return where a worker looks for modules: as here, but last in the working directory.
 
     Functions of one's own may lie there; a file called like a library must not take its place.
