@@ -200,9 +200,8 @@ def train(
     progress
         Called after each epoch with the fraction done and a note.
     checkpoint
-        File that is written after each epoch. If it exists, training goes on from there, to the
-        same weights and history, bit by bit, as if it had never been interrupted (unless the
-        model itself draws random numbers).
+        File that is written after each epoch. If it exists, training goes on from there, bit by
+        bit as if it had never been interrupted (unless the model itself draws random numbers).
 
     Raises
     ------
