@@ -54,7 +54,11 @@ def section(records: list[Record]) -> Section:
         "those without spikes and against others of its family. Differences are paired by seed, "
         "and by test sample within the first seed (exact McNemar test, Holm's correction).",
         figures=(_cost_figure(groups, records),),
-        tables=(_operations(groups, records), *([differences] if differences else [])),
+        tables=(
+            _operations(groups, records),
+            *([differences] if differences else []),
+            *_methods(groups),
+        ),
         findings=tuple(_findings(groups)),
         caveats=(
             "Training times leave out what imports and Brian2's compiler take once a process "
@@ -68,6 +72,20 @@ def section(records: list[Record]) -> Section:
         ),
         references=("mcnemar1947", "holm1979"),
     )
+
+
+def _methods(groups: Sequence[Replicates]) -> list[Table]:
+    """Return how the time of an inference was taken, as the records tell it."""
+    told = {
+        (_name(group), record.metrics["inference_method"]): record
+        for group in groups
+        for record in group
+        if record.metrics.get("inference_method")
+    }
+    if not told:
+        return []
+    caption = "How the time of an inference was taken."
+    return [Table(caption, ("learner · data set", "method"), tuple(told), basis([*told.values()]))]
 
 
 def _prepared(groups: Sequence[Replicates]) -> str:

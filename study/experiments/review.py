@@ -221,7 +221,7 @@ def _finding(each: Found) -> str:
     n_seeds = f"{len(group)} seed{'s' * (len(group) > 1)}"
     told = f"{published.system}: {_scored(group)} % on {group.dataset} ({n_seeds})"
     if published.score is not None:
-        told += f", published {100 * published.score:.2f} % on {published.dataset}"
+        told += f", published {100 * published.score:.2f} % on the data of the paper"
     if published.control and each.control:
         told += f"; {published.control.told}, {_scored(each.control)} %"
     return f"{told}."

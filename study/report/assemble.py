@@ -153,16 +153,12 @@ def _opening(records: Mapping[str, Sequence[Record]]) -> list[Record]:
 
 def _notes(records: Sequence[Record], request: Request, learners: set[str]) -> list[str]:
     notes = request.unfit(learners) + engine_notes(records)
-    # A commit that leaves the sources alone is no other version.
-    versions = {
-        str(record.provenance.get("code_version")).rpartition("src.")[2]
-        for record in records
-        if record.done
-    }
-    if len(versions) > 1:
+    others = {r.trial.id: r for found in provenance.of_other_code(records).values() for r in found}
+    if others:
+        subjects = ", ".join(dict.fromkeys(record.trial.subject for record in others.values()))
         notes.append(
-            f"The trials were run by {len(versions)} versions of the code; "
-            "the table of trials names the version of each."
+            f"{len(others)} of {len(records)} trials were run by code other than today's, those of "
+            f"{subjects}; the table of trials names the version of each."
         )
     if len(machines := processors(records)) > 1:
         notes.append(
