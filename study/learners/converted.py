@@ -57,7 +57,8 @@ __all__ = ["ConvertedConfig", "ConvertedLearner", "preset"]
 
 STATES = {"rate": 1, "first_spike": 2}  # of a neuron: its potential, and its slope
 COMPARED = 500  # training images on which rates are held against activations
-TOLD = ("validation_accuracy", "test_accuracy")  # of the network without spikes
+# Of the network without spikes.
+TOLD = ("validation_accuracy", "test_accuracy", "macs_per_sample")
 
 
 class ConvertedLearner:

@@ -83,13 +83,14 @@ _BALANCED: Settings = {
     "input": "poisson",
     "reset": "zero",
     "initial": 0.0,
-    "n_steps": 32,
+    "n_steps": 16,
 }
 _BY_WEIGHTS = Control("weights scaled by what they allow, not by activations", {
     "normalisation": "model",
 })  # fmt: skip
 # Rueckauer et al. (2017).
 _ROBUST: Settings = {"percentile": 99.9, "initial": 0.0, "n_steps": 16}
+_MAPS_ON_DIGITS: Settings = {**CONVOLUTION_ON_DIGITS, "n_steps": 8}
 
 PUBLISHED = (
     Published(
@@ -98,11 +99,11 @@ PUBLISHED = (
     ),
     Published(
         "Converted, 12c5-2s-64c5-2s, spikes as input", 0.991, "diehl2015weight", "mnist",
-        {**CONVOLUTION, **_BALANCED}, ("digits", CONVOLUTION_ON_DIGITS), _BY_WEIGHTS,
+        {**CONVOLUTION, **_BALANCED}, ("digits", _MAPS_ON_DIGITS), _BY_WEIGHTS,
     ),
     Published(
         "Converted, 12c5-2s-64c5-2s, currents as input", 0.9944, "rueckauer2017", "mnist",
-        {**CONVOLUTION, **_ROBUST}, ("digits", CONVOLUTION_ON_DIGITS), _BY_WEIGHTS,
+        {**CONVOLUTION, **_ROBUST}, ("digits", _MAPS_ON_DIGITS), _BY_WEIGHTS,
     ),
     Published(
         "Converted from few levels, two steps", None, "bu2022", "mnist",

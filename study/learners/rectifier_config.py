@@ -125,7 +125,7 @@ CONVOLUTION: Settings = {
     "learning_rate": 5e-3,
     "epochs": 12,
 }
-CONVOLUTION_ON_DIGITS: Settings = {"architecture": "12c3-2s", "bias": True, **_DIGITS}
+CONVOLUTION_ON_DIGITS: Settings = {"architecture": "16c3-32c3-2s", "bias": True, **_DIGITS}
 # A network of few levels for few steps (Bu et al. 2022).
 FEW_LEVELS: Settings = {
     "architecture": "400-400",
