@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import torch
@@ -161,14 +162,13 @@ class Converted(nn.Module):
             If there is no image or step, images have another shape or, as probabilities, values
             outside 0..1.
         """
-        wiring = wirings(self.synapses, self.shape)
         parts = [
-            _recorded(self.steps(part, n_steps, generator), wiring)
+            _recorded(self.steps(part, n_steps, generator), self._wiring)
             for part in images.split(batch_size)
         ]
         readouts, operations = zip(*parts, strict=True)
         spikes, additions = (torch.stack(operations).sum(0) / len(images)).unbind(-1)
-        return Response(torch.cat(readouts, dim=1), spikes, additions, self._single(wiring))
+        return Response(torch.cat(readouts, dim=1), spikes, additions, self._single())
 
     @torch.no_grad()
     def steps(
@@ -211,7 +211,12 @@ class Converted(nn.Module):
             potential *= 1 - spikes
         return spikes
 
-    def _single(self, wiring: list[Wiring]) -> tuple[LayerCost, ...]:
+    @cached_property
+    def _wiring(self) -> list[Wiring]:
+        return wirings(self.synapses, self.shape)
+
+    def _single(self) -> tuple[LayerCost, ...]:
+        wiring = self._wiring
         macs = [float(wiring[0].fan_out.sum()) if self.input == "current" else 0.0]
         macs += [0.0] * (len(wiring) - 1)
         return LayerCost("input"), *(

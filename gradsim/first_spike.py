@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -90,16 +91,15 @@ class FirstSpikes(nn.Module):
         ValueError
             If there is no image, or they have another shape or values.
         """
-        wiring = wirings(self.synapses, self.shape)
         readouts, operations = [], []
         for part in images.split(batch_size):
             *levels, readout = self.levels(part)
             readouts.append(readout / self.n_ticks)
             operations.append(
-                [each.met(level > 0) for each, level in zip(wiring, levels, strict=True)]
+                [each.met(level > 0) for each, level in zip(self._wiring, levels, strict=True)]
             )
         spikes, additions = (torch.tensor(operations).sum(0) / len(images)).T.tolist()
-        return FirstSpikeResponse(torch.cat(readouts), self._costs(wiring, spikes, additions))
+        return FirstSpikeResponse(torch.cat(readouts), self._costs(spikes, additions))
 
     @torch.no_grad()
     def levels(self, images: Tensor) -> Iterator[Tensor]:
@@ -115,10 +115,12 @@ class FirstSpikes(nn.Module):
             potential = synapses(level)
         yield potential
 
-    def _costs(
-        self, wiring: list[Wiring], spikes: list[float], additions: list[float]
-    ) -> tuple[LayerCost, ...]:
-        layers = zip(self.names, wiring, [*spikes[1:], 0.0], additions, strict=True)
+    @cached_property
+    def _wiring(self) -> list[Wiring]:
+        return wirings(self.synapses, self.shape)
+
+    def _costs(self, spikes: list[float], additions: list[float]) -> tuple[LayerCost, ...]:
+        layers = zip(self.names, self._wiring, [*spikes[1:], 0.0], additions, strict=True)
         return LayerCost("input", spikes=spikes[0]), *(
             LayerCost(
                 name,

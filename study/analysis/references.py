@@ -47,6 +47,14 @@ REFERENCES: dict[str, Reference] = {
         "Journal of Computational Neuroscience 23(3):349-398",
         "10.1007/s10827-007-0038-6",
     ),
+    "bu2022": Reference(
+        "Bu T., Fang W., Ding J., Dai P., Yu Z., Huang T.",
+        2022,
+        "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural "
+        "networks",
+        "International Conference on Learning Representations",
+        "https://arxiv.org/abs/2303.04347",
+    ),
     "dice1945": Reference(
         "Dice L. R.",
         1945,
@@ -60,6 +68,14 @@ REFERENCES: dict[str, Reference] = {
         "Unsupervised learning of digit recognition using spike-timing-dependent plasticity",
         "Frontiers in Computational Neuroscience 9:99",
         "10.3389/fncom.2015.00099",
+    ),
+    "diehl2015weight": Reference(
+        "Diehl P. U., Neil D., Binas J., Cook M., Liu S.-C., Pfeiffer M.",
+        2015,
+        "Fast-classifying, high-accuracy spiking deep networks through weight and threshold "
+        "balancing",
+        "International Joint Conference on Neural Networks",
+        "10.1109/IJCNN.2015.7280696",
     ),
     "gutig2003": Reference(
         "Gütig R., Aharonov R., Rotter S., Sompolinsky H.",
@@ -171,6 +187,21 @@ REFERENCES: dict[str, Reference] = {
         "Journal of Neuroscience 26(38):9673-9682",
         "10.1523/JNEUROSCI.1425-06.2006",
     ),
+    "rueckauer2017": Reference(
+        "Rueckauer B., Lungu I.-A., Hu Y., Pfeiffer M., Liu S.-C.",
+        2017,
+        "Conversion of continuous-valued deep networks to efficient event-driven networks for "
+        "image classification",
+        "Frontiers in Neuroscience 11:682",
+        "10.3389/fnins.2017.00682",
+    ),
+    "rueckauer2018": Reference(
+        "Rueckauer B., Liu S.-C.",
+        2018,
+        "Conversion of analog to spiking neural networks using sparse temporal coding",
+        "IEEE International Symposium on Circuits and Systems",
+        "10.1109/ISCAS.2018.8351295",
+    ),
     "sjostrom2001": Reference(
         "Sjöström P. J., Turrigiano G. G., Nelson S. B.",
         2001,
@@ -184,6 +215,13 @@ REFERENCES: dict[str, Reference] = {
         "Competitive Hebbian learning through spike-timing-dependent synaptic plasticity",
         "Nature Neuroscience 3(9):919-926",
         "10.1038/78829",
+    ),
+    "stanojevic2022": Reference(
+        "Stanojevic A., Woźniak S., Bellec G., Cherubini G., Pantazi A., Gerstner W.",
+        2022,
+        "An exact mapping from ReLU networks to spiking neural networks",
+        "arXiv:2212.12522",
+        "https://arxiv.org/abs/2212.12522",
     ),
     "stimberg2019": Reference(
         "Stimberg M., Brette R., Goodman D. F. M.",

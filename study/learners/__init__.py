@@ -16,6 +16,7 @@ from typing import Any
 from study import plugins
 from study.data.task import Task
 from study.errors import UserError, unknown
+from study.learners import converted_config
 from study.learning.contract import Learner
 from study.learning.families import FAMILIES, Style
 from study.learning.published import Control, Published
@@ -121,6 +122,11 @@ LEARNERS: dict[str, LearnerEntry] = {
         "surrogate", "SurrogateConfig", "SurrogateLearner", _ANY, 1, "gradient",
         "current-based LIF network, surrogate gradients, in PyTorch (Neftci et al. 2019)",
     ),
+    "converted": LearnerEntry(
+        "converted", "ConvertedConfig", "ConvertedLearner", ("images",), 1, "converted",
+        "a trained network whose units become integrate-and-fire neurons (Rueckauer et al. 2017)",
+        published=converted_config.PUBLISHED,
+    ),
     "linear": LearnerEntry(
         "linear", "LinearConfig", "LinearLearner", _ANY, 1, "baseline",
         "baseline without spikes: logistic regression",
@@ -128,6 +134,10 @@ LEARNERS: dict[str, LearnerEntry] = {
     "mlp": LearnerEntry(
         "mlp", "MLPConfig", "MLPLearner", _ANY, 1, "baseline",
         "baseline without spikes: multilayer perceptron, one hidden layer",
+    ),
+    "rectifier": LearnerEntry(
+        "rectifier", "RectifierConfig", "RectifierLearner", ("images",), 1, "baseline",
+        "baseline without spikes: network of rectifiers in PyTorch, which conversion begins with",
     ),
 }  # fmt: skip
 

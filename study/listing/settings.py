@@ -30,7 +30,10 @@ class Meaning:
 
 def of_learner(entry: LearnerEntry) -> list[Meaning]:
     """Return every setting of a learner, in the order of its configuration."""
-    what, types = parameters(entry.kind), field_types(entry.kind)
+    what: dict[str, str] = {}
+    for kind in reversed(entry.kind.__mro__):  # a configuration may add to that of another
+        what |= parameters(kind)
+    types = field_types(entry.kind)
     presets = _presets(entry)
     return [
         Meaning(

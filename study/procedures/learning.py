@@ -10,12 +10,13 @@ import numpy as np
 from study import data, learners
 from study.data.samples import Dataset, Samples
 from study.data.task import Signals, Task
-from study.learning.contract import Compiles, Evaluation, Learner, Taught
+from study.learning.contract import Compiles, Evaluation, Learner, OverTime, Taught
 from study.trials import powercap
 from study.trials.measure import measured
 from study.trials.trial import Context, Outcome, Progress, Trial
 
 PROCEDURE = "study.procedures.learning:run"
+FOLLOWED = ("validation", "test")  # parts on which scores over time are kept
 FIT_SHARE = 0.8  # of the progress bar; evaluation takes the rest
 
 
@@ -60,7 +61,8 @@ def taught(
     """Fit a learner, evaluate it on ``parts`` of a data set, and return that and its costs.
 
     Training accuracy is taken on a random draw of training samples, as many as there are test
-    samples, because a full pass can cost more than training itself. What imports and compilers
+    samples, because a full pass can cost more than training itself. Of a learner whose answer gets
+    better with time, scores after each step are kept for `FOLLOWED`. What imports and compilers
     take, once a process, stands in ``prepare_seconds`` and not in ``train_seconds``.
 
     Parameters
@@ -78,9 +80,8 @@ def taught(
     progress
         Called now and then.
     """
-    fit_rng, draw_rng, *evaluation_rngs = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
-    )
+    fit_seed, draw_seed, *evaluation_seeds = np.random.SeedSequence(seed).spawn(5)
+    fit_rng, draw_rng = map(np.random.default_rng, (fit_seed, draw_seed))
     train = parts["train"]
     with measured() as preparation:
         if isinstance(learner, Compiles):
@@ -90,10 +91,14 @@ def taught(
         fit(fit_rng, lambda fraction, note: progress(FIT_SHARE * fraction, note))
     train_joules = powercap.joules_since(energy_before)
     drawn = train.take(draw_rng.permutation(len(train))[: len(dataset.test)])
-    evaluations = {}
-    for name, rng in zip(parts, evaluation_rngs, strict=False):
+    evaluations, over_time = {}, {}
+    for name, child in zip(parts, evaluation_seeds, strict=False):
         progress(FIT_SHARE, f"evaluating {name}")
-        evaluations[name] = learner.evaluate(drawn if name == "train" else parts[name], rng)
+        samples = drawn if name == "train" else parts[name]
+        evaluations[name] = learner.evaluate(samples, np.random.default_rng(child))
+        if isinstance(learner, OverTime) and name in FOLLOWED:  # meets the same random numbers
+            by_step = learner.scores_by_step(samples, np.random.default_rng(child))
+            over_time[f"{name}_score_by_step"] = by_step
     left = learner.keep()
     return Outcome(
         metrics={
@@ -111,6 +116,7 @@ def taught(
         arrays={
             "test_predictions": evaluations["test"].answers,
             "test_labels": dataset.test.labels,
+            **over_time,
             **left.all_arrays(),
         },
         files=left.files,

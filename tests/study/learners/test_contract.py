@@ -19,18 +19,20 @@ from study.data.samples import Dataset, Images, Samples
 from study.data.task import Classes, own_score
 from study.learners import LEARNERS
 from study.learning import frozen
-from study.learning.contract import Evaluation, Learner, Taught, Weighted
+from study.learning.contract import Evaluation, Learner, OverTime, Taught, Weighted
 from study.learning.families import FAMILIES
 from study.procedures import learning
 from study.request import learning_trial
 from study.settings.config import configured, settings_of
-from study.trials.trial import Context, Outcome, Trial, from_canonical, no_progress
+from study.trials.trial import Outcome, Progress, Trial, from_canonical, no_progress
 
 SMALL: dict[str, dict[str, Any]] = {
     "diehl-cook": {"n_exc": 25, "presentations": 600, "label_samples": 200, "history_points": 0},
     "surrogate": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
     "linear": {"inverse_penalties": (0.1,)},
     "mlp": {"hidden": 20, "epochs": 10},
+    "rectifier": {"architecture": "30", "epochs": 10},
+    "converted": {"architecture": "30", "epochs": 10},
 }
 N_TRAIN, N_TEST = 300, 200
 DATASETS = {"images": "digits"}
@@ -56,24 +58,30 @@ def config_of(name: str) -> Any:
     return dataclasses.replace(LEARNERS[name].preset("quick", given.name), **SMALL[name])
 
 
-@cache
-def teachers(name: str) -> tuple[Outcome, ...]:
-    """Return what the trials left that a learner builds on."""
-    trial = learning_trial(name, DatasetRef(data_of(name).name), config_of(name), 0)
-    return tuple(learning.run(needed, Context()) for needed in trial.needs)
+def teachers(name: str, given: Dataset) -> list[Outcome]:
+    """Return what the trials leave that a learner builds on, where they are given these data."""
+    trial = learning_trial(name, DatasetRef(given.name), config_of(name), 0)
+    parts = {part: getattr(given, part) for part in ("train", "validation", "test")}
+    found = []
+    for needed in trial.needs:
+        teacher = LEARNERS[needed.subject].build(needed.config, given.task)
 
+        def fit(rng: np.random.Generator, progress: Progress, teacher: Learner = teacher) -> None:
+            teacher.fit(given.train, given.validation, rng, progress)
 
-def untrained(name: str) -> Learner:
-    learner = LEARNERS[name].build(settings_of(config_of(name)), data_of(name).task)
-    if isinstance(learner, Taught):
-        learner.taught_by(teachers(name))
-    return learner
+        found.append(learning.taught(teacher, fit, parts, given, 0, no_progress))
+    return found
 
 
 def fitted(name: str, seed: int = 0, labels: np.ndarray | None = None) -> Learner:
-    learner, given = untrained(name), data_of(name)
-    train = given.train if labels is None else dataclasses.replace(given.train, labels=labels)
-    learner.fit(train, given.validation, np.random.default_rng(seed), no_progress)
+    """Return a trained learner; with other labels, those that it builds on have seen these too."""
+    given = data_of(name)
+    if labels is not None:
+        given = dataclasses.replace(given, train=dataclasses.replace(given.train, labels=labels))
+    learner = LEARNERS[name].build(settings_of(config_of(name)), given.task)
+    if isinstance(learner, Taught):
+        learner.taught_by(teachers(name, given))
+    learner.fit(given.train, given.validation, np.random.default_rng(seed), no_progress)
     return learner
 
 
@@ -166,6 +174,15 @@ def test_weights_go_out_and_in(name: str) -> None:
     mixed = frozen.shuffled(learner, np.random.default_rng(0))
     score = own_score(data_of(name).task, answered(learner, test).scores)
     assert own_score(data_of(name).task, answered(mixed, test).scores) < score
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_the_answer_is_that_of_the_last_step(name: str) -> None:
+    learner, given = trained(name), data_of(name)
+    if not isinstance(learner, OverTime):
+        pytest.skip("it answers at once")
+    by_step = learner.scores_by_step(given.test, np.random.default_rng(1))
+    assert by_step[-1] == own_score(given.task, answered(learner, given.test).scores)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
