@@ -111,6 +111,7 @@ def taught(
         arrays={
             "test_predictions": evaluations["test"].answers,
             "test_labels": dataset.test.labels,
+            **{f"test_{name}": values for name, values in dataset.about_test.items()},
             **left.all_arrays(),
         },
         files=left.files,
