@@ -88,8 +88,7 @@ class Request:
             trial
             for name in names
             if not self.learners or name in self.learners
-            for dataset in datasets
-            if learners.find(name).fits(data.kind(dataset), data.task(dataset))
+            for dataset in fitting(name, datasets)
             for trial in self._replicates(name, dataset)
         ]
 
@@ -132,6 +131,12 @@ class Request:
             for name, entry in learners.known().items()
             if name in names and not entry.fits(data.kind(dataset), data.task(dataset))
         ]
+
+
+def fitting(name: str, datasets: Sequence[DatasetRef]) -> list[DatasetRef]:
+    """Return the data sets that a learner can read and whose task it does."""
+    entry = learners.find(name)
+    return [one for one in datasets if entry.fits(data.kind(one), data.task(one))]
 
 
 def learning_trial(name: str, dataset: DatasetRef, config: Any, seed: int) -> Trial:

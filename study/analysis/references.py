@@ -32,6 +32,20 @@ class Reference:
 
 
 REFERENCES: dict[str, Reference] = {
+    "bellec2018": Reference(
+        "Bellec G., Salaj D., Subramoney A., Legenstein R., Maass W.",
+        2018,
+        "Long short-term memory and learning-to-learn in networks of spiking neurons",
+        "Advances in Neural Information Processing Systems 31, 787-797",
+        "https://arxiv.org/abs/1803.09574",
+    ),
+    "bellec2020": Reference(
+        "Bellec G., Scherr F., Subramoney A., Hajek E., Salaj D., Legenstein R., Maass W.",
+        2020,
+        "A solution to the learning dilemma for recurrent networks of spiking neurons",
+        "Nature Communications 11:3625",
+        "10.1038/s41467-020-17236-y",
+    ),
     "brette2005": Reference(
         "Brette R., Gerstner W.",
         2005,

@@ -14,6 +14,8 @@ MISSING = (
     "–"  # a setting that a configuration does not name: it is what it was before there was one
 )
 
+SCORES = ("test_accuracy", "test_symbol_accuracy")  # what tests are scored by, by the task
+
 
 class Replicates(list[Record]):
     """Records that differ in their seed alone.
@@ -49,6 +51,17 @@ def replicates(records: Sequence[Record], metric: str = "test_accuracy") -> list
     for members in kinds.values():
         _name(members)
     return sorted(groups.values(), key=lambda group: (group.dataset, group.learner))
+
+
+def tested(records: Sequence[Record]) -> list[Replicates]:
+    """Return the records that were tested, grouped as by `replicates`, whatever their task."""
+    return [group for score in SCORES for group in replicates(records, score)]
+
+
+def score_of(group: Sequence[Record], part: str = "test") -> str:
+    """Return the name of the score that a group was tested by, or that of another part."""
+    found = next(score for score in SCORES if score in group[0].metrics)
+    return found.replace("test", part, 1)
 
 
 def by_dataset(groups: Sequence[Replicates]) -> dict[str, list[Replicates]]:

@@ -60,6 +60,18 @@ def _randman_shuffled(_access: DataAccess) -> Dataset:
     return randman.generate(shuffle_times=True)
 
 
+def _store_recall(_access: DataAccess) -> Dataset:
+    from study.data import store_recall
+
+    return store_recall.generate()
+
+
+def _store_recall_shuffled(_access: DataAccess) -> Dataset:
+    from study.data import store_recall
+
+    return store_recall.generate(shuffle_bits=True)
+
+
 def _idx(name: str, access: DataAccess) -> Dataset:
     from study.data import idx
 
@@ -112,6 +124,15 @@ DATASETS: dict[str, DatasetEntry] = {
     "randman": DatasetEntry("events", "random manifolds coded in spike times, generated", _randman),
     "randman-shuffled": DatasetEntry(
         "events", "control: randman with its spike times shuffled", _randman_shuffled
+    ),
+    "store-recall": DatasetEntry(
+        "events", "a bit to be remembered for seconds, generated", _store_recall, task="symbols"
+    ),
+    "store-recall-shuffled": DatasetEntry(
+        "events",
+        "control: store-recall with the bits that it asks for shuffled",
+        _store_recall_shuffled,
+        task="symbols",
     ),
     "mnist": _idx_entry("mnist", "60,000 + 10,000 digits 28x28"),
     "fashion-mnist": _idx_entry("fashion-mnist", "60,000 + 10,000 garments 28x28"),

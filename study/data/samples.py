@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ class Images:
     pixels
         ``[N, H, W]`` float32 in 0..1.
     labels
-        ``[N]`` int64.
+        ``[N]`` int64, or as the task wants them; see `study.data.task`.
     """
 
     pixels: np.ndarray
@@ -45,7 +46,7 @@ class Events:
     offsets
         ``[N + 1]`` int64, non-decreasing, from 0 to E.
     labels
-        ``[N]`` int64.
+        ``[N]`` int64, or as the task wants them; see `study.data.task`.
     n_units
         Number of input units.
     duration_s
@@ -92,7 +93,7 @@ class Traces:
     values
         ``[N, T, C]`` float32: samples, frames, channels.
     labels
-        ``[N]`` int64.
+        ``[N]`` int64, or as the task wants them; see `study.data.task`.
     dt_s
         Seconds from one frame to the next.
     """
@@ -154,6 +155,9 @@ class Dataset:
         Where the data come from and how they were split, in one sentence.
     checksum
         SHA-256 over the content.
+    about_test
+        What else is known of the test samples and tells them apart when answers are looked at, by
+        name, ``[N, ...]``; it stands beside the answers in a trial's record.
     """
 
     name: str
@@ -163,3 +167,4 @@ class Dataset:
     task: Task
     source: str
     checksum: str
+    about_test: Mapping[str, np.ndarray] = field(default_factory=dict)

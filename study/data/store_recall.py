@@ -13,11 +13,16 @@ chance a step of 1 ms, and sequences with RECALL right behind STORE are drawn ag
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from study.data.samples import Events
+from study.data.samples import Dataset, Events
+from study.data.task import NOTHING_ASKED
+from study.data.task import Symbols as SymbolsAsked
 
 N_SYMBOLS = 12
 SYMBOL_S = 0.2
@@ -26,7 +31,8 @@ RATE_HZ = 50.0
 P_SIGNAL = 1 / 7
 GROUPS = ("0", "1", "STORE", "RECALL")
 STORE, RECALL = 2, 3
-UNASKED = -1
+SIZES = {"train": 4096, "validation": 512, "test": 512}  # 512 sequences ask for about 570 bits
+SEED = 20181203  # the data belong to no trial: every seed of a learner sees the same ones
 
 
 class Symbols(NamedTuple):
@@ -42,6 +48,56 @@ class Symbols(NamedTuple):
 
     groups: np.ndarray
     labels: np.ndarray
+
+
+def generate(shuffle_bits: bool = False) -> Dataset:
+    """Return 4,096 sequences to learn from, 512 to choose by and 512 to test on, always the same.
+
+    Parameters
+    ----------
+    shuffle_bits
+        Permute the bits that are asked for over all RECALLs of a part. Inputs stay as they are,
+        what they say of the answer is gone: a control on which nothing can be learned.
+    """
+    symbols, parts = {}, {}
+    generators = np.random.default_rng(SEED).spawn(len(SIZES))
+    for (name, n), rng in zip(SIZES.items(), generators, strict=True):
+        drawn = symbols[name] = draw_symbols(n, rng)
+        parts[name] = spikes(drawn, rng)
+        if shuffle_bits:
+            parts[name] = dataclasses.replace(parts[name], labels=_shuffled(drawn.labels, rng))
+    asked = {name: int((drawn.labels != NOTHING_ASKED).sum()) for name, drawn in symbols.items()}
+    return Dataset(
+        name="store-recall-shuffled" if shuffle_bits else "store-recall",
+        **parts,
+        task=SymbolsAsked(2),
+        source=(
+            f"generated sequences of {N_SYMBOLS} symbols (Bellec et al. 2018) that ask for "
+            f"{asked['train']} bits in training, {asked['validation']} in validation and "
+            f"{asked['test']} in test, drawn apart with a fixed seed"
+            + (", bits shuffled over all that are asked for" if shuffle_bits else "")
+        ),
+        checksum=_checksum(parts.values()),
+        about_test={"waited": waited(symbols["test"])},
+    )
+
+
+def waited(symbols: Symbols) -> np.ndarray:
+    """Return for each bit that is asked for how many symbols ago it was shown, ``[N, 12]``.
+
+    It is 0 where none is asked for, and 2 or more elsewhere.
+
+    Examples
+    --------
+    >>> one = draw_symbols(1, np.random.default_rng(0))
+    >>> one.groups[0, :, STORE].nonzero(), one.groups[0, :, RECALL].nonzero()
+    ((array([2]),), (array([9]),))
+    >>> waited(one)
+    array([[0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0]])
+    """
+    place = np.arange(symbols.labels.shape[1])
+    last_store = np.maximum.accumulate(np.where(symbols.groups[:, :, STORE], place, 0), axis=1)
+    return np.where(symbols.labels != NOTHING_ASKED, place - last_store, 0)
 
 
 def draw(n_sequences: int, rng: np.random.Generator) -> Events:
@@ -91,17 +147,17 @@ def _candidates(n: int, rng: np.random.Generator) -> Symbols:
     bits = rng.integers(2, size=(n, N_SYMBOLS))
     signal = rng.random((n, N_SYMBOLS)) < P_SIGNAL
     groups = np.zeros((n, N_SYMBOLS, len(GROUPS)), bool)
-    labels = np.full((n, N_SYMBOLS), UNASKED, np.int64)
-    stored = np.full(n, UNASKED)
+    labels = np.full((n, N_SYMBOLS), NOTHING_ASKED, np.int64)
+    stored = np.full(n, NOTHING_ASKED)
     fresh = np.zeros(n, bool)
     for k in range(N_SYMBOLS):
-        empty = stored == UNASKED
+        empty = stored == NOTHING_ASKED
         store, recall = signal[:, k] & empty, signal[:, k] & ~empty & ~fresh
         groups[:, k, STORE], groups[:, k, RECALL] = store, recall
         for bit in (0, 1):
             groups[:, k, bit] = ~recall & (bits[:, k] == bit)
         labels[recall, k] = stored[recall]
-        stored[store], stored[recall], fresh = bits[store, k], UNASKED, store
+        stored[store], stored[recall], fresh = bits[store, k], NOTHING_ASKED, store
     return Symbols(groups, labels)
 
 
@@ -110,3 +166,18 @@ def _valid(symbols: Symbols) -> Symbols:
     stores, recalls = (symbols.groups[:, :, group].sum(axis=1) for group in (STORE, RECALL))
     keep = (recalls > 0) & (stores == recalls)
     return Symbols(symbols.groups[keep], symbols.labels[keep])
+
+
+def _shuffled(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    asked = labels != NOTHING_ASKED
+    shuffled = labels.copy()
+    shuffled[asked] = rng.permutation(labels[asked])
+    return shuffled
+
+
+def _checksum(parts: Iterable[Events]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        for values in (part.time_s, part.unit, part.offsets, part.labels):
+            digest.update(values.tobytes())
+    return digest.hexdigest()

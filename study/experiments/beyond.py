@@ -24,7 +24,7 @@ from study.experiments.grid.runs import VALIDATION
 from study.experiments.grid.verdicts import LEVEL, judge_wish
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
-from study.request import Request
+from study.request import Request, fitting
 from study.settings.config import settings_of
 from study.trials.trial import Record, Trial
 
@@ -47,7 +47,7 @@ def trials(request: Request) -> list[Trial]:
     seeds = request.n_seeds or (len(request.seeds) if request.profile == "thesis" else 1)
     found = [
         trial
-        for dataset in request.datasets or tuple(DatasetRef(name) for name in names)
+        for dataset in fitting(LEARNER, request.datasets or [DatasetRef(name) for name in names])
         for n_seeds, members in (
             (seeds, groups(dataset.name)),
             (request.n_seeds or 1, [random_design(dataset.name)]),

@@ -15,11 +15,13 @@ from study.analysis.replicates import (
     by_dataset,
     cell,
     interval_of,
-    replicates,
+    score_of,
     seed_difference,
+    tested,
 )
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL, holm, mcnemar
+from study.data.task import NOTHING_ASKED
 from study.learners import affordable, family, style
 from study.request import Request
 from study.trials.trial import Record, Trial
@@ -39,7 +41,7 @@ def trials(request: Request) -> list[Trial]:
 
 def section(records: list[Record]) -> Section:
     """Return accuracies, costs and paired differences."""
-    groups = replicates(records)
+    groups = tested(records)
     differences = _pairs(groups)
     return Section(
         name="compare",
@@ -97,12 +99,14 @@ def _prepared(groups: Sequence[Replicates]) -> str:
 
 
 def _operations(groups: Sequence[Replicates], records: Sequence[Record]) -> Table:
-    columns = (
-        ("train_accuracy", 100), ("validation_accuracy", 100), ("test_accuracy", 100),
-        ("synops_per_sample", 1), ("macs_per_sample", 1), ("neuron_updates_per_sample", 1),
-    )  # fmt: skip
+    parts = ("train", "validation", "test")
+    counts = ("synops_per_sample", "macs_per_sample", "neuron_updates_per_sample")
     rows = [
-        (_name(group), *(cell(interval_of(group, metric), scale) for metric, scale in columns))
+        (
+            _name(group),
+            *(cell(interval_of(group, score_of(group, part)), 100) for part in parts),
+            *(cell(interval_of(group, count)) for count in counts),
+        )
         for group in groups
     ]
     return Table(
@@ -140,7 +144,7 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
     p_values = holm([_mcnemar(first[0], second[0]) for first, second in compared])
     rows = []
     for (first, second), p_value in zip(compared, p_values, strict=True):
-        difference = seed_difference(first, second, "test_accuracy")
+        difference = seed_difference(first, second, score_of(first))
         rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), f"{p_value:.2g}"))
     return Table(
         "Differences in test accuracy, first minus second.",
@@ -160,8 +164,8 @@ def _mcnemar(first: Record, second: Record) -> float:
 
 
 def _right(record: Record) -> np.ndarray:
-    arrays = record.arrays
-    return arrays["test_predictions"] == arrays["test_labels"]
+    answers, labels = record.arrays["test_predictions"], record.arrays["test_labels"]
+    return (answers == labels)[labels != NOTHING_ASKED]
 
 
 def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Figure:
@@ -211,7 +215,7 @@ def _costs(ax: Axes, groups: Sequence[Replicates], measure: Measure) -> None:
 def _findings(groups: Sequence[Replicates]) -> list[str]:
     findings = []
     for name, here in by_dataset(groups).items():
-        accuracies = {group.learner: interval_of(group, "test_accuracy") for group in here}
+        accuracies = {group.learner: interval_of(group, score_of(group)) for group in here}
         told = ", ".join(f"{learner} {cell(found, 100)} %" for learner, found in accuracies.items())
         findings.append(f"Test accuracy on {name}: {told}.")
         findings += _spike_finding(name, here)

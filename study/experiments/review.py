@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from study import learners
 from study.analysis.basis import basis
-from study.analysis.replicates import Replicates, cell, interval_of, replicates
+from study.analysis.replicates import Replicates, cell, interval_of, score_of, tested
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL
 from study.data.reference import DatasetRef
@@ -31,7 +31,6 @@ SWEEP = True  # the first page has the learners as they are compared
 
 NOT_RUN = "not run"
 SEEDS_FOR_A_VERDICT = 3
-SCORES = ("test_accuracy", "test_symbol_accuracy")  # by the task
 
 
 class Row(NamedTuple):
@@ -117,16 +116,12 @@ def section(records: list[Record]) -> Section:
 def _found(records: Sequence[Record]) -> list[Found]:
     """Return what was run of each row; a configuration goes to the row that says most of it."""
     found = [Found(row) for row in rows()]
-    for group in _groups(records):
+    for group in tested(records):
         fitting = [fit for each in found for fit in _fits(each, group)]
         if fitting:
             _, each, controls = max(fitting, key=lambda fit: fit[0])
             setattr(each, "control" if controls else "system", group)
     return found
-
-
-def _groups(records: Sequence[Record]) -> list[Replicates]:
-    return [group for score in SCORES for group in replicates(records, score)]
 
 
 def _fits(each: Found, group: Replicates) -> Iterator[tuple[int, Found, bool]]:
@@ -144,11 +139,6 @@ def _fits(each: Found, group: Replicates) -> Iterator[tuple[int, Found, bool]]:
             wanted = {**place[1], **taken}
             if (taken or not controls) and all(config[key] == wanted[key] for key in wanted):
                 yield len(wanted), each, controls
-
-
-def score_of(group: Replicates) -> str:
-    """Return the name of the score that a group was tested by."""
-    return next(score for score in SCORES if score in group[0].metrics)
 
 
 def _at_home(each: Found) -> bool:

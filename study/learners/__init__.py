@@ -127,6 +127,34 @@ LEARNERS: dict[str, LearnerEntry] = {
         "a trained network whose units become integrate-and-fire neurons (Rueckauer et al. 2017)",
         published=converted_config.PUBLISHED,
     ),
+    "lsnn": LearnerEntry(
+        "lsnn", "LSNNConfig", "LSNNLearner", ("events",), 1, "gradient",
+        "LIF neurons with adaptive thresholds that remember, BPTT (Bellec et al. 2018)",
+        does=("symbols",), seconds=12.0,
+        published=(
+            Published(
+                "LSNN, back-propagation through time", 0.95, "bellec2018", "store-recall",
+                small=("store-recall", {}),
+                control=Control("without adaptation of thresholds", {"beta": 0.0}),
+            ),
+        ),
+    ),
+    "lsnn-eprop": LearnerEntry(
+        "lsnn_eprop", "LSNNConfig", "LSNNLearner", ("events",), 1, "routes",
+        "the same network with eligibility traces in place of BPTT (Bellec et al. 2020)",
+        does=("symbols",), seconds=25.0,
+        published=(
+            Published(
+                "LSNN, e-prop with symmetric feedback", 0.95, "bellec2020", "store-recall",
+                small=("store-recall", {}),
+                control=Control("without adaptation of thresholds", {"beta": 0.0}),
+            ),
+            Published(
+                "LSNN, e-prop with random feedback", None, "bellec2020", "store-recall",
+                settings={"feedback": "random"}, small=None,
+            ),
+        ),
+    ),
     "linear": LearnerEntry(
         "linear", "LinearConfig", "LinearLearner", _ANY, 1, "baseline",
         "baseline without spikes: logistic regression",

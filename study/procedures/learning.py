@@ -117,6 +117,7 @@ def taught(
             "test_predictions": evaluations["test"].answers,
             "test_labels": dataset.test.labels,
             **over_time,
+            **{f"test_{name}": values for name, values in dataset.about_test.items()},
             **left.all_arrays(),
         },
         files=left.files,

@@ -14,7 +14,7 @@ from study.experiments.grid.grids import Axis, Level, base_of, grid_of
 from study.experiments.grid.runs import Runs, runs_of
 from study.learners.surrogate_config import SurrogateConfig
 from study.procedures.learning import PROCEDURE
-from study.request import Request
+from study.request import Request, fitting
 from study.trials.trial import Record, Trial
 
 TITLE = "The thesis's grid, replicated"
@@ -38,7 +38,8 @@ def trials(request: Request) -> list[Trial]:
     """
     if request.learners and LEARNER not in request.learners:
         return []
-    datasets = request.datasets or tuple(DatasetRef(name) for name in OWN[request.profile])
+    own = [DatasetRef(name) for name in OWN[request.profile]]
+    datasets = fitting(LEARNER, request.datasets or own)
     entry = learners.find(LEARNER)
     points = {ref: list(map(dataclasses.asdict, _configs(request, ref.name))) for ref in datasets}
     return [
