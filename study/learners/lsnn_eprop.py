@@ -31,7 +31,10 @@ __all__ = ["LSNNConfig", "LSNNLearner", "preset"]
 
 
 def preset(profile: str, dataset: str) -> LSNNConfig:
-    """Return settings that solve store-recall."""
-    return dataclasses.replace(
-        lsnn.preset(profile, dataset), rule="eprop", iterations=200, decay_every=100
+    """Return settings that solve store-recall; e-prop wants its step to stay large for longer."""
+    config = dataclasses.replace(lsnn.preset(profile, dataset), rule="eprop")
+    return (
+        config
+        if profile == "quick"
+        else dataclasses.replace(config, iterations=200, decay_every=140)
     )
