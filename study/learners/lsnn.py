@@ -19,9 +19,8 @@ asked for. Gradients are (10) to (14); Adam takes the steps.
 **Deviations.** Batches come from a fixed pool of training sequences in place of ever new ones, and
 the iteration is chosen on sequences of its own; the paper stops as soon as a batch has fewer than
 5 % errors. The presets start each batch at rest, where the published code goes on from the state in
-which the last one ended (``carry_state``), take fewer sequences and a larger step, and keep firing
-rates near 20 Hz; the published penalty on rates is numerically nil, and neurons fire at 40 to 70 Hz
-without one.
+which the last one ended (``carry_state``), and take fewer sequences and a larger step. The
+published penalty on firing rates is numerically nil; ``rate_penalty`` is none by default.
 """
 
 from __future__ import annotations
@@ -130,7 +129,6 @@ def preset(profile: str, _dataset: str) -> LSNNConfig:
         learning_rate=0.02,
         decay_every=60,
         carry_state=False,
-        rate_penalty=3e-5,
     )
     if profile != "quick":
         return config

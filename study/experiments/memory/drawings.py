@@ -120,6 +120,7 @@ def _sequence(name: str, record: Record) -> Figure:
     axes = drawing.subplots(5, 1, sharex=True, height_ratios=(3, 2, 2, 2, 1.6))
     for ax, layer in zip(axes, ("input", "regular", "adaptive"), strict=False):
         draw_raster(ax, found[layer], dt_s)
+        ax.yaxis.get_major_locator().set_params(integer=True)
     if record.trial.dataset_name.startswith(GENERATED):
         size = N_UNITS // len(GROUPS)
         axes[0].set_yticks([size * (k + 0.5) for k in range(len(GROUPS))], GROUPS)

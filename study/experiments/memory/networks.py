@@ -84,7 +84,10 @@ def variant_name(config: Mapping[str, Any]) -> str:
 
 def errors(group: Replicates) -> Interval:
     """Return the share of wrong bits in the test set."""
-    return mean_interval([1 - record.metrics[SCORE] for record in group], (0, 1))
+    shares = [1 - record.metrics[SCORE] for record in group]
+    if len(set(shares)) == 1:  # rounding would make a spread of what has none
+        return Interval(shares[0], shares[0], shares[0])
+    return mean_interval(shares, (0, 1))
 
 
 def bits(group: Replicates) -> int:
