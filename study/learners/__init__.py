@@ -146,7 +146,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         published=(
             Published(
                 "LSNN, e-prop with symmetric feedback", 0.95, "bellec2020", "store-recall",
-                small=("store-recall", {}),
+                small=None,
                 control=Control("without adaptation of thresholds", {"beta": 0.0}),
             ),
             Published(

@@ -19,8 +19,8 @@ asked for. Gradients are (10) to (14); Adam takes the steps.
 **Deviations.** Batches come from a fixed pool of training sequences in place of ever new ones, and
 the iteration is chosen on sequences of its own; the paper stops as soon as a batch has fewer than
 5 % errors. The presets start each batch at rest, where the published code goes on from the state in
-which the last one ended (``carry_state``), take 64 sequences in place of 128, and a larger step.
-The published penalty on firing rates is numerically nil and left out.
+which the last one ended (``carry_state``), and take fewer sequences and a larger step. The
+published penalty on firing rates is numerically nil; ``rate_penalty`` is none by default.
 """
 
 from __future__ import annotations
@@ -78,6 +78,9 @@ class LSNNConfig:
         The rate is multiplied by ``decay`` after every ``decay_every`` iterations.
     carry_state
         Whether a batch starts in the state in which the one before ended, else at rest.
+    rate_penalty, rate_hz
+        Strength of the mean squared distance of neurons' firing rates from this rate, in Hz^2; 0
+        for none.
     """
 
     n_regular: int = 10
@@ -100,6 +103,8 @@ class LSNNConfig:
     decay: float = 0.3
     decay_every: int = 100
     carry_state: bool = True
+    rate_penalty: float = 0.0
+    rate_hz: float = 20.0
 
     def parameters(self, n_in: int, n_out: int) -> LSNNParameters:
         """Return sizes and neurons of the network; raises ValueError for impossible ones."""
@@ -109,19 +114,25 @@ class LSNNConfig:
 
     def training(self) -> SequenceTraining:
         """Return how the network is trained; raises ValueError for impossible settings."""
+        from gradsim.lsnn_gradients import RatePenalty
         from gradsim.sequence_training import SequenceTraining
 
-        return SequenceTraining(**_shared(self, SequenceTraining))
+        penalty = RatePenalty(self.rate_penalty, self.rate_hz) if self.rate_penalty else None
+        return SequenceTraining(**_shared(self, SequenceTraining), penalty=penalty)
 
 
 def preset(profile: str, _dataset: str) -> LSNNConfig:
     """Return settings that solve store-recall; the quick profile stops as soon as it can."""
-    solved = LSNNConfig(
-        iterations=150, batch_size=64, learning_rate=0.02, decay_every=60, carry_state=False
+    config = LSNNConfig(
+        iterations=150,
+        batch_size=64,
+        learning_rate=0.02,
+        decay_every=60,
+        carry_state=False,
     )
-    return (
-        dataclasses.replace(solved, iterations=90, decay_every=50) if profile == "quick" else solved
-    )
+    if profile != "quick":
+        return config
+    return dataclasses.replace(config, iterations=100, batch_size=32, decay_every=80)
 
 
 def encode(samples: Samples, dt_s: float) -> Sequences:

@@ -1,0 +1,1 @@
+"""What lets a spiking network remember for seconds."""
