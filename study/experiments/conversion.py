@@ -11,7 +11,7 @@ import numpy as np
 from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
-from study.analysis.figures import COLOURS, draw_shares, label_axes, panel_grid, spread
+from study.analysis.figures import COLOURS, draw_shares, panel_grid, spread
 from study.analysis.one_setting import alike, measured
 from study.analysis.replicates import cell, interval_of, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
@@ -70,9 +70,9 @@ CHOICES = (
             "largest possible": {"normalisation": "model"},
         },
     ),
-    Choice("first potential", "half", {"zero": {"initial": 0.0}}),
-    Choice("reset", "subtraction", {"to zero": {"reset": "zero"}}),
-    Choice("input", "currents", {"spikes as input": {"input": "poisson"}}),
+    Choice("first potential", "start at half", {"start at zero": {"initial": 0.0}}),
+    Choice("reset", "reset by subtraction", {"reset to zero": {"reset": "zero"}}),
+    Choice("input", "currents as input", {"spikes as input": {"input": "poisson"}}),
     Choice("code", "rates", {"first spikes": {"method": "first_spike"}}),
     Choice("network", "many levels", {"few levels": FEW_LEVELS, "maps": CONVOLUTION}),
 )
@@ -174,9 +174,14 @@ def _figure(name: str, sweeps: Sequence[Sweep]) -> Figure:
             draw_shares(ax, steps, scores, color=colour, lw=1.4, label=way)
             teacher = 100 * mean_of(members, "rectifier_validation_accuracy")
             ax.axhline(teacher, color=colour, ls="--", lw=0.8)
-        spread(ax, steps.tolist())
-        label_axes(ax, "steps", "accuracy / %" if ax in axes[:, 0] else "")
-        ax.set_ylim(FLOOR, 101)
+        ax.legend(loc="lower right")
+        ax.set_title(sweep.varied.name)
+    spread(axes[0, 0], steps.tolist())
+    axes[0, 0].set_ylim(FLOOR, 101)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("accuracy / %")
+    for ax in axes[-1]:
+        ax.set_xlabel("steps")
     return Figure(
         figure_name("conversion", name),
         drawing,
