@@ -1,4 +1,4 @@
-"""All learners and two baselines without spikes on the same data: what each costs and buys."""
+"""All learners and baselines without spikes on the same data: what each costs and buys."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "converted": LearnerEntry(
         "converted", "ConvertedConfig", "ConvertedLearner", ("images",), 1, "converted",
         "a trained network whose units become integrate-and-fire neurons (Rueckauer et al. 2017)",
-        published=converted_config.PUBLISHED,
+        seconds=2.0, published=converted_config.PUBLISHED,
     ),
     "lsnn": LearnerEntry(
         "lsnn", "LSNNConfig", "LSNNLearner", ("events",), 1, "gradient",
@@ -166,6 +166,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "rectifier": LearnerEntry(
         "rectifier", "RectifierConfig", "RectifierLearner", ("images",), 1, "baseline",
         "baseline without spikes: network of rectifiers in PyTorch, which conversion begins with",
+        seconds=2.0,
     ),
 }  # fmt: skip
 

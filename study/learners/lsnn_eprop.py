@@ -38,4 +38,4 @@ def preset(profile: str, dataset: str) -> LSNNConfig:
     config = dataclasses.replace(usual, rule="eprop", rate_penalty=3e-5)
     if profile == "quick":
         return config
-    return dataclasses.replace(config, iterations=200, decay_every=140)
+    return dataclasses.replace(config, iterations=200, decay_every=200)

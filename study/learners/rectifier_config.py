@@ -113,7 +113,7 @@ _DIGITS: Settings = {
     "rotation_deg": 0.0,
     "learning_rate": 5e-3,
     "epochs": 20,
-    "batch_size": 32,
+    "batch_size": 64,
 }
 # The network of Diehl et al. (2015); of mnist, as found on its validation samples.
 PRESETS: dict[str, Settings] = {"digits": {"architecture": "100-100", **_DIGITS}}
@@ -125,7 +125,13 @@ CONVOLUTION: Settings = {
     "learning_rate": 5e-3,
     "epochs": 12,
 }
-CONVOLUTION_ON_DIGITS: Settings = {"architecture": "16c3-32c3-2s", "bias": True, **_DIGITS}
+CONVOLUTION_ON_DIGITS: Settings = {
+    **_DIGITS,
+    "architecture": "16c3-32c3-2s",
+    "bias": True,
+    "learning_rate": 1e-2,
+    "epochs": 12,
+}
 # A network of few levels for few steps (Bu et al. 2022).
 FEW_LEVELS: Settings = {
     "architecture": "400-400",

@@ -95,7 +95,7 @@ def test_one_hidden_layer_of_few_levels_is_converted_exactly() -> None:
 
 
 def test_many_steps_answer_as_the_network_without_spikes() -> None:
-    learner = fitted(n_steps=64, percentile=100.0)
+    learner = fitted(n_steps=250, percentile=100.0)
     assert shown(learner).scores["agreement_with_rectifier"] >= 0.99
     kept = learner.keep()
     assert kept.metrics["lowest_correlation"] > 0.99
