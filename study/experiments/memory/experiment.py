@@ -33,6 +33,7 @@ ORDER = 45
 
 OWN, CONTROL = "store-recall", "store-recall-shuffled"
 SEEDS_FOR_A_VERDICT = 3
+LEADING = ("BPTT: ", "BPTT without adaptation: ", "e-prop: ")  # findings that open a report
 
 
 def trials(request: Request) -> list[Trial]:
@@ -70,6 +71,7 @@ def _trials(variant: Variant, dataset: DatasetRef, request: Request) -> list[Tri
 def section(records: list[Record]) -> Section:
     """Return errors while learning and by the time that a bit was kept, and one sequence."""
     networks = named(tested(records))
+    findings = _findings(networks)
     return Section(
         name="memory",
         title=TITLE,
@@ -90,7 +92,8 @@ def section(records: list[Record]) -> Section:
         ),
         figures=drawings.all_of(networks),
         tables=(_table(networks),),
-        findings=tuple(_findings(networks)),
+        findings=tuple(findings),
+        lead=tuple(told for told in findings if told.startswith(LEADING)),
         caveats=(
             "The task asks for one bit at a time from 20 neurons; it shows that the mechanism "
             "works, not how much can be remembered.",
