@@ -10,7 +10,7 @@ neuron's threshold is), and multiplies it with an error that the readout sends t
 it learns nearly as well.
 
 **Number to reach.** The same 5 % of store-recall, with errors sent through the readout's own
-weights; random ones are slower to learn.
+weights or through random ones.
 
 **How.** The end of `gradsim.lsnn_gradients`: eligibility traces ``eps_v`` and ``eps_b``, filtered
 as the readout is. ``feedback="symmetric"`` sends the error back through ``w_out``, ``"random"``

@@ -54,7 +54,7 @@ def _learning(networks: Mapping[str, Replicates]) -> Figure:
         "solved.",
         "Share of wrong bits against iterations, one line a network, with bands, and lines at "
         "chance and at 5 %.",
-        basis_of(networks),
+        basis_of(networks, tested=False),
     )
 
 

@@ -110,8 +110,8 @@ def wrong_by_wait(group: Replicates) -> tuple[list[int], np.ndarray]:
     return waits, np.array(shares)
 
 
-def basis_of(networks: Mapping[str, Replicates]) -> str:
-    """Return the line under a figure or table of all networks."""
+def basis_of(networks: Mapping[str, Replicates], tested: bool = True) -> str:
+    """Return the line under a figure or table of all networks, of test bits or of others."""
     n_bits = max(map(bits, networks.values()))
     records = [record for group in networks.values() for record in group]
-    return basis(records, f"{n_bits} test bits", INTERVAL)
+    return basis(records, f"{n_bits} test bits" if tested else "", INTERVAL)

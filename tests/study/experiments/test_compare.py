@@ -13,6 +13,7 @@ from study.analysis.replicates import cell, replicates
 from study.analysis.stats import Interval, holm
 from study.analysis.table import trials_table
 from study.data.reference import DatasetRef
+from study.data.task import NOTHING_ASKED
 from study.experiments import compare
 from study.report import summary
 from study.trials.store import Store
@@ -79,6 +80,30 @@ def test_differences_are_paired_and_tested(records: list[Record]) -> None:
     # 45 against 40 right of the same samples in seed 0: five discordant, two-sided 2 / 2**5.
     assert row == ("linear · digits – surrogate", "-12.0 ± 5.0", "0.062")
     assert "surrogate 92.0" in section.findings[0]
+
+
+def test_sequences_are_compared_by_the_symbols_that_are_asked_for(tmp_path: Path) -> None:
+    store, made = Store(tmp_path), []
+    labels = np.full((N_TEST, 3), NOTHING_ASKED)
+    labels[:, 1] = 0
+    for learner, wrong in (("lsnn", 2), ("lsnn-eprop", 7)):
+        answers = np.zeros((N_TEST, 3), int)  # right or wrong where nothing is asked, all the same
+        answers[:wrong, 1] = 1
+        metrics = {
+            **{f"{part}_symbol_accuracy": 1 - wrong / N_TEST for part in ("train", "test")},
+            "validation_symbol_accuracy": 0.5, "spikes_per_sample": 10.0,
+            "synops_per_sample": 10.0, "macs_per_sample": 0.0, "neuron_updates_per_sample": 1.0,
+            "prepare_seconds": 1.0, "train_seconds": 2.0, "inference_ms_per_sample": 0.1,
+            "peak_memory_mb": 5.0,
+        }  # fmt: skip
+        arrays = {"test_predictions": answers, "test_labels": labels}
+        trial = Trial("x:y", learner, DatasetRef("store-recall"), {"size": 1}, 0)
+        made.append(store.put_done(trial, Outcome(metrics, arrays), {}))
+    section = compare.section(made)
+    assert section.findings[0] == "Test accuracy on store-recall: lsnn 96.0 %, lsnn-eprop 86.0 %."
+    assert section.tables[0].rows[0][1:4] == ("96.0", "50.0", "96.0")
+    right = compare._right(made[1])
+    assert (len(right), right.sum()) == (N_TEST, N_TEST - 7)
 
 
 def test_holms_correction_follows_its_definition() -> None:
