@@ -39,7 +39,10 @@ def test_bptt_solves_it():
 
 
 def test_eprop_solves_it():
-    assert unseen_error(dataclasses.replace(CONFIG, rule="eprop", iterations=200)) < 0.05
+    assert (
+        unseen_error(dataclasses.replace(CONFIG, rule="eprop", iterations=200, decay_every=80))
+        < 0.05
+    )
 
 
 def test_it_needs_neurons_that_adapt():
