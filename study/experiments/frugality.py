@@ -61,10 +61,15 @@ def trials(request: Request) -> list[Trial]:
 
 
 def _frugal(request: Request) -> list[str]:
-    """Return the learners that can lose weights and need no other to begin from."""
+    """Return the learners that can lose weights and need no other to begin from.
+
+    Unless the user asks for it, the network that conversion begins with is left out: it is one more
+    perceptron.
+    """
+    own = [name for name in affordable(request.profile) if name != "rectifier"]
     return [
         name
-        for name in list(request.learners) or affordable(request.profile)
+        for name in list(request.learners) or own
         if learners.find(name).can(Weighted) and not learners.find(name).can(Taught)
     ]
 
