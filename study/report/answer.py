@@ -55,14 +55,13 @@ def opening(records: Sequence[Record], sections: Sequence[Section]) -> tuple[str
 
 def _of_dataset(name: str, best_first: Sequence[Replicates]) -> list[str]:
     reached = ", ".join(f"{group.learner} {_percent(group)}" for group in best_first[:NAMED])
-    if len(best_first) > NAMED:
-        last = best_first[-1]
-        left = len(best_first) - NAMED
-        reached += f" and {left} more, the last {last.learner} {_percent(last)}"
+    left, last = len(best_first) - NAMED, best_first[-1]
+    rest = f"{left} more learners follow, the last of them {last.learner} with {_percent(last)}."
     n_seeds = max(len(group) for group in best_first)
     seeds = "one seed, so without intervals" if n_seeds == 1 else f"up to {n_seeds} seeds"
     return [
         f"Test accuracy on {name}, best first: {reached} ({seeds}).",
+        *([rest] if left > 0 else []),
         *_price([group for group in best_first if interval_of(group, "spikes_per_sample")]),
     ]
 

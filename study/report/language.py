@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study import data, learners
 from study.report.values import PLACE, cumulated, item, lists, values
 
 if TYPE_CHECKING:
@@ -193,8 +194,8 @@ def of(report: Report) -> Language:
 
 def names(report: Report) -> tuple[set[str], set[str], set[str]]:
     """Return the names of data sets, of learners and cells, and what else has a name of its own."""
-    data_sets = {detail.dataset for detail in report.details if detail.dataset}
-    subjects = {detail.subject for detail in report.details}
+    data_sets = {detail.dataset for detail in report.details if detail.dataset} | {*data.known()}
+    subjects = {detail.subject for detail in report.details} | {*learners.known()}
     cells = {str(detail.config["cell"]) for detail in report.details if "cell" in detail.config}
     return data_sets, subjects | cells, {name for d in report.details for name in _others(d)}
 

@@ -52,9 +52,10 @@ def test_learners_stand_from_best_to_worst_with_intervals_and_price() -> None:
 
 def test_of_many_learners_the_best_five_are_named() -> None:
     many = [record for n in range(9) for record in records(f"one{n}", [0.875 - n / 64] * 3, None)]
-    (told, *_) = answer.answer(many)
+    told, rest, *_ = answer.answer(many)
     assert "one0 87.5 %" in told
-    assert "one4 81.2 % and 4 more, the last one8 75.0 % (up to 3 seeds)" in told
+    assert "one4 81.2 % (up to 3 seeds)" in told
+    assert rest == "4 more learners follow, the last of them one8 with 75.0 %."
     assert "one5" not in told
 
 
