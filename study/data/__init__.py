@@ -194,7 +194,7 @@ def kind(ref: DatasetRef) -> str:
 
 def task(ref: DatasetRef) -> str:
     """Return the kind of task that a data set asks for; a user's own file asks for classes."""
-    return "classes" if ref.path is not None else known()[ref.name].task
+    return "classes" if ref.kind else find(ref.name).task
 
 
 def load(ref: DatasetRef, access: DataAccess) -> Dataset:

@@ -163,9 +163,9 @@ def test_the_project_comes_first_where_it_lies_in_the_working_directory(monkeypa
     root = str(installation.ROOT)
     monkeypatch.chdir(root)
     monkeypatch.setattr(sys, "path", ["", "/somewhere"])
-    assert watch._search_path() == [root, "/somewhere"]
+    assert watch.search_path() == [root, "/somewhere"]
     monkeypatch.setattr(sys, "path", ["/somewhere"])  # an import hook finds the project
-    assert watch._search_path() == [root, "/somewhere"]
+    assert watch.search_path() == [root, "/somewhere"]
 
 
 def test_extras_are_installed_as_the_project_was(tmp_path: Path, monkeypatch) -> None:

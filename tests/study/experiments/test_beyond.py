@@ -30,9 +30,14 @@ def spiking(config) -> dict[str, float]:
     }
 
 
+def data_set(name: str) -> DatasetRef:
+    own = name.endswith(".npz")
+    return DatasetRef(name, f"/data/{name}", "ab" * 32, "images") if own else DatasetRef(name)
+
+
 def trials(dataset: str, n_seeds: int = 3, *settings: str):
     parsed = tuple(parse_setting(text) for text in settings)
-    return beyond.trials(Request("thesis", n_seeds, (DatasetRef(dataset),), (), parsed))
+    return beyond.trials(Request("thesis", n_seeds, (data_set(dataset),), (), parsed))
 
 
 def section(dataset: str = "fashion-mnist", *settings: str, spread: float = 1e-3) -> Section:

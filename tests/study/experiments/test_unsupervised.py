@@ -173,7 +173,7 @@ def test_trying_out_reads_validation_samples_alone(monkeypatch: pytest.MonkeyPat
     outcome = tried.run(changed(trial, small), Context())
     assert isinstance(outcome, Outcome)
     assert 0 <= outcome.metrics["validation_accuracy"] <= 1
-    assert outcome.arrays["weights"].shape == (784, 5)
+    assert outcome.arrays["filters"].shape == (5, 28, 28)
     assert "test_accuracy" not in outcome.metrics
 
 
