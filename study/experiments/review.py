@@ -253,13 +253,13 @@ def _figure(run: Sequence[Found]) -> Figure:
     ax.set_ylim(len(run) - 0.5, -0.5)
     ax.set_xlabel("test samples answered rightly / %")
     ax.grid(axis="x", alpha=0.3)
-    told = "; ".join(_finding(each).rstrip(".") for each in run)
     return Figure(
         "review",
         drawing,
         "Each published system (filled, with the 95 % interval over seeds), its negative control "
         "(open) and the paper's number (vertical tick, on the paper's data set alone).",
-        f"One row a system. {told}.",
+        "One row a system, with its share of right answers, that of its control and, on the data "
+        "of the paper, the published one; the table has the numbers.",
         basis([r for each in run for r in (each.system or [])], interval=INTERVAL),
     )
 
