@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Drawing
 
-from study import commands
+from study import commands, data, learners
 from study.analysis.section import Figure, Section, Table
 from study.errors import UserError
 from study.experiments.grid import experiment as grid
@@ -304,10 +304,11 @@ def test_figures_are_korean_with_every_letter_drawn():
     assert language.missing == {}
 
 
-def test_names_come_from_the_trials(report: Report):
-    data_sets, learners, _ = names(report)
-    assert data_sets == {"fashion-mnist"}
-    assert learners == {"surrogate"}
+def test_names_come_from_the_trials_and_the_registries(report: Report):
+    mine = replace(report.details[0], subject="my neuron", dataset="mine.npz")
+    data_sets, subjects, _ = names(replace(report, details=(*report.details, mine)))
+    assert data_sets == {"mine.npz", *data.known()}
+    assert subjects == {"my neuron", *learners.known()}
 
 
 def test_figures_and_tables_of_a_report_are_in_one_language(tmp_path: Path):
