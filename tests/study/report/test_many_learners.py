@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -25,16 +26,17 @@ PER_FAMILY = 3
 
 
 @pytest.fixture
-def many(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def many() -> Iterator[list[str]]:
     """Register three learners of each family in place of those that there are."""
-    known = dict.fromkeys(LEARNERS)
-    for name in known:
-        monkeypatch.delitem(LEARNERS, name)
+    before = dict(LEARNERS)  # put back whole: their order is that of tables
     entry = LearnerEntry("mlp", "MLPConfig", "MLPLearner", ("images",), 1, "baseline", "planted")
+    LEARNERS.clear()
     for name in FAMILIES:
         for number in range(PER_FAMILY):
-            monkeypatch.setitem(LEARNERS, f"{name}-{number}", replace(entry, family=name))
-    return list(LEARNERS)
+            LEARNERS[f"{name}-{number}"] = replace(entry, family=name)
+    yield list(LEARNERS)
+    LEARNERS.clear()
+    LEARNERS.update(before)
 
 
 @pytest.fixture
