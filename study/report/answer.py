@@ -20,7 +20,7 @@ QUESTION = (
     "On the same data and with the same measures, what does each kind of learning buy in accuracy, "
     "and what does it cost in spikes and runtime?"
 )
-NAMED = 5  # learners of a data set at most, one by one
+NAMED = 5  # learners of a data set at least, one by one, where more than one is left
 NOTHING = "No trial of this run ended with a test accuracy, so there is no answer yet."
 
 
@@ -54,8 +54,10 @@ def opening(records: Sequence[Record], sections: Sequence[Section]) -> tuple[str
 
 
 def _of_dataset(name: str, best_first: Sequence[Replicates]) -> list[str]:
-    reached = ", ".join(f"{group.learner} {_percent(group)}" for group in best_first[:NAMED])
-    left, last = len(best_first) - NAMED, best_first[-1]
+    # A sentence that says that one more follows would be longer than its name.
+    named = best_first if len(best_first) <= NAMED + 1 else best_first[:NAMED]
+    reached = ", ".join(f"{group.learner} {_percent(group)}" for group in named)
+    left, last = len(best_first) - len(named), best_first[-1]
     rest = f"{left} more learners follow, the last of them {last.learner} with {_percent(last)}."
     n_seeds = max(len(group) for group in best_first)
     seeds = "one seed, so without intervals" if n_seeds == 1 else f"up to {n_seeds} seeds"

@@ -59,6 +59,13 @@ def test_of_many_learners_the_best_five_are_named() -> None:
     assert "one5" not in told
 
 
+def test_where_one_more_would_follow_it_is_named() -> None:
+    six = [record for n in range(6) for record in records(f"one{n}", [0.875 - n / 64] * 3, None)]
+    told, *rest = answer.answer(six)
+    assert "one5 79.7 % (up to 3 seeds)" in told
+    assert not any("follow" in sentence for sentence in rest)
+
+
 def test_times_of_different_processors_are_not_compared() -> None:
     elsewhere = [dataclasses.replace(r, provenance={"cpu": "other"}) for r in LOCAL]
     here = [dataclasses.replace(r, provenance={"cpu": "this"}) for r in SURROGATE]
