@@ -180,7 +180,7 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], names: Sequence[st
 
 
 def _name_baselines(ax: Axes, groups: Sequence[Replicates]) -> None:
-    """Write the names of dashed lines on them, or below where lines lie closer than text is high."""
+    """Write the names of dashed lines on them, or below where there is no room between them."""
     low, high = ax.get_ylim()
     place = math.inf
     dashed = [group for group in groups if interval_of(group, "spikes_per_sample") is None]

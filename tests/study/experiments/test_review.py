@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from study import learners
 from study.analysis.section import Section
 from study.experiments import review
 from study.report.language import Language
@@ -128,7 +129,7 @@ def test_a_control_alone_is_no_system_that_was_run(planted) -> None:
 def test_the_section_is_all_korean(planted, profile: str) -> None:
     trials = review.trials(Request(profile, 3))
     section = review.section(planted(trials, lambda trial: 0.9))
-    language = Language("ko", [{trial.dataset_name for trial in trials}, {"rectifier"}])
+    language = Language("ko", [{trial.dataset_name for trial in trials}, set(learners.known())])
     told = (section.title, section.question, section.method, *section.findings, *section.caveats)
     for text in (*told, *section.lead, section.figures[0].caption, section.tables[0].caption):
         language.translate(text)
