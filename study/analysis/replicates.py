@@ -119,6 +119,14 @@ def mean_of(group: Sequence[Record], metric: str) -> float:
     return sum(record.metrics[metric] for record in group) / len(group)
 
 
+def spikes_apart(group: Sequence[Record]) -> tuple[float, float]:
+    """Return the mean spikes a sample that come in, and those that the network emits."""
+    total = mean_of(group, "spikes_per_sample")
+    inputs = [record.metrics.get("spikes_input_per_sample") or 0.0 for record in group]
+    come_in = sum(inputs) / len(inputs)
+    return come_in, total - come_in
+
+
 def seed_difference(
     first: Sequence[Record], second: Sequence[Record], metric: str
 ) -> Interval | None:
