@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 TITLE = "What each way of learning buys"
 ORDER = 60
+LEAST_P = 1e-15  # below it only that is said
 SIMULATORS = ("brian2", "standalone")  # how engines of Brian2 are called
 
 
@@ -80,6 +81,10 @@ def section(records: list[Record]) -> Section:
         ),
         references=("mcnemar1947", "holm1979"),
     )
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= LEAST_P else f"< {LEAST_P:g}"
 
 
 def _methods(groups: Sequence[Replicates]) -> list[Table]:
@@ -161,7 +166,7 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
     rows = []
     for (first, second), p_value in zip(compared, p_values, strict=True):
         difference = seed_difference(first, second, score_of(first))
-        rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), f"{p_value:.2g}"))
+        rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), _p(p_value)))
     return Table(
         "Differences in test accuracy, first minus second.",
         ("pair", "difference / points", "McNemar p, first seed, Holm-corrected"),
