@@ -98,7 +98,7 @@ def _keep_within(n_pages: float) -> None:
     waiting = sum(size * len(blocks) for size, blocks in list(_free.items()))
     if waiting <= n_pages:
         return
-    for size in sorted(list(_free), key=lambda size: _asked.get(size, -1)):
+    for size in sorted(_free.copy(), key=lambda size: _asked.get(size, -1)):
         blocks = _free.pop(size, [])
         while blocks and waiting > n_pages:
             blocks.pop()

@@ -192,7 +192,7 @@ def steep(x, slope):
 def test_a_surrogate_of_ones_own_is_never_taken_for_one_of_the_same_name():
     own = Surrogate("superspike", steep, (100.0,))
     graph = to_nir(network(neuron=LIFParameters(surrogate=own)))
-    with pytest.raises(ValueError, match="'superspike' is none of gradsim.surrogate; hand yours"):
+    with pytest.raises(ValueError, match=r"'superspike' is none of .*; hand yours"):
         from_nir(graph)
     assert from_nir(graph, own).config.neuron.surrogate is own
 
@@ -203,7 +203,7 @@ def test_a_surrogate_of_ones_own_is_never_taken_for_one_of_the_same_name():
 def test_a_surrogate_that_is_none_is_refused(text):
     graph = to_nir(network())
     graph.metadata["surrogate"] = text
-    with pytest.raises(ValueError, match="surrogate|not a graph of this package"):
+    with pytest.raises(ValueError, match=r"surrogate|not a graph of this package"):
         from_nir(graph)
 
 
