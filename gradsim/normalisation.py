@@ -128,6 +128,7 @@ def require_same_outputs(network: nn.Sequential, images: Tensor) -> None:
     original, some = copy.deepcopy(network).double().eval(), images[:CHECKED].double()
     with torch.no_grad():
         expected, found = original(some), some
+        assert isinstance(original, nn.Sequential)
         for stage in stages(original):
             found = stage.synapses(found)
             found = found if stage.rectifier is None else stage.rectifier(found)
@@ -139,7 +140,7 @@ def require_same_outputs(network: nn.Sequential, images: Tensor) -> None:
         )
 
 
-def _leaves(network: nn.Sequential, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+def _leaves(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     for name, layer in network.named_children():
         if _is(layer, nn.Sequential):
             yield from _leaves(layer, f"{prefix}{name}.")

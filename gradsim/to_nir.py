@@ -248,7 +248,10 @@ def _cuba_lif(layer: LIF) -> nir.CubaLIF:
 
 def _conventions(config: NetworkConfig) -> dict[str, Any]:
     neuron = config.neuron
-    surrogate = {"name": neuron.surrogate.name, "parameters": neuron.surrogate.parameters}
+    surrogate: dict[str, Any] = {
+        "name": neuron.surrogate.name,
+        "parameters": neuron.surrogate.parameters,
+    }
     if not built_in(neuron.surrogate):
         surrogate["own"] = True
     input_delay, recurrent_delay = DELAY_STEPS[neuron.order]
@@ -323,6 +326,6 @@ def _require_same(graph: nir.NIRGraph, expected: nir.NIRGraph, but: Collection[s
                 raise ValueError(f"node {name}: {key} cannot be {found}, expected {value}")
 
 
-def _equal(found: object, value: object) -> bool:
+def _equal(found: Any, value: object) -> bool:
     """Return whether a convention, which a file may hold as an array, is the one expected."""
     return np.ndim(found) == 0 and bool(found == value)
