@@ -245,11 +245,7 @@ def train(
     best_weights: dict[str, Any] = {}
     identity = _identity(model, training, validation, config, rng) if checkpoint else {}
     if checkpoint and checkpoint.exists():
-        state = checkpoints.load(checkpoint, identity)
-        try:
-            rows, best_weights = _resume(state, model, optimiser, rng)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
-            raise ValueError(f"{checkpoint} is damaged; delete it ({error})") from None
+        rows, best_weights = _resume(checkpoint, identity, model, optimiser, rng)
     while (stopped := _reason_to_stop(rows, config)) is None and len(rows) < config.epochs:
         with threads_for(model):
             learned = _learn(model, training, config, optimiser, rng)
@@ -259,13 +255,9 @@ def train(
         if _best(rows) == len(rows) - 1:
             best_weights = copy.deepcopy(model.state_dict())
         if checkpoint:
-            checkpoints.save(
-                checkpoint, identity, _state(rows, best_weights, model, optimiser, rng)
-            )
-        progress(
-            len(rows) / config.epochs,
-            f"epoch {len(rows)}: loss {row.loss:.3f}, validation {row.validation_accuracy:.3f}",
-        )
+            state = _state(rows, best_weights, model, optimiser, rng)
+            checkpoints.save(checkpoint, identity, state)
+        progress(len(rows) / config.epochs, _note(len(rows), row))
     model.load_state_dict(best_weights)
     model.eval()
     return _history(rows, stopped)
@@ -344,6 +336,10 @@ class _Epoch(NamedTuple):
     validation_loss: float
 
 
+def _note(epoch: int, row: _Epoch) -> str:
+    return f"epoch {epoch}: loss {row.loss:.3f}, validation {row.validation_accuracy:.3f}"
+
+
 def _learn(
     model: nn.Module,
     training: Labelled,
@@ -407,6 +403,21 @@ def _state(
 
 
 def _resume(
+    checkpoint: Path,
+    identity: dict[str, Any],
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    rng: np.random.Generator,
+) -> tuple[list[_Epoch], dict[str, Any]]:
+    """Go on from a checkpoint, or raise ValueError if it is damaged or another training's."""
+    state = checkpoints.load(checkpoint, identity)
+    try:
+        return _restore(state, model, optimiser, rng)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        raise ValueError(f"{checkpoint} is damaged; delete it ({error})") from None
+
+
+def _restore(
     state: dict[str, Any],
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
