@@ -172,15 +172,24 @@ def spytorch(
 
 
 def snntorch(
-    tau_mem_s: float = 10e-3, tau_syn_s: float = 5e-3, dt_s: float = 1e-3, slope: float = 25.0
+    tau_mem_s: float = 10e-3,
+    tau_syn_s: float = 5e-3,
+    dt_s: float = 1e-3,
+    slope: float = 25.0,
+    reset: Literal["zero", "subtract"] = "subtract",
 ) -> LIFParameters:
-    """Return snnTorch's ``Synaptic``: integrates first, resets by subtraction, gain 1."""
+    """Return the ``Synaptic`` of snnTorch 1.0, with ``reset_delay`` (its default).
+
+    It integrates first, with gain 1, and has no step: its ``alpha`` and ``beta`` are decays in a
+    step, here of ``dt_s``. ``reset`` is its ``reset_mechanism``. The surrogate is its
+    ``fast_sigmoid`` and not the arctangent, which it takes where none is given.
+    """
     return LIFParameters(
         tau_mem_s,
         tau_syn_s,
         dt_s,
         order="integrate_first",
-        reset="subtract",
+        reset=reset,
         surrogate=fast_sigmoid(slope),
     )
 

@@ -69,7 +69,7 @@ def spike(x: Tensor, surrogate: Surrogate, *, strict: bool = True) -> Tensor:
 
 
 def fast_sigmoid(slope: float = 25.0) -> Surrogate:
-    """h(x) = 1 / (slope |x| + 1)^2, of height 1 (Zenke & Ganguli 2018; snnTorch's default).
+    """h(x) = 1 / (slope |x| + 1)^2, of height 1 (Zenke & Ganguli 2018); snnTorch's slope.
 
     Examples
     --------
