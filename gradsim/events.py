@@ -64,7 +64,7 @@ class SpikeEvents:
     def __post_init__(self) -> None:
         for name in ("step", "unit", "offsets"):
             object.__setattr__(self, name, integers(name, getattr(self, name)))
-        object.__setattr__(self, "offsets", self.offsets.astype(np.int64, copy=False))
+        object.__setattr__(self, "offsets", np.ascontiguousarray(self.offsets, np.int64))
         for name in ("n_units", "n_steps"):
             object.__setattr__(self, name, operator.index(getattr(self, name)))
         for name, values, limit in (
