@@ -209,8 +209,8 @@ def close(found: Any, expected: Any) -> None:
         for pair in zip(found, expected, strict=True):
             close(*pair)
         return
-    arrays = [np.asarray(torch.as_tensor(x).detach(), float) for x in (found, expected)]
-    np.testing.assert_allclose(*arrays, rtol=1e-6, atol=1e-6)
+    arrays = (x.detach() if isinstance(x, torch.Tensor) else x for x in (found, expected))
+    np.testing.assert_allclose(*map(np.asarray, arrays), rtol=1e-6, atol=1e-6)
 
 
 def answer(run: Callable[[Any], list[Any]], given: Any) -> list[Any] | str:
