@@ -1,4 +1,9 @@
-"""Neurons under given stimuli."""
+"""Neurons under given stimuli.
+
+What it guarantees: numbers are those of the equations, or there are none. A step that the model's
+method cannot carry is refused before the run or found after it (`biosim.limits`), and so is input
+of another dimension or not finite (`biosim.given`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from biosim.backend import Target, session
+from biosim.given import number, numbers
+from biosim.limits import check_finite, check_intervals, check_step
 from biosim.neurons.model import Neuron, NeuronModel
 from biosim.stimuli import Stimulus, trains_of, whole_steps
 
@@ -98,8 +105,10 @@ def simulate(
     Raises
     ------
     ValueError
-        If the stimuli do not fit each other, the neurons or the duration, a value is not finite,
-        the neurons differ in their equations, or a name is unknown.
+        If the stimuli do not fit each other, the neurons or the duration, a value is not finite or
+        a quantity of another dimension than the input, the neurons differ in their equations, a
+        name is unknown, the step is too long for the method, or the run shows that it was: a
+        variable that is not finite, a neuron that fires in one step after the other.
 
     Examples
     --------
@@ -112,11 +121,18 @@ def simulate(
     >>> run.traces["v"].shape, run.units["v"]
     ((3000, 3), 'V')
     """
+    dt_s, duration_s = (
+        number(n, v, above=0.0, unit="second")
+        for n, v in (("dt_s", dt_s), ("duration_s", duration_s))
+    )
     n_steps = whole_steps(duration_s, dt_s)
+    record = [record] if isinstance(record, str) else list(record)
     if not isinstance(neuron, Sequence):
         neuron = [neuron]
     models = [cell if isinstance(cell, NeuronModel) else cell.model() for cell in neuron]
     _check_alike(models)
+    for model in models:
+        check_step(dt_s, model.longest_step_s, "the method leaves the solution of the equations")
     inputs = _inputs(models[0], stimulus, dt_s, duration_s)
     n_units = _count(len(models), inputs, n_steps)
     with session(target=target, seed=0, dt_s=dt_s) as resolved:
@@ -125,6 +141,7 @@ def simulate(
         traces = brian2.StateMonitor(group, list(record), record=True, name="traces")
         spikes = brian2.SpikeMonitor(group, name="spikes")
         brian2.Network(group, traces, spikes).run(n_steps * dt_s * brian2.second, namespace={})
+        check_run(group, spikes, dt_s)
         return Recording(
             time_s=np.arange(n_steps) * dt_s,
             traces={name: np.array(getattr(traces, name + "_")).T for name in record},
@@ -137,6 +154,13 @@ def simulate(
         )
 
 
+def check_run(group: Any, spikes: Any, dt_s: float) -> None:
+    """Raise ValueError if a run has left the range of its step; see `biosim.limits`."""
+    variables = group.equations.diff_eq_names
+    check_finite({name: group.variables[name].get_value() for name in variables}, dt_s)
+    check_intervals(np.array(spikes.t_), np.array(spikes.i), dt_s)
+
+
 def _inputs(
     model: NeuronModel, stimulus: Drive | Mapping[str, Drive], dt_s: float, duration_s: float
 ) -> dict[str, np.ndarray]:
@@ -147,9 +171,8 @@ def _inputs(
     values = {name: np.zeros(1) for name in model.inputs}
     for name, drive in stimulus.items():
         sampled = drive.sampled(dt_s, duration_s) if isinstance(drive, Stimulus) else drive
-        values[name] = np.atleast_1d(np.asarray(sampled, dtype=float))
-        if not np.isfinite(values[name]).all():
-            raise ValueError(f"stimulus {name} has values that are not finite")
+        given = numbers(f"stimulus {name}", sampled, unit=model.inputs[name])
+        values[name] = np.atleast_1d(given)
     return values
 
 
@@ -170,7 +193,7 @@ def _count(n_models: int, inputs: Mapping[str, np.ndarray], n_steps: int) -> int
 def _check_alike(models: Sequence[NeuronModel]) -> None:
     if not models:
         raise ValueError("there must be at least one neuron")
-    shared = [replace(model, parameters={}, initial={}) for model in models]
+    shared = [replace(model, parameters={}, initial={}, longest_step_s=0.0) for model in models]
     if any(each != shared[0] for each in shared):
         raise ValueError(
             "neurons of one run may differ in their parameters only, not in equations, threshold, "
@@ -219,8 +242,8 @@ def _group(
         namespace=namespace,
         name="neurons",
     )
-    for name, numbers in own.items():
-        setattr(group, f"{name}_", numbers)
+    for name, values in own.items():
+        setattr(group, f"{name}_", values)
     for name, value in model.initial.items():
         if isinstance(value, str):
             setattr(group, name, value)
