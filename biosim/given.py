@@ -44,8 +44,15 @@ def whole(name: str, value: Any, *, at_least: int | None = None, at_most: int | 
     return _bounded(name, int(array.item()), None, at_least, at_most)
 
 
-def numbers(name: str, value: Any, *, ndim: int | None = None, unit: str | None = None) -> Any:
-    """Return finite numbers as float64, native byte order.
+def numbers(
+    name: str,
+    value: Any,
+    *,
+    ndim: int | None = None,
+    unit: str | None = None,
+    finite: bool = True,
+) -> np.ndarray:
+    """Return numbers as float64, native byte order.
 
     Parameters
     ----------
@@ -57,13 +64,15 @@ def numbers(name: str, value: Any, *, ndim: int | None = None, unit: str | None 
         Number of dimensions that it must have.
     unit
         Name of the unit of a Brian2 quantity; None takes quantities without dimension only.
+    finite
+        Whether infinity is refused, as NaN always is.
     """
     _check_dimension(name, value, unit)
     array = _array(name, value)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold real numbers, not {_kind(array)}")
     array = array.astype(float)
-    if not np.isfinite(array).all():
+    if np.isnan(array).any() or (finite and not np.isfinite(array).all()):
         raise ValueError(f"{name} has values that are not finite")
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions, not the shape {array.shape}")

@@ -18,10 +18,12 @@ only accuracy is at stake a step may be as long as the time constant.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-RK4_REACH = 2.785
+EULER_REACH, RK4_REACH = 2.0, 2.785
+FEWEST = 4  # intervals that say how fast a neuron fires; two spikes side by side may be a burst
 
 
 def check_step(dt_s: float, longest_s: float, why: str) -> None:
@@ -45,6 +47,13 @@ def check_rate(rate_hz: float, dt_s: float, what: str = "rate") -> None:
             f"{what} of {rate_hz:g} Hz cannot be drawn in steps of {dt_s:g} s, which hold at most "
             f"one spike; allowed: 0 to {1 / dt_s:g} Hz"
         )
+
+
+def check_run(group: Any, spikes: Any, dt_s: float) -> None:
+    """Raise ValueError if a run has left the range of its step."""
+    variables = group.equations.diff_eq_names
+    check_finite({name: group.variables[name].get_value() for name in variables}, dt_s)
+    check_intervals(np.array(spikes.t_), np.array(spikes.i), dt_s)
 
 
 def check_finite(values: Mapping[str, np.ndarray], dt_s: float) -> None:
@@ -79,6 +88,3 @@ def check_intervals(time_s: np.ndarray, unit: np.ndarray, dt_s: float) -> None:
             f"neurons {fast[:5].tolist()} fire in one step after the other: their rate is that of "
             f"the steps, 1 / dt_s = {1 / dt_s:g} Hz; shorten dt_s, or lower the input"
         )
-
-
-FEWEST = 4  # intervals; two spikes side by side may be a burst

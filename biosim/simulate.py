@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from biosim.backend import Target, session
 from biosim.given import number, numbers
-from biosim.limits import check_finite, check_intervals, check_step
+from biosim.limits import check_run, check_step
 from biosim.neurons.model import Neuron, NeuronModel
 from biosim.stimuli import Stimulus, trains_of, whole_steps
 
@@ -152,13 +152,6 @@ def simulate(
             n_units=n_units,
             target=resolved,
         )
-
-
-def check_run(group: Any, spikes: Any, dt_s: float) -> None:
-    """Raise ValueError if a run has left the range of its step; see `biosim.limits`."""
-    variables = group.equations.diff_eq_names
-    check_finite({name: group.variables[name].get_value() for name in variables}, dt_s)
-    check_intervals(np.array(spikes.t_), np.array(spikes.i), dt_s)
 
 
 def _inputs(

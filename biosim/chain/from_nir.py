@@ -21,7 +21,7 @@ from typing import NamedTuple
 import nir
 import numpy as np
 
-from biosim.chain.conventions import Conventions, stated
+from biosim.chain.conventions import Conventions, Preset, settled
 from biosim.chain.network import Chain, Layer
 
 WEIGHTS = (nir.Linear, nir.Affine)
@@ -34,7 +34,7 @@ MOST_PASSED_ON = 4  # wires into or out of a node that only passes on, in any gr
 SUPPORTED = ", ".join(kind.__name__ for kind in (*WEIGHTS, *NEURONS, nir.Flatten))
 
 
-def read_chain(graph: nir.NIRGraph, conventions: Conventions | None = None) -> Chain:
+def read_chain(graph: nir.NIRGraph, conventions: Conventions | Preset | None = None) -> Chain:
     """Return the network of a graph: layers one after another, each perhaps recurrent.
 
     Parameters
@@ -62,14 +62,15 @@ def read_chain(graph: nir.NIRGraph, conventions: Conventions | None = None) -> C
     >>> biosim.chain.read_chain(graph, conventions).layers[0].weight
     array([[1.]])
     """
-    conventions = conventions or stated(graph.metadata)
     nodes, edges = _flat(graph)
     for name, node in nodes.items():
         if not isinstance(node, (*WEIGHTS, *NEURONS, *TRANSPARENT)):
             raise ValueError(f"node {name!r} is {type(node).__name__}; supported: {SUPPORTED}")
     wires = _without_transparent(nodes, _wires(nodes, edges))
     _refuse_cycles_of_weights(nodes, wires)
-    layers = tuple(_layer(nodes, part, conventions) for part in _parts(nodes, wires))
+    parts = _parts(nodes, wires)
+    conventions = settled(conventions, graph.metadata, nodes)
+    layers = tuple(_layer(nodes, part, conventions) for part in parts)
     for before, after in pairwise(layers):
         if before.threshold is None:
             raise ValueError("a layer that does not fire (CubaLI, LI) must be the last one")
