@@ -8,14 +8,13 @@ What it cannot say is in `biosim.chain.conventions`: stated by the graph's metad
 caller.
 
 Guaranteed: reading takes time in proportion to nodes and edges, parallel paths included, and no
-recursion, whatever the graph; a graph within a graph may be `DEEPEST` deep, and reading ends with a
+recursion, whatever the graph; a graph within a graph may be `DEEPEST` deep, there may be `MOST_NODES` nodes, and reading ends with a
 chain or with a ValueError.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import nir
@@ -29,7 +28,7 @@ FIRING = (nir.CubaLIF, nir.LIF)
 INTEGRATING = (nir.CubaLI, nir.LI)
 NEURONS = (*FIRING, *INTEGRATING)
 TRANSPARENT = (nir.Input, nir.Output, nir.Flatten)
-DEEPEST = 32
+DEEPEST, MOST_NODES = 32, 10_000
 MOST_PASSED_ON = 4  # wires into or out of a node that only passes on, in any graph accepted
 SUPPORTED = ", ".join(kind.__name__ for kind in (*WEIGHTS, *NEURONS, nir.Flatten))
 
@@ -71,11 +70,6 @@ def read_chain(graph: nir.NIRGraph, conventions: Conventions | Preset | None = N
     parts = _parts(nodes, wires)
     conventions = settled(conventions, graph.metadata, nodes)
     layers = tuple(_layer(nodes, part, conventions) for part in parts)
-    for before, after in pairwise(layers):
-        if before.threshold is None:
-            raise ValueError("a layer that does not fire (CubaLI, LI) must be the last one")
-        if after.weight.shape[1] != before.size:
-            raise ValueError(f"weights {after.weight.shape} do not fit {before.size} neurons")
     recurrent = any(layer.recurrent is not None for layer in layers)
     if recurrent and conventions.recurrent_delay_steps < 1:
         raise ValueError(
@@ -124,6 +118,8 @@ def _flat(graph: nir.NIRGraph) -> tuple[Nodes, Edges]:
         outer, prefix, depth = waiting.pop()
         if depth > DEEPEST:
             raise ValueError(f"graph {prefix[:60]!r} lies deeper than {DEEPEST} graphs")
+        if len(nodes) > MOST_NODES:
+            raise ValueError(f"the graph has more than {MOST_NODES} nodes: no chain of layers")
         inner = {name for name, node in outer.nodes.items() if isinstance(node, nir.NIRGraph)}
         nodes |= {prefix + name: outer.nodes[name] for name in outer.nodes if name not in inner}
         waiting += [(outer.nodes[name], f"{prefix}{name}.", depth + 1) for name in inner]

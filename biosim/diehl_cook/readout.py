@@ -57,7 +57,7 @@ def classify(counts: np.ndarray, assignments: np.ndarray, n_classes: int) -> np.
     assignments = indices("assignments", assignments, ndim=1)
     if assignments.shape != counts.shape[1:] or not (assignments < n_classes).all():
         raise ValueError(
-            f"assignments must hold one class below {n_classes} for each of {counts.shape[1]} neurons"
+            f"assignments must hold a class below {n_classes} for each of {counts.shape[1]} neurons"
         )
     member = assignments[:, None] == np.arange(n_classes)
     size = member.sum(axis=0)
