@@ -59,12 +59,12 @@ def user_cache() -> Path:
     chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if chosen.is_absolute():  # others are to be ignored, says the XDG Base Directory Specification
         return chosen
+    if not Path(os.environ.get("HOME", "/")).is_absolute():  # of an empty one Python makes "/"
+        raise OSError(f"the home folder is {os.environ['HOME']!r}, which is no absolute path")
     try:
         home = Path.home()
     except RuntimeError as error:
         raise OSError(f"no home folder: {error}") from error
-    if not home.is_absolute():
-        raise OSError(f"the home folder is {str(home)!r}, which is no absolute path")
     return home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
 
 

@@ -113,7 +113,7 @@ def indices(
         raise ValueError(f"{name} must have {ndim} dimensions, not the shape {array.shape}")
     limit = 2**63 if below is None else below
     lowest = -(2**63) if below is None else 0
-    if array.size and not (array.min() >= lowest and array.max() < limit):
+    if array.size and not lowest <= int(array.min()) <= int(array.max()) < limit:
         raise ValueError(f"{name} must lie in {lowest}..{limit - 1}")
     return array.astype(np.int64)
 

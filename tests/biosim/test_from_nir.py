@@ -301,3 +301,49 @@ def test_nodes_that_pass_on_in_a_circle_and_wires_to_nowhere_are_refused():
         read_chain(nir.NIRGraph(nodes, circle, type_check=False), snntorch())
     with pytest.raises(ValueError, match="joins a node that is not there"):
         read_chain(nir.NIRGraph(nodes, [("input", "x")], type_check=False), snntorch())
+
+
+def one_neuron(tau: float, r: float = 1.0) -> nir.NIRGraph:
+    """A graph as tools write it: one LIF neuron, no metadata."""
+    one = np.ones(1)
+    lif = nir.LIF(tau=tau * one, r=r * one, v_leak=0 * one, v_threshold=0.1 * one, v_reset=0 * one)
+    nodes = {"in": nir.Input(one), "w": nir.Linear(np.eye(1)), "lif": lif, "out": nir.Output(one)}
+    edges = [("in", "w"), ("w", "lif"), ("lif", "out")]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+@pytest.mark.parametrize(
+    ("read", "preset", "reason"),
+    [
+        (one_neuron(2.5e-3), norse(1e-4), "tell neither the step nor the release"),
+        (one_neuron(2.5e-3), norse(release="1.1.0"), "tell neither the step nor the release"),
+        (one_neuron(2.5e-3), norse(1e-4, "1.1.0"), "longer than a second if Norse 1.1.0"),
+        (one_neuron(2.5e-7), norse(1e-4, "1.0.0"), "tau must be above 0.0001 s"),
+        (one_neuron(2.5e-3, 25.0), snntorch(), "do not tell the reset"),
+        (one_neuron(2.5e-3, 25.0), snntorch("zero", dt_s=1e-3), "the graph's step is 0.0001 s"),
+        (graph(lif=neuron(r=3.0)), snntorch("zero"), "snnTorch did not write this graph"),
+    ],
+)
+def test_a_preset_asks_what_no_file_tells_and_refuses_other_files(read, preset, reason) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_chain(read, preset)
+
+
+def test_a_preset_reads_the_file_of_its_version() -> None:
+    for read, preset in (
+        (one_neuron(2.5e-3), norse(1e-4, "1.0.0")),
+        (one_neuron(2.5e-7), norse(1e-4, "1.1.0")),
+        (one_neuron(2.5e-3, 25.0), snntorch("zero")),
+    ):
+        chain = read_chain(read, preset)
+        assert chain.dt_s == 1e-4
+        assert chain.layers[0].tau_mem_s[0] == pytest.approx(-1e-4 / np.log(1 - 1e-4 / 2.5e-3))
+
+
+def test_a_graph_that_holds_another_twice_at_every_depth_is_refused_in_no_time() -> None:
+    inner = one_neuron(2.5e-3)
+    for _ in range(24):
+        nodes = {"in": nir.Input(np.ones(1)), "g": inner, "h": inner, "out": nir.Output(np.ones(1))}
+        inner = nir.NIRGraph(nodes, [("in", "g"), ("g", "out")], type_check=False)
+    with pytest.raises(ValueError, match="more than 10000 nodes"):
+        read_chain(inner, Conventions(DT))
