@@ -41,7 +41,7 @@ with warnings.catch_warnings():
     from brian2.core.network import Network
     from brian2.utils.logger import BrianLogger
 
-devices = import_module("brian2.devices.device")  # as an attribute it is hidden by a proxy
+devices: Any = import_module("brian2.devices.device")  # as an attribute it is hidden by a proxy
 
 CLEAN = {
     "core.default_float_dtype": np.float64,
@@ -160,15 +160,16 @@ def _prefer(wanted: dict[str, Any]) -> None:
 @contextmanager
 def _interrupts() -> Iterator[None]:
     """Have Ctrl-C do what it did before Brian2 was imported; only the main thread can."""
+    handler: Any = brian2._int_handler
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not brian2._int_handler:
+    if not main or signal.getsignal(signal.SIGINT) is not handler:
         yield
         return
-    signal.signal(signal.SIGINT, brian2._int_handler.previous_handler)
+    signal.signal(signal.SIGINT, handler.previous_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, brian2._int_handler)
+        signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

@@ -235,8 +235,8 @@ def _group(
         namespace=namespace,
         name="neurons",
     )
-    for name, values in own.items():
-        setattr(group, f"{name}_", values)
+    for name, each_own in own.items():
+        setattr(group, f"{name}_", each_own)
     for name, value in model.initial.items():
         if isinstance(value, str):
             setattr(group, name, value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def plain_trained(spec: DiehlCook, trained: Trained, n_in: int, name: str = "tra
         or longer than the silence between presentations.
     """
     shape = n_in, spec.n_exc
-    plain: dict[str, np.ndarray] = {}
+    plain: dict[str, Any] = {}
     for part, expected in (("weights", shape), ("delays_s", shape), ("theta_v", shape[1:])):
         plain[part] = numbers(f"{part} of {name}", getattr(trained, part))
         if plain[part].shape != expected:

@@ -138,8 +138,8 @@ class Pattern:
 
     def model(self) -> NeuronModel:
         """Return the model for Brian2, with the source's scheme."""
-        scheme = {"method": one_after_the_other, "longest_step_s": self.dt_s}
-        return replace(self.neuron.model(), **scheme)
+        model = self.neuron.model()
+        return replace(model, method=one_after_the_other, longest_step_s=self.dt_s)
 
 
 def one_after_the_other(equations: Any, variables: Any, _options: Any = None) -> str:
