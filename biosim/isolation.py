@@ -162,7 +162,7 @@ def _interrupts() -> Iterator[None]:
     """Have Ctrl-C do what it did before Brian2 was imported; only the main thread can."""
     handler: Any = brian2._int_handler
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not handler:
+    if not main or signal.getsignal(signal.SIGINT) != handler:
         yield
         return
     signal.signal(signal.SIGINT, handler.previous_handler)

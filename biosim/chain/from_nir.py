@@ -8,8 +8,8 @@ What it cannot say is in `biosim.chain.conventions`: stated by the graph's metad
 caller.
 
 Guaranteed: reading takes time in proportion to nodes and edges, parallel paths included, and no
-recursion, whatever the graph; a graph within a graph may be `DEEPEST` deep, there may be `MOST_NODES` nodes, and reading ends with a
-chain or with a ValueError.
+recursion, whatever the graph; a graph within a graph may be `DEEPEST` deep, there may be
+`MOST_NODES` nodes in all, and reading ends with a chain or with a ValueError.
 """
 
 from __future__ import annotations
