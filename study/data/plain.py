@@ -19,7 +19,7 @@ import os
 import re
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, TypeAlias, TypeVar
 
@@ -54,13 +54,17 @@ def names(source: Source) -> list[str]:
     return _told(source, lambda archive: [name for name, _ in _members(archive)])
 
 
-def read(source: Source, largest: int | None = None) -> dict[str, np.ndarray]:
+def read(
+    source: Source, only: Collection[str] | None = None, largest: int | None = None
+) -> dict[str, np.ndarray]:
     """Return the arrays of a file by name.
 
     Parameters
     ----------
     source
         A path or an open file.
+    only
+        Names to read, where they are there; by default all.
     largest
         Bytes that all arrays may take together; by default the memory of this machine.
 
@@ -71,7 +75,7 @@ def read(source: Source, largest: int | None = None) -> dict[str, np.ndarray]:
     OSError
         If it cannot be opened.
     """
-    return _told(source, lambda archive: _arrays(archive, largest or memory()))
+    return _told(source, lambda archive: _arrays(archive, only, largest or memory()))
 
 
 def memory() -> int:
@@ -108,8 +112,10 @@ def _members(archive: zipfile.ZipFile) -> list[tuple[str, zipfile.ZipInfo]]:
     return found
 
 
-def _arrays(archive: zipfile.ZipFile, largest: int) -> dict[str, np.ndarray]:
-    members = _members(archive)
+def _arrays(
+    archive: zipfile.ZipFile, only: Collection[str] | None, largest: int
+) -> dict[str, np.ndarray]:
+    members = [(name, entry) for name, entry in _members(archive) if only is None or name in only]
     total = sum(entry.file_size for _, entry in members)
     if total > largest:
         raise ValueError(f"its arrays need {total:,} bytes, more than the {largest:,} allowed here")
@@ -153,7 +159,7 @@ def _header(stream: IO[bytes], name: str) -> tuple[np.dtype, bool, tuple[int, ..
 def _values(stream: IO[bytes], dtype: np.dtype, count: int) -> np.ndarray:
     """Return an array of its own memory; it is filled as far as the file truly goes."""
     values = np.empty(count, dtype)
-    target = memoryview(values.view(np.uint8) if values.nbytes else b"")
+    target = values.view(np.uint8).data if values.nbytes else memoryview(b"")
     for at in range(0, len(target), BLOCK):
         block = stream.read(min(BLOCK, len(target) - at))
         target[at : at + len(block)] = block

@@ -22,7 +22,7 @@ from study.report.render import render
 from study.request import Request
 from study.trials import provenance
 from study.trials.store import write_atomic
-from study.trials.trial import Lacking, Record
+from study.trials.trial import Damaged, Lacking, Record
 
 
 def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _report(
     for name, members in records.items():
         done = [record for record in members if record.done]
         if done and name in known:
-            sections.append(replace(_section(name, done), command=request.command(name)))
+            sections.append(replace(_of_whole(name, done), command=request.command(name)))
     opening = _opening(records)
     question, told = answer.opening(opening, sections)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
@@ -111,11 +111,31 @@ def _ended(records: Sequence[Record]) -> datetime:
     return max(ends, default=datetime.now().astimezone()).replace(microsecond=0)
 
 
+def _of_whole(name: str, done: list[Record]) -> Section:
+    """Return the section of an experiment without the trials whose arrays are damaged."""
+    damaged: list[str] = []
+    while True:
+        left = [record for record in done if record.trial.id not in damaged]
+        try:
+            section = _section(name, left)
+        except Damaged as problem:
+            damaged.append(problem.trial)
+            continue
+        told = (f"Trial {trial} is left out: its arrays are damaged. Remove its files and run the "
+                "same command again." for trial in damaged)  # fmt: skip
+        return replace(section, caveats=(*section.caveats, *told))
+
+
 def _section(name: str, done: list[Record]) -> Section:
     """Return the section of an experiment, or one that says why there is none.
 
     Records of other versions may lack what a section needs; the rest of the report should not be
     lost with it. Whatever else goes wrong is a mistake in the section, and not hidden.
+
+    Raises
+    ------
+    Damaged
+        If the arrays of a record are.
     """
     experiment = experiments.load(name)
     try:
@@ -123,6 +143,8 @@ def _section(name: str, done: list[Record]) -> Section:
         if not isinstance(found, Section):
             raise TypeError(f"it returned {type(found).__name__}, not a Section")
         return found
+    except Damaged:
+        raise
     except Lacking as problem:
         reason = f"trial {problem.trial} has no {problem.name}, which it needs."
     except Exception as problem:

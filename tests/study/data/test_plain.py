@@ -55,6 +55,7 @@ def test_what_numpy_writes_is_read_as_numpy_reads_it(tmp_path: Path, save: Any) 
     found = plain.read(tmp_path / "a.npz")
     assert found.keys() == PLAIN.keys()
     assert plain.names(tmp_path / "a.npz") == list(PLAIN)
+    assert plain.read(tmp_path / "a.npz", only=("texts", "absent")).keys() == {"texts"}
     for name, values in PLAIN.items():
         np.testing.assert_array_equal(found[name], values)
         assert found[name].dtype == values.dtype
@@ -115,8 +116,8 @@ def test_more_than_is_allowed_is_refused_before_it_is_made(tmp_path: Path) -> No
     path = packed(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, a=np.zeros(10**6), b=np.zeros(10**6))
     assert path.stat().st_size < 20_000
     with pytest.raises(ValueError, match=r"16,000,\d+ bytes, more than the 15,000,000"):
-        plain.read(path, 15_000_000)
-    assert len(plain.read(path, 17_000_000)) == 2
+        plain.read(path, largest=15_000_000)
+    assert len(plain.read(path, largest=17_000_000)) == 2
 
 
 def test_an_archive_that_lies_about_its_sizes_is_refused(tmp_path: Path) -> None:
