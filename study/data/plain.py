@@ -131,7 +131,7 @@ def _array(archive: zipfile.ZipFile, name: str, entry: zipfile.ZipInfo) -> np.nd
         if start + count * dtype.itemsize != entry.file_size:
             raise ValueError(f"{name} does not have the size that its header tells")
         values = _values(stream, dtype, count)
-    _check(values, name)
+    check_values(values, name)
     return values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
 
 
@@ -170,7 +170,14 @@ def _values(stream: IO[bytes], dtype: np.dtype, count: int) -> np.ndarray:
     return values
 
 
-def _check(values: np.ndarray, name: str) -> None:
+def check_values(values: np.ndarray, name: str) -> None:
+    """Refuse bytes that are no value of an array's type.
+
+    Raises
+    ------
+    ValueError
+        For booleans other than 0 and 1, and texts of what are no characters.
+    """
     if values.dtype.kind == "b" and values.size and values.view(np.uint8).max() > 1:
         raise ValueError(f"{name} holds booleans that are neither 0 nor 1")
     if values.dtype.kind == "U" and values.nbytes:
