@@ -29,7 +29,7 @@ SUFFIX = re.compile(r"\w[\w.-]*")
 
 
 def json_at(path: Path | str) -> Any:
-    """Return what a JSON file holds.
+    """Return what a JSON file holds; see `parsed`.
 
     Raises
     ------
@@ -42,7 +42,17 @@ def json_at(path: Path | str) -> Any:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise ValueError("is no file")  # to open a pipe would wait for who writes to it
     with path.open("rb") as stream:
-        content = stream.read(LARGEST + 1)
+        return parsed(stream.read(LARGEST + 1))
+
+
+def parsed(content: bytes) -> Any:
+    """Return what JSON holds.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or larger or deeper than what a store holds.
+    """
     if len(content) > LARGEST:
         raise ValueError(f"has more than {LARGEST} bytes")
     try:
@@ -64,11 +74,21 @@ def entry_at(path: Path | str) -> dict[str, Any]:
         If there is none, or the disk fails.
     """
     try:
-        entry = json_at(path)
+        return checked(json_at(path))
     except OSError as problem:
         if problem.errno not in NOT_OURS:
             raise
         raise ValueError(f"cannot be read ({problem.strerror})") from None
+
+
+def checked(entry: Any) -> dict[str, Any]:
+    """Return the entry of a record as given.
+
+    Raises
+    ------
+    ValueError
+        If the store could not have written it.
+    """
     check(entry, RECORD, "the record")
     check(entry["provenance"], PROVENANCE, "provenance", optional=True)
     return entry
