@@ -14,6 +14,7 @@ import pandas as pd
 from study import experiments, plugins
 from study.analysis.basis import engine_notes, processors
 from study.analysis.section import Section
+from study.analysis.spreadsheet import csv
 from study.analysis.table import trials_table
 from study.report import answer, summary
 from study.report.details import details, failure
@@ -37,7 +38,7 @@ def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
     out
         Folder of the report.
     """
-    write_atomic(out / "trials.csv", trials.to_csv(index=False).encode())
+    write_atomic(out / "trials.csv", csv(trials))
     write_atomic(out / "provenance.json", json.dumps(report.provenance, indent=1).encode())
     return (*report.notes, *render(report, out))
 

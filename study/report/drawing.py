@@ -2,6 +2,8 @@
 
 Drawing is most of the time that a report takes. What the other process cannot draw, such as a
 figure that holds objects of a plug-in, is drawn here.
+
+What users call their data is data: it stands in figures as it was given, and ends no report.
 """
 
 from __future__ import annotations
@@ -9,21 +11,28 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.analysis.section import Figure
+from study.report.context import UNPRINTABLE
+from study.report.fonts import figure_font
 from study.trials.store import write_atomic
 from study.trials.watch import search_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
+OWN_MATHS = re.compile(r"\$([a-z]|t_\\mathrm\{post\} - t_\\mathrm\{pre\}|\\mathdefault\{[^$]*\})\$")
+"""The mathematics of this project's figures, and of the numbers on their axes."""
+FIRST_HANGUL = "\u1100"  # DejaVu Sans has the alphabets before it
 PNG_DPI = 144
 WORTH_A_PROCESS = 8  # figures; for fewer, starting Python takes longer than drawing them
 CODE = "import sys; from study.report.drawing import beside; beside(*sys.argv[1:])"
@@ -51,16 +60,49 @@ def write(name: str, drawing: Drawing, folder: Path) -> bytes:
     """Write a figure as PNG and SVG; return the SVG."""
     from matplotlib import rc_context
 
+    as_data(drawing)
     png, svg = io.BytesIO(), io.BytesIO()
     # Text as outlines, as no viewer can be trusted to have the font; fixed ids and no date, so
     # that the same figure gives the same bytes.
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "report"}):
+    own: Any = {"svg.fonttype": "path", "svg.hashsalt": "report"}
+    with rc_context(own), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it
         drawing.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
         drawing.set_layout_engine("none")  # it is laid out now, and that takes long
         drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     write_atomic(folder / f"{name}.png", png.getvalue())
     write_atomic(folder / f"{name}.svg", svg.getvalue())
     return svg.getvalue()
+
+
+def as_data(drawing: Drawing) -> None:
+    """Let texts of users stand for themselves: no mathematics, no control characters, our letters.
+
+    A name between dollar signs would be read as mathematics, and end the report where it is none.
+    """
+    from matplotlib.category import StrCategoryFormatter
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    named = (FixedFormatter, FuncFormatter, StrCategoryFormatter)
+    for axis in (axis for ax in drawing.get_axes() for axis in (ax.xaxis, ax.yaxis)):
+        if isinstance(axis.get_major_formatter(), named):
+            names = [tick.get_text() for tick in axis.get_ticklabels()]
+            if any(map(UNPRINTABLE.search, names)):
+                axis.set_ticks(axis.get_ticklocs(), [_printable(name) for name in names])
+    for artist in drawing.findobj(Text):
+        assert isinstance(artist, Text)
+        text = _printable(artist.get_text())
+        if text != artist.get_text():
+            artist.set_text(text)
+        if "$" in OWN_MATHS.sub("", text):
+            artist.set_parse_math(False)
+        if max(text, default="") >= FIRST_HANGUL:
+            artist.set_fontfamily(["DejaVu Sans", figure_font()])
+
+
+def _printable(text: str) -> str:
+    return UNPRINTABLE.sub("\ufffd", text)
 
 
 @contextmanager
