@@ -13,6 +13,7 @@ import pandas as pd
 
 from study import experiments, plugins
 from study.analysis.basis import engine_notes, processors
+from study.analysis.same_names import told_apart
 from study.analysis.section import Section
 from study.analysis.spreadsheet import csv
 from study.analysis.table import trials_table
@@ -57,6 +58,7 @@ def gather(
     command
         The command line, for provenance.
     """
+    records = told_apart(records)
     trials = trials_table(records)
     unique = {record.trial.id: record for members in records.values() for record in members}
     source = _provenance(list(unique.values()), command)
