@@ -20,6 +20,7 @@ import numpy as np
 from study.data import plain
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError
+from study.streams import printable
 from study.trials import addresses
 
 Held = TypeVar("Held")
@@ -103,7 +104,7 @@ class Trial:
     def label(self) -> str:
         """A short name for people."""
         parts = [self.subject, self.dataset_name, f"seed {self.seed}"]
-        return " · ".join(part for part in parts if part)
+        return " ".join(printable(" · ".join(part for part in parts if part)).split())
 
     def resolve(self) -> Callable[[Trial, Context], Outcome]:
         """Import the procedure."""
