@@ -81,7 +81,7 @@ def unpack(out: Path) -> int:
             _check_room(out, sum(archive.getinfo(name).file_size for name in lacking))
             folder.mkdir(parents=True, exist_ok=True)
             return sum(_unpacked(archive, name, folder) for name in lacking if name.endswith(JSON))
-    except (*UNPACKING_ERRORS, ValueError, NotImplementedError) as problem:
+    except UNPACKING_ERRORS as problem:
         raise UserError(
             f"{source} is damaged ({problem}). Get it again, or remove it and run the trials anew."
         ) from None
