@@ -12,6 +12,7 @@ or plain arrays of one. `pack` keeps the same limits, so that what it writes is 
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -81,10 +82,18 @@ def unpack(out: Path) -> int:
             _check_room(out, sum(archive.getinfo(name).file_size for name in lacking))
             folder.mkdir(parents=True, exist_ok=True)
             return sum(_unpacked(archive, name, folder) for name in lacking if name.endswith(JSON))
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:  # which a place before the file's beginning is
+            raise
+        raise _damaged(source, problem) from None
     except UNPACKING_ERRORS as problem:
-        raise UserError(
-            f"{source} is damaged ({problem}). Get it again, or remove it and run the trials anew."
-        ) from None
+        raise _damaged(source, problem) from None
+
+
+def _damaged(source: Path, problem: Exception) -> UserError:
+    return UserError(
+        f"{source} is damaged ({problem}). Get it again, or remove it and run the trials anew."
+    )
 
 
 def _lacking(archive: zipfile.ZipFile, folder: Path, source: Path) -> list[str]:
