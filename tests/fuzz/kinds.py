@@ -7,8 +7,11 @@ import json
 import pickle
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -233,6 +236,52 @@ def _read_checkpoint(content: bytes, _: Path) -> None:
     from_bytes(content, RectifierConfig(), (4, 4), 3)
 
 
+ODD = [
+    np.float64(np.nan), np.array([-1.0, np.inf]), np.zeros((0, 3)), np.array("a"),
+    np.ones((2, 2, 2)), None, "text", [1.0], np.array([1 + 2j]), np.array([None]), 1e300, True,
+    {"a": 1},
+]  # fmt: skip
+
+
+def _read_nir(content: bytes, _: Path) -> None:
+    """Change nodes and edges of a graph, which a file's bytes would seldom reach."""
+    import copy
+
+    import gradsim
+    from biosim.chain import conventions, read_chain
+
+    graph = copy.deepcopy(_graph())
+    rng = np.random.default_rng(list(content[:16]))
+    for _ in range(0 if content == WHOLE else int(rng.integers(1, 4))):
+        _change_graph(graph, rng)
+    for read in (gradsim.from_nir, lambda graph: read_chain(graph, conventions.snntorch())):
+        with suppress(ValueError, TypeError):
+            read(graph)
+
+
+@cache
+def _graph() -> Any:
+    import torch
+
+    import gradsim
+
+    shape = gradsim.NetworkConfig(n_in=4, hidden=(3,), n_out=2)
+    return gradsim.to_nir(gradsim.SpikingNetwork(shape, torch.Generator().manual_seed(0)))
+
+
+def _change_graph(graph: Any, rng: np.random.Generator) -> None:
+    nodes = list(graph.nodes)
+    node = graph.nodes[nodes[rng.integers(len(nodes))]]
+    kind = rng.integers(4)
+    if kind < 2 and vars(node):
+        names = list(vars(node))
+        setattr(node, names[rng.integers(len(names))], ODD[rng.integers(len(ODD))])
+    elif kind == 2:
+        graph.edges.append(tuple(nodes[rng.integers(len(nodes))] for _ in range(2)))
+    elif graph.edges:
+        del graph.edges[rng.integers(len(graph.edges))]
+
+
 def _hdf5() -> list[bytes]:
     import h5py
 
@@ -280,6 +329,7 @@ KINDS = {
     "requests": Kind(_requests, _read_request, (UserError,)),
     "running files": Kind(lambda: [RUN], _read_running, ()),
     "checkpoints": Kind(_checkpoints, _read_checkpoint, (ValueError, RuntimeError)),
+    "nir": Kind(lambda: [WHOLE], _read_nir, ()),
     "hdf5": Kind(_hdf5, _read_hdf5, (Exception,)),
 }
 CONFIRM = {"hdf5": confirm_hdf5}
