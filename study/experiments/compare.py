@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.analysis.basis import basis
+from study.analysis.basis import basis, teaching
+from study.analysis.figures import draw_interval
 from study.analysis.measures import COSTS, Measure, shown
 from study.analysis.replicates import (
     Replicates,
@@ -67,6 +68,7 @@ def section(records: list[Record]) -> Section:
             f"({_prepared(groups)}). Times are of this machine with one thread a trial while other "
             "trials ran beside it; compare them within this report only. Brian2's time is that of "
             "a general simulator, not of the learning rule.",
+            *teaching(records),
             "Synaptic operations are counts, not energy: memory traffic and state updates are "
             "left out of them. State updates stand in their own column.",
             "Few seeds: intervals are wide, and an interval that contains zero is no proof of "
@@ -180,7 +182,7 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
         "compare-costs",
         drawing,
         "What learning and inference cost on this machine: means with 95 % intervals, single "
-        "seeds as ticks below, logarithmic scales.",
+        "seeds as ticks below, logarithmic scales; an arrow where an interval goes on.",
         "Three panels of horizontal markers, one row a learner and data set: training seconds, "
         "inference milliseconds per sample, peak memory in megabytes, with intervals.",
         basis(records, interval=INTERVAL),
@@ -190,24 +192,21 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
 def _costs(ax: Axes, groups: Sequence[Replicates], measure: Measure) -> None:
     from matplotlib.ticker import NullFormatter
 
-    seen: list[float] = []
-    for row, group in enumerate(groups):
+    known = [(row, group, interval_of(group, measure.name)) for row, group in enumerate(groups)]
+    rows = [(row, group, found) for row, group, found in known if found]
+    seen = [r.metrics[measure.name] for _, group, _ in rows for r in group]
+    ax.set_xscale("log", nonpositive="clip")
+    if above := [value for value in seen if value > 0]:
+        # Limits from the data: an interval that reaches zero would stretch a logarithmic axis.
+        ax.set_xlim(min(above) / 2, max(above) * 2)
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    for row, group, found in rows:
         colour, mark = style(group[0].trial.subject)
-        found = interval_of(group, measure.name)
-        if found is None:
-            continue
-        reach = [[found.mean - found.low], [found.high - found.mean]]
-        ax.errorbar(found.mean, row, xerr=reach, fmt=mark, color=colour, capsize=3)
+        draw_interval(ax, found, row, fmt=mark, color=colour, capsize=3)
         seeds = [record.metrics[measure.name] for record in group]
         ax.plot(seeds, [row + 0.25] * len(seeds), "|", color=colour, markersize=6)
-        seen += [value for value in seeds if value > 0]
     ax.set_yticks(range(len(groups)), [_name(group) for group in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
-    ax.set_xscale("log", nonpositive="clip")
-    if seen:
-        # Limits from the data: an interval that reaches zero would stretch a logarithmic axis.
-        ax.set_xlim(min(seen) / 2, max(seen) * 2)
-        ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(measure.heading)
     ax.grid(axis="x", alpha=0.3)
 

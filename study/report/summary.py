@@ -15,6 +15,7 @@ from study.analysis.replicates import (
     by_dataset,
     cell,
     interval_of,
+    mean_of,
     replicates,
     significant,
 )
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 BESIDE = 3  # marks of a panel that have room for names beside them
 ROWS = 14  # of the table at most; of more learners it shows the best of each family
+TEXT_HEIGHT = 0.055  # of a name, as a share of a panel
+ROOM = 0.15  # above and below what is drawn, as a share of its range
+LEAST_RANGE = 0.04  # of the vertical axis, as a share of all samples
 COLUMNS = 3  # panels side by side, and names of the legend
 
 
@@ -103,6 +107,9 @@ def figure(records: Sequence[Record]) -> Figure | None:
     for ax, name in zip(grid.flat, data_sets, strict=False):
         _panel(ax, name, [group for group in groups if group.dataset == name], names)
         ax.set_xlabel("spikes per sample")
+    _set_limits(grid[0, 0], [group for group in groups if group.dataset in data_sets])
+    for ax, name in zip(grid.flat, data_sets, strict=False):
+        _name_baselines(ax, [group for group in groups if group.dataset == name])
     for ax in grid[:, 0]:
         ax.set_ylabel("test accuracy / %")
     if listed:
@@ -149,10 +156,6 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], names: Sequence[st
         assert accuracy is not None
         if spikes is None:
             ax.axhline(100 * accuracy.mean, ls="--", lw=1, color=colour)
-            ax.annotate(
-                group.learner, (1, 100 * accuracy.mean), xycoords=("axes fraction", "data"),
-                xytext=(-3, 2), textcoords="offset points", ha="right", fontsize=8, color=colour,
-            )  # fmt: skip
             continue
         means.append(spikes.mean)
         reach = [[100 * (accuracy.mean - accuracy.low)], [100 * (accuracy.high - accuracy.mean)]]
@@ -173,10 +176,33 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], names: Sequence[st
             centre, xytext=(9, 5), textcoords="offset points", fontsize=8, color=colour,
         )  # fmt: skip
     spread(ax, means)
-    ax.margins(x=0.5, y=0.25)
-    ax.set_ylim(top=min(ax.get_ylim()[1], 101))
+    ax.margins(x=0.5)
     ax.set_title(name)
     ax.grid(alpha=0.3)
+
+
+def _set_limits(ax: Axes, groups: Sequence[Replicates]) -> None:
+    """Let the vertical axis, which all panels share, hold every mark, interval and line."""
+    found = [interval for group in groups if (interval := interval_of(group, "test_accuracy"))]
+    ends = [end for each in found for end in each if math.isfinite(end)]  # one seed has none
+    low, high = min(ends), max(ends)
+    room = ROOM * max(high - low, LEAST_RANGE)
+    ax.set_ylim(100 * max(low - room, 0.0) - 0.5, 100 * min(high + room, 1.0) + 0.5)
+
+
+def _name_baselines(ax: Axes, groups: Sequence[Replicates]) -> None:
+    """Write the names of dashed lines on them, or below where there is no room between them."""
+    low, high = ax.get_ylim()
+    place = math.inf
+    dashed = [group for group in groups if interval_of(group, "spikes_per_sample") is None]
+    for group in sorted(dashed, key=lambda group: -mean_of(group, "test_accuracy")):
+        line = (100 * mean_of(group, "test_accuracy") - low) / (high - low)
+        place = min(line, place - TEXT_HEIGHT)
+        ax.annotate(
+            group.learner, (1, place), xycoords="axes fraction", xytext=(-3, 2),
+            textcoords="offset points", ha="right", fontsize=8,
+            color=style(group[0].trial.subject).colour,
+        )  # fmt: skip
 
 
 def _legend(drawing: Drawing, drawn: Sequence[Replicates]) -> None:

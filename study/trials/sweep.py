@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from study.data.reference import DataAccess
 from study.trials.executor import Workers
+from study.trials.pace import kind
 from study.trials.plan import with_needs
 from study.trials.store import Store, told_when_unusable
 from study.trials.trial import Outcome, Record, Trial
@@ -34,9 +35,11 @@ class Reporter(Protocol):
 
 
 def missing(trials: Iterable[Trial], store: Store) -> list[Trial]:
-    """Return the trials (needs included) without a record of success, in their order.
+    """Return the trials (needs included) without a record of success, one of each kind first.
 
-    A trial that others need is missing too where its files were left out of a packed store.
+    Otherwise they keep their order. So it is known early how long each kind takes, and kernels
+    that a kind needs are compiled once and not by all workers at the same time. A trial that
+    others need is missing too where its files were left out of a packed store.
     """
     wanted = with_needs(trials)
     records = store.records(wanted)
@@ -47,7 +50,12 @@ def missing(trials: Iterable[Trial], store: Store) -> list[Trial]:
         if record is None or not (record.done and (record.whole or trial.id not in needed)):
             lacking.append(trial)
             needed.update(need.id for need in trial.needs)
-    return lacking[::-1]
+    return _one_of_each_first(lacking[::-1])
+
+
+def _one_of_each_first(trials: Sequence[Trial]) -> list[Trial]:
+    first = {kind(trial): trial for trial in reversed(trials)}
+    return sorted(trials, key=lambda trial: first[kind(trial)] is not trial)
 
 
 def sweep(
@@ -62,7 +70,7 @@ def sweep(
     Parameters
     ----------
     waiting
-        What is to run, from `missing`: what trials need comes before them or is done.
+        What is to run, from `missing`, in this order but for what trials need, which runs first.
     store
         Keeps each record at once.
     workers

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from study.analysis.section import figure_name
-from study.report.drawing import as_data, write
+from study.report.drawing import write
+from study.report.figure_texts import as_data
 
 NAMES = [
     "$x_$",
@@ -38,7 +39,8 @@ def drawn(name: str) -> Figure:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_can_be_drawn(tmp_path: Path, name: str) -> None:
-    svg = write("figure", drawn(name), tmp_path)
+    write("figure", drawn(name), tmp_path)
+    svg = (tmp_path / "figure.svg").read_bytes()
     assert svg.startswith(b"<?xml")
     assert b"\x1b" not in svg
     assert (tmp_path / "figure.png").stat().st_size
