@@ -78,12 +78,7 @@ def trial_options() -> Parser:
     add("--data-dir", type=Path, metavar="DIR", help="folder that holds data sets")
     add("--offline", action="store_true", help="never download")
     add("--dry-run", action="store_true", help="print the numbered list of trials and stop")
-    add(
-        "--scheduler",
-        type=_address,
-        metavar="ADDRESS",
-        help="Dask scheduler, as in tcp://host:8786, or tls:// with certificates (see the README)",
-    )
+    scheduler_option(options)
     add(
         "--set",
         nargs="+",
@@ -123,6 +118,16 @@ def trial_options() -> Parser:
     language_option(options)
     plugin_option(options)
     return options  # fmt: skip
+
+
+def scheduler_option(options: argparse.ArgumentParser) -> None:
+    """Add where a cluster is."""
+    options.add_argument(
+        "--scheduler",
+        type=_address,
+        metavar="ADDRESS",
+        help="Dask scheduler, as in tcp://host:8786, or tls:// with certificates (see the README)",
+    )
 
 
 def language_option(options: argparse.ArgumentParser) -> None:

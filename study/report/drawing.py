@@ -67,9 +67,10 @@ def write(name: str, drawing: Drawing, folder: Path) -> list[str]:
         drawing.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
         drawing.set_layout_engine("none")  # it is laid out now, and that takes long
         drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        found = faults(drawing)
     write_atomic(folder / f"{name}.png", png.getvalue())
     write_atomic(folder / f"{name}.svg", svg.getvalue())
-    return faults(drawing)
+    return found
 
 
 @dataclass
