@@ -16,8 +16,11 @@ from study.analysis.replicates import (
     by_dataset,
     cell,
     interval_of,
+    mean_of,
     score_of,
     seed_difference,
+    significant,
+    spikes_apart,
     tested,
 )
 from study.analysis.section import Figure, Section, Table
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 TITLE = "What each way of learning buys"
 ORDER = 60
+LEAST_P = 1e-15  # below it only that is said
+SIMULATORS = ("brian2", "standalone")  # how engines of Brian2 are called
 
 
 def trials(request: Request) -> list[Trial]:
@@ -64,10 +69,10 @@ def section(records: list[Record]) -> Section:
         ),
         findings=tuple(_findings(groups)),
         caveats=(
-            "Training times leave out what imports and Brian2's compiler take once a process "
+            "Training times leave out what imports and compilers take once a process "
             f"({_prepared(groups)}). Times are of this machine with one thread a trial while other "
-            "trials ran beside it; compare them within this report only. Brian2's time is that of "
-            "a general simulator, not of the learning rule.",
+            "trials ran beside it; compare them within this report only.",
+            *_simulated(groups),
             *teaching(records),
             "Synaptic operations are counts, not energy: memory traffic and state updates are "
             "left out of them. State updates stand in their own column.",
@@ -76,6 +81,10 @@ def section(records: list[Record]) -> Section:
         ),
         references=("mcnemar1947", "holm1979"),
     )
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= LEAST_P else f"< {LEAST_P:g}"
 
 
 def _methods(groups: Sequence[Replicates]) -> list[Table]:
@@ -90,6 +99,16 @@ def _methods(groups: Sequence[Replicates]) -> list[Table]:
         return []
     caption = "How the time of an inference was taken."
     return [Table(caption, ("learner · data set", "method"), tuple(told), basis([*told.values()]))]
+
+
+def _simulated(groups: Sequence[Replicates]) -> list[str]:
+    """Return whose time is that of Brian2, if one's is: the records say what computed them."""
+    engines = {group.learner: str(group[0].metrics.get("engine")) for group in groups}
+    return [
+        f"The time of {learner} is that of a general simulator, Brian2, not of its learning rule."
+        for learner, engine in engines.items()
+        if engine.startswith(SIMULATORS)
+    ]
 
 
 def _prepared(groups: Sequence[Replicates]) -> str:
@@ -147,7 +166,7 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
     rows = []
     for (first, second), p_value in zip(compared, p_values, strict=True):
         difference = seed_difference(first, second, score_of(first))
-        rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), f"{p_value:.2g}"))
+        rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), _p(p_value)))
     return Table(
         "Differences in test accuracy, first minus second.",
         ("pair", "difference / points", "McNemar p, first seed, Holm-corrected"),
@@ -222,19 +241,24 @@ def _findings(groups: Sequence[Replicates]) -> list[str]:
 
 
 def _spike_finding(name: str, groups: Sequence[Replicates]) -> list[str]:
-    spiking = {
-        group.learner: (spikes.mean, synops.mean)
-        for group in groups
-        if (spikes := interval_of(group, "spikes_per_sample"))
-        and (synops := interval_of(group, "synops_per_sample"))
-    }
+    spiking = {group.learner: group for group in groups if _spikes_count(group)}
     if len(spiking) < 2:
         return []
-    frugal = min(spiking, key=lambda learner: spiking[learner][0])
-    lavish = max(spiking, key=lambda learner: spiking[learner][0])
-    more_spikes = spiking[lavish][0] / max(spiking[frugal][0], 1e-9)
-    more_synops = spiking[lavish][1] / max(spiking[frugal][1], 1e-9)
+    apart = {learner: spikes_apart(group) for learner, group in spiking.items()}
+    told = "; ".join(
+        f"{learner} {significant(come_in)} and {significant(emitted)}"
+        for learner, (come_in, emitted) in apart.items()
+    )
+    synops = {learner: mean_of(group, "synops_per_sample") for learner, group in spiking.items()}
+    frugal, lavish = min(synops, key=synops.__getitem__), max(synops, key=synops.__getitem__)
+    more = synops[lavish] / max(synops[frugal], 1e-9)
     return [
-        f"On {name}, {lavish} uses {more_spikes:,.1f} times as many spikes and "
-        f"{more_synops:,.1f} times as many synaptic operations per sample as {frugal}."
+        f"Spikes of a sample on {name}, coming in and emitted by the network: {told}.",
+        f"On {name}, {lavish} needs {more:,.1f} times as many synaptic operations per sample as "
+        f"{frugal}. Input codes differ: this compares systems, not kinds of learning.",
     ]
+
+
+def _spikes_count(group: Replicates) -> bool:
+    counts = ("spikes_per_sample", "synops_per_sample")
+    return all(interval_of(group, count) for count in counts)
