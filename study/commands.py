@@ -26,6 +26,7 @@ from study.report import kept
 from study.report.document import Report
 from study.request import Asked, Request, load, plugins_of, save
 from study.settings.config import check_used
+from study.streams import printable, tell
 from study.trials import provenance, running, sweep
 from study.trials.executor import open_workers
 from study.trials.pace import Pace, duration, kind
@@ -103,17 +104,17 @@ def status(out: Path) -> int:
         for trial in trials:
             by_state[state(trial)].append(trial)
         told = ", ".join(f"{len(members)} {state}" for state, members in by_state.items())
-        print(f"{name:<14} {told}")  # noqa: T201
+        tell(f"{name:<14} {told}")
         for told_state in ("failed", "running", "missing"):
             _name_some(by_state[told_state], told_state, records, runs)
     _name_of_other_code(list(records.values()))
     for told in _unknown_plugins(asked):
-        print(told)  # noqa: T201
+        tell(told)
     rest = Counter(kind(trial) for trial in everything if state(trial) != "done")
     elapsed = [(kind(trial), runs[trial.id]) for trial in everything if state(trial) == "running"]
     workers = running.last_workers(store.folder)
     if left := Pace(records.values()).told(rest, elapsed, workers):
-        print(f"{left} with {workers} worker{'s' * (workers > 1)}")  # noqa: T201
+        tell(f"{left} with {workers} worker{'s' * (workers > 1)}")
     return 1 if any(state(trial) == "failed" for trial in everything) else 0
 
 
@@ -121,11 +122,11 @@ def _name_of_other_code(records: Sequence[Record]) -> None:
     """Print which trials code other than today's has run; they count as done all the same."""
     others = provenance.of_other_code(records)
     for (version, today), members in others.items():
-        print(f"{len(members)} done by code {version}, not today's {today}:")  # noqa: T201
+        tell(f"{len(members)} done by code {version}, not today's {today}:")
         for record in members[:LISTED]:
-            print(f"  {record.trial.label} ({record.trial.id})")  # noqa: T201
+            tell(f"  {record.trial.label} ({record.trial.id})")
         if len(members) > LISTED:
-            print(f"  {len(members) - LISTED} more")  # noqa: T201
+            tell(f"  {len(members) - LISTED} more")
 
 
 def _name_some(
@@ -138,9 +139,9 @@ def _name_some(
         error = records[trial.id].error if state == "failed" else None
         detail = f": {error['type']}" if error else ""
         detail += f" for {duration(runs[trial.id])}" if state == "running" else ""
-        print(f"  {state}: {trial.label} ({trial.id}){detail}")  # noqa: T201
+        tell(f"  {state}: {trial.label} ({trial.id}){detail}")
     if len(trials) > LISTED:
-        print(f"  {state}: {len(trials) - LISTED} more")  # noqa: T201
+        tell(f"  {state}: {len(trials) - LISTED} more")
 
 
 def report(out: Path, other: Path | None = None, language: str = "en") -> int:
@@ -158,7 +159,7 @@ def untranslated(out: Path) -> int:
     report = gathered(out)
     for code in (code for code in CODES if code != ENGLISH):
         for template, text in lacking(report, code).items():
-            print(f"{code}: {template}\n    {text}")  # noqa: T201
+            tell(f"{code}: {template}\n    {text}")
     return 0
 
 
@@ -297,7 +298,7 @@ def _dry_run(plan: Plan) -> int:
         for trial in trials:
             number += 1
             settings = " ".join(f"{key}={value}" for key, value in trial.config.items())
-            print(f"#{number} {name}: {trial.label} [{trial.id}] {settings}")  # noqa: T201
+            tell(f"#{number} {name}: {trial.label} [{trial.id}] {settings}")
     return 0
 
 
@@ -337,4 +338,4 @@ def _tell_failures(records: Mapping[str, Sequence[Record]]) -> int:
 
 
 def _say(text: str) -> None:
-    _console.print(text, markup=False, highlight=False, soft_wrap=True)
+    _console.print(printable(text), markup=False, highlight=False, soft_wrap=True)

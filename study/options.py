@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
 from study.errors import UserError
 from study.installation import how_to_install
+
+ADDRESS = re.compile(
+    r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.%]+\]|[^\s/:@\[\]]+):(?P<port>\d{1,5})"
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,7 +78,7 @@ def trial_options() -> Parser:
     add("--data-dir", type=Path, metavar="DIR", help="folder that holds data sets")
     add("--offline", action="store_true", help="never download")
     add("--dry-run", action="store_true", help="print the numbered list of trials and stop")
-    add("--scheduler", metavar="ADDRESS", help="Dask scheduler, as in tcp://host:8786")
+    scheduler_option(options)
     add(
         "--set",
         nargs="+",
@@ -115,6 +120,16 @@ def trial_options() -> Parser:
     return options  # fmt: skip
 
 
+def scheduler_option(options: argparse.ArgumentParser) -> None:
+    """Add where a cluster is."""
+    options.add_argument(
+        "--scheduler",
+        type=_address,
+        metavar="ADDRESS",
+        help="Dask scheduler, as in tcp://host:8786, or tls:// with certificates (see the README)",
+    )
+
+
 def language_option(options: argparse.ArgumentParser) -> None:
     """Add the language of the report."""
     from study.report.language import CODES, ENGLISH
@@ -133,6 +148,15 @@ def plugin_option(options: argparse.ArgumentParser) -> None:
         metavar="FILE.py",
         help="learners, data sets, experiments of your own; may be given again (see the README)",
     )
+
+
+def _address(text: str) -> str:
+    found = ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found["port"]) < 1 << 16:
+        raise argparse.ArgumentTypeError(
+            f"expected the address of a Dask scheduler, as in tcp://host:8786, not {text!r}"
+        )
+    return text
 
 
 def _positive(text: str) -> int:

@@ -1,19 +1,19 @@
 """The command line: ``twinspike``, ``python -m study`` or ``python -m study.run``.
 
 Exit status: 0 all well; 1 some trials failed (the report is written and names them); 2 a mistake
-in the call; 130 interrupted.
+in the call; 130 interrupted. Who reads what is printed may go away: the work goes on, and the
+status is that of the work.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from study import options, plugins
+from study import options, plugins, streams
 from study.errors import UserError, unknown
 from study.installation import program, require_own_packages
 
@@ -37,28 +37,33 @@ Running the same command again resumes: what is done is skipped.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None:
+        streams.prepare()
+    status = _told(words)
+    if status == 0 and (problem := streams.lost()):
+        streams.complain(f"error: standard output cannot be written ({problem})")
+        return 2
+    return status
+
+
+def _told(words: list[str]) -> int:
+    """Run one command and tell how it ended, where that is no traceback."""
     try:
         require_own_packages()
         with plugins.using(plugins.given(words)):
             return _execute(words)
     except UserError as mistake:
-        print(f"error: {mistake}", file=sys.stderr)  # noqa: T201
+        streams.complain(f"error: {mistake}")
         return 2
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)  # noqa: T201
+        streams.complain("interrupted; run the same command again to go on")
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has gone; nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _execute(words: list[str]) -> int:
     try:
         given = _parse(words)
-        status = given.run(given)
-        sys.stdout.flush()  # here, where a reader that has gone is no error
-        return status
+        return given.run(given)
     except UserError:
         raise
     except Exception as problem:
@@ -152,7 +157,7 @@ def _report(given: argparse.Namespace) -> int:
 def _pack(given: argparse.Namespace) -> int:
     from study.trials.pack import pack
 
-    print(pack(given.out))  # noqa: T201
+    streams.tell(str(pack(given.out)))
     return 0
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from study.analysis.table import with_users
+from study.data import plain
 from study.report.document import FailedTrial, TrialDetail
 from study.trials.trial import Record
 
@@ -53,12 +52,12 @@ def _detail(record: Record, experiment: str, drawn: bool) -> TrialDetail:
 
 
 def _curves(record: Record) -> dict[str, tuple[float, ...]]:
-    path = record.folder / f"{record.trial.id}.npz"
-    if not path.exists():
+    try:
+        followed = plain.read(record.folder / f"{record.trial.id}.npz", only=FOLLOWED)
+    except (OSError, ValueError):  # absent, or damaged: that costs this curve alone
         return {}
-    with np.load(path, allow_pickle=False) as archive:
-        return {
-            name: tuple(np.asarray(archive[name], dtype=float).tolist())
-            for name in FOLLOWED
-            if name in archive.files
-        }
+    return {
+        name: tuple(values.astype(float).tolist())
+        for name, values in followed.items()
+        if values.ndim == 1 and values.dtype.kind in "iuf"
+    }

@@ -13,13 +13,15 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.analysis.section import Figure
+from study.report.figure_texts import as_data
 from study.report.legible import faults
 from study.trials.store import write_atomic
 from study.trials.watch import search_path
@@ -55,16 +57,20 @@ def write(name: str, drawing: Drawing, folder: Path) -> list[str]:
     """Write a figure as PNG and SVG; return its `faults`."""
     from matplotlib import rc_context
 
+    as_data(drawing)
     png, svg = io.BytesIO(), io.BytesIO()
     # Text as outlines, as no viewer can be trusted to have the font; fixed ids and no date, so
     # that the same figure gives the same bytes.
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "report"}):
+    own: Any = {"svg.fonttype": "path", "svg.hashsalt": "report"}
+    with rc_context(own), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it
         drawing.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
         drawing.set_layout_engine("none")  # it is laid out now, and that takes long
         drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        found = faults(drawing)
     write_atomic(folder / f"{name}.png", png.getvalue())
     write_atomic(folder / f"{name}.svg", svg.getvalue())
-    return faults(drawing)
+    return found
 
 
 @dataclass

@@ -18,11 +18,13 @@ from study.errors import UserError
 from study.installation import how_to_install
 from study.plugins import Plugin
 from study.trials import measure
+from study.trials.door import knock
 from study.trials.trial import Outcome, Trial
 from study.trials.watch import Child, Limits, Memory
 from study.trials.worker import Result
 
 SHARE = 0.9  # of the memory that the workers of a host may hold together
+GREETING_SECONDS = 10
 CONNECT_SECONDS = 30  # also for a scheduler that comes back
 FIRST_WORKER_SECONDS = 60
 COUNT_SECONDS = 5.0  # between two looks at how many workers a cluster has
@@ -200,11 +202,12 @@ def _cluster(address: str, limits: Limits) -> Iterator[ClusterWorkers]:
             f"--scheduler needs the package distributed: {how_to_install('cluster')}"
         ) from None
     try:
+        knock(address, GREETING_SECONDS)
+        # Certificates for tls:// are those of Dask's own configuration.
         client = Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError, TimeoutError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise UserError(
-            f"no Dask scheduler answers at {address} ({error}).\n"
-            "Start one with `dask scheduler`, workers with `dask worker ADDRESS`."
+            f"no Dask scheduler answers at {address} ({error}).\n{_remedy(address)}"
         ) from None
     with client:
         try:
@@ -215,6 +218,18 @@ def _cluster(address: str, limits: Limits) -> Iterator[ClusterWorkers]:
                 f"Start some with `dask worker {address} --nthreads 1`."
             ) from None
         yield ClusterWorkers(client, address, limits)
+
+
+def _remedy(address: str) -> str:
+    if address.startswith("tls://"):
+        return (
+            "It has to be one with TLS, and Dask's configuration has to name the certificates: "
+            "distributed.comm.tls.ca-file, and key and cert below distributed.comm.tls.client."
+        )
+    return (
+        "Start one with `dask scheduler`, workers with `dask worker ADDRESS`; another program may "
+        "listen there."
+    )
 
 
 def _all_mb() -> float | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from study.streams import printable
 from study.trials.pace import Kind, Pace, kind
 from study.trials.trial import Record, Trial
 
@@ -89,7 +90,7 @@ class SweepProgress:
         told = f"; {left}" if left and not self.console.is_terminal else ""
         self.console.print(
             f"[{self.n_finished}/{self.n_trials}{failed}] {record.status:<6} {record.trial.label}"
-            f" ({seconds:.0f} s){_outcome(record)}{told}",
+            f" ({seconds:.0f} s){printable(_outcome(record))}{told}",
             markup=False,
             highlight=False,
             soft_wrap=True,

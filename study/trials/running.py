@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study.trials.reading import json_at
 from study.trials.store import own_prefix, owner_lives
 from study.trials.trial import Record, Trial
 
@@ -93,6 +94,17 @@ class _Run:
 
 def _read(folder: Path) -> Iterator[_Run]:
     for path in folder.glob(".run~*~*~*.json"):
-        with suppress(OSError, json.JSONDecodeError):  # a run may end, and remove it, just now
-            content, age_s = json.loads(path.read_text()), time.time() - path.stat().st_mtime
+        with suppress(OSError, ValueError):  # a run may end, and remove it, just now
+            content, age_s = _content(path), time.time() - path.stat().st_mtime
             yield _Run(content, age_s, owner_lives(path) is not False and age_s < STALE_SECONDS)
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    """Return what the file of a run says, or refuse what no run writes."""
+    told = json_at(path)
+    if not isinstance(told, dict) or not isinstance(told.get("since"), dict):
+        raise ValueError("is no file of a run")
+    numbers = [told.get("workers"), *told["since"].values()]
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise ValueError("is no file of a run")
+    return told

@@ -24,6 +24,7 @@ import numpy as np
 
 from study.data.reference import DatasetRef
 from study.errors import UserError
+from study.trials import reading
 from study.trials.trial import (
     CANONICAL,
     Outcome,
@@ -58,8 +59,7 @@ class Store:
         trial under this name, or one that was edited, is no record of it.
         """
         try:
-            with open(f"{self.folder}/{trial.id}.json", "rb") as stream:
-                entry = json.loads(stream.read())
+            entry = reading.entry_at(f"{self.folder}/{trial.id}.json")
             if canonical_hash({key: entry[key] for key in CANONICAL}) != trial.id:
                 return None
             return _record(trial, entry, self.folder)
@@ -80,20 +80,25 @@ class Store:
 
     def everything(self) -> list[Record]:
         """Return every record that can be read, whoever asked for its trial."""
-        names = sorted(path.stem for path in self.folder.glob("[!.]*.json"))
-        trials = (self._trial(name) for name in names)
+        paths = sorted(self.folder.glob("[!.]*.json"))
+        known: dict[str, Trial] = {}
+        trials = (self._trial(path.stem, known) for path in paths)
         records = (self.get(trial) for trial in trials)
         return [record for record in records if record is not None]
 
-    def _trial(self, name: str) -> Trial:
-        """Return the trial of a record, as the record tells of it."""
-        try:
-            entry = json.loads((self.folder / f"{name}.json").read_bytes())
-            told = entry["dataset"]
-            dataset = DatasetRef(told["name"], None, told.get("sha256")) if told else None
-            return from_canonical(entry, [self._trial(name) for name in entry["needs"]], dataset)
-        except (OSError, ValueError, KeyError, TypeError):
+    def _trial(self, name: str, known: dict[str, Trial], left: int = reading.DEEPEST) -> Trial:
+        """Return the trial of a record, as the record tells of it; each is read once."""
+        if name not in known and not left:
             return unread(name)
+        if name not in known:
+            known[name] = unread(name)  # also for a record that needs itself
+            with suppress(OSError, ValueError):
+                entry = reading.entry_at(self.folder / f"{name}.json")
+                told = entry["dataset"]
+                dataset = DatasetRef(told["name"], None, told.get("sha256")) if told else None
+                needs = [self._trial(need, known, left - 1) for need in entry["needs"]]
+                known[name] = from_canonical(entry, needs, dataset)
+        return known[name]
 
     def put_done(self, trial: Trial, outcome: Outcome, provenance: Mapping[str, Any]) -> Record:
         """Keep what a trial computed; nothing of it stays where not all of it can be kept.

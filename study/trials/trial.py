@@ -17,8 +17,10 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
+from study.data import plain
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError
+from study.streams import printable
 from study.trials import addresses
 
 Held = TypeVar("Held")
@@ -102,7 +104,7 @@ class Trial:
     def label(self) -> str:
         """A short name for people."""
         parts = [self.subject, self.dataset_name, f"seed {self.seed}"]
-        return " · ".join(part for part in parts if part)
+        return " ".join(printable(" · ".join(part for part in parts if part)).split())
 
     def resolve(self) -> Callable[[Trial, Context], Outcome]:
         """Import the procedure."""
@@ -225,6 +227,10 @@ class Lacking(KeyError):
         return f"trial {self.trial} has no {self.name}"
 
 
+class Damaged(Lacking):
+    """The arrays of a record are there and cannot be read."""
+
+
 class Kept(dict[str, Held]):
     """What a record holds by name; to ask for what it lacks raises `Lacking`."""
 
@@ -265,12 +271,20 @@ class Record:
 
     @property
     def arrays(self) -> Kept[np.ndarray]:
-        """The arrays of the outcome, read from disk."""
-        path = self.folder / f"{self.trial.id}.npz"
-        if not path.exists():
+        """The arrays of the outcome, read from disk.
+
+        Raises
+        ------
+        Damaged
+            If their file is damaged.
+        """
+        try:
+            return Kept(self.trial.id, plain.read(self.folder / f"{self.trial.id}.npz"))
+        except FileNotFoundError:
             return Kept(self.trial.id, {})
-        with np.load(path, allow_pickle=False) as archive:
-            return Kept(self.trial.id, {name: archive[name] for name in archive.files})
+        except (ValueError, PermissionError, IsADirectoryError) as problem:
+            # Other faults are of the disk, and may pass.
+            raise Damaged(self.trial.id, f"arrays that can be read: its file {problem}") from None
 
     def outcome(self) -> Outcome:
         """Return the whole outcome, read from disk.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from study import plugins
+from study import plugins, streams
 from study.data.reference import DataAccess
 from study.plugins import Plugin
 from study.trials import provenance
@@ -37,6 +37,7 @@ class Result:
 def main() -> None:
     """Run trials that come on standard input until it ends; answer on standard output."""
     calls, answers = _claim_streams()
+    streams.prepare()  # what a procedure prints ends no trial
     _end_with_parent()
     _send(answers, READY)
     while True:
