@@ -201,7 +201,7 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
         "compare-costs",
         drawing,
         "What learning and inference cost on this machine: means with 95 % intervals, single "
-        "seeds as ticks below, logarithmic scales; an arrow where an interval goes on.",
+        "seeds as ticks below, logarithmic scales. An arrow tells that an interval goes on.",
         "Three panels of horizontal markers, one row a learner and data set: training seconds, "
         "inference milliseconds per sample, peak memory in megabytes, with intervals.",
         basis(records, interval=INTERVAL),
@@ -245,15 +245,16 @@ def _spike_finding(name: str, groups: Sequence[Replicates]) -> list[str]:
     if len(spiking) < 2:
         return []
     apart = {learner: spikes_apart(group) for learner, group in spiking.items()}
-    told = "; ".join(
-        f"{learner} {significant(come_in)} and {significant(emitted)}"
-        for learner, (come_in, emitted) in apart.items()
+    come_in, emitted = (
+        ", ".join(f"{learner} {significant(counts[k])}" for learner, counts in apart.items())
+        for k in (0, 1)
     )
     synops = {learner: mean_of(group, "synops_per_sample") for learner, group in spiking.items()}
     frugal, lavish = min(synops, key=synops.__getitem__), max(synops, key=synops.__getitem__)
     more = synops[lavish] / max(synops[frugal], 1e-9)
     return [
-        f"Spikes of a sample on {name}, coming in and emitted by the network: {told}.",
+        f"Spikes of a sample that come in on {name}: {come_in}.",
+        f"Spikes of a sample that networks emit on {name}: {emitted}.",
         f"On {name}, {lavish} needs {more:,.1f} times as many synaptic operations per sample as "
         f"{frugal}. Input codes differ: this compares systems, not kinds of learning.",
     ]
