@@ -246,15 +246,15 @@ def _spike_finding(name: str, groups: Sequence[Replicates]) -> list[str]:
         return []
     apart = {learner: spikes_apart(group) for learner, group in spiking.items()}
     come_in, emitted = (
-        ", ".join(f"{learner} {significant(counts[k])}" for learner, counts in apart.items())
+        ", ".join(f"{learner} {significant(counts[k])} spikes" for learner, counts in apart.items())
         for k in (0, 1)
     )
     synops = {learner: mean_of(group, "synops_per_sample") for learner, group in spiking.items()}
     frugal, lavish = min(synops, key=synops.__getitem__), max(synops, key=synops.__getitem__)
     more = synops[lavish] / max(synops[frugal], 1e-9)
     return [
-        f"Spikes of a sample that come in on {name}: {come_in}.",
-        f"Spikes of a sample that networks emit on {name}: {emitted}.",
+        f"What comes in with a sample of {name}: {come_in}.",
+        f"What networks emit for a sample of {name}: {emitted}.",
         f"On {name}, {lavish} needs {more:,.1f} times as many synaptic operations per sample as "
         f"{frugal}. Input codes differ: this compares systems, not kinds of learning.",
     ]
