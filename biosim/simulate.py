@@ -85,6 +85,7 @@ def simulate(
     duration_s: float,
     record: Sequence[str] = ("v",),
     target: Target = "auto",
+    runaway: bool = False,
 ) -> Recording:
     """Return the response of N unconnected neurons to their stimuli, computed in one run.
 
@@ -101,6 +102,9 @@ def simulate(
         Variables whose traces are wanted.
     target
         Engine; see `biosim.backend.session`.
+    runaway
+        Whether neurons may fire in one step after the other, where equations are known to run
+        away and that is what is to be shown; their rates are those of the steps.
 
     Raises
     ------
@@ -141,7 +145,7 @@ def simulate(
         traces = brian2.StateMonitor(group, list(record), record=True, name="traces")
         spikes = brian2.SpikeMonitor(group, name="spikes")
         brian2.Network(group, traces, spikes).run(n_steps * dt_s * brian2.second, namespace={})
-        check_run(group, spikes, dt_s)
+        check_run(group, spikes, dt_s, runaway=runaway)
         return Recording(
             time_s=np.arange(n_steps) * dt_s,
             traces={name: np.array(getattr(traces, name + "_")).T for name in record},
