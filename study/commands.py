@@ -27,11 +27,13 @@ from study.request import Asked, Request, load, plugins_of, save
 from study.settings.config import check_used
 from study.trials import provenance, running, sweep
 from study.trials.executor import open_workers
+from study.trials.files import told_when_unusable
+from study.trials.life import alive
 from study.trials.pace import Pace, duration, kind
 from study.trials.pack import unpack
 from study.trials.plan import Plan, all_trials
 from study.trials.progress import SweepProgress
-from study.trials.store import Store, own_prefix, told_when_unusable
+from study.trials.store import Store
 from study.trials.trial import Record, Trial
 from study.trials.watch import Limits
 
@@ -62,13 +64,14 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
     store = _open_store(out)
     everything = all_trials(plan)
     remaining = sweep.missing(everything, store)
-    asked = Asked(request, list(plan), command, plan, plugins_of(plan))
+    jobs = min(options.jobs, len(remaining) or 1)
+    asked = Asked(request, list(plan), command, plan, plugins_of(plan), jobs)
     if remaining:
         limits = Limits(options.time_limit, options.memory_limit)
         pace = Pace(store.records(everything).values())
         with (
             _checked_data(remaining, access, None if options.scheduler else store) as ready,
-            open_workers(min(options.jobs, len(remaining)), options.scheduler, limits) as workers,
+            open_workers(jobs, options.scheduler, limits) as workers,
             running.RunningFile(store.folder) as heart,
             SweepProgress(remaining, pace) as progress,
         ):
@@ -90,7 +93,7 @@ def status(out: Path) -> int:
     def state(trial: Trial) -> str:
         record = records.get(trial.id)
         if record is not None and record.done:
-            return "done"
+            return "missing" if record.gone else "done"
         return "running" if trial.id in runs else record.status if record else "missing"
 
     for name, trials in plan.items():
@@ -106,7 +109,7 @@ def status(out: Path) -> int:
         print(told)  # noqa: T201
     rest = Counter(kind(trial) for trial in everything if state(trial) != "done")
     elapsed = [(kind(trial), runs[trial.id]) for trial in everything if state(trial) == "running"]
-    workers = running.last_workers(store.folder)
+    workers = running.workers(store.folder) or asked.jobs
     if left := Pace(records.values()).told(rest, elapsed, workers):
         print(f"{left} with {workers} worker{'s' * (workers > 1)}")  # noqa: T201
     return 1 if any(state(trial) == "failed" for trial in everything) else 0
@@ -264,8 +267,7 @@ def _checked_data(
     Data sets that several trials use are shared in the store's folder meanwhile, if one is given.
     """
     uses = Counter(trial.dataset for trial in trials if trial.dataset is not None)
-    folder = store.folder / f"{own_prefix('tmp')}data" if store else None
-    try:
+    with _shared_folder(store) as folder:
         for ref, n_trials in uses.items():
             dataset = data.load(ref, access)
             if folder and n_trials > 1:
@@ -273,8 +275,19 @@ def _checked_data(
                     shared.share(ref, dataset, folder)
             del dataset  # not kept in memory while trials run
         yield replace(access, shared=folder)
-    finally:
-        if folder:
+
+
+@contextmanager
+def _shared_folder(store: Store | None) -> Iterator[Path | None]:
+    """Yield a name for a folder in the store, which goes with this command however it ends."""
+    if store is None:
+        yield None
+        return
+    with alive(store.folder) as life:
+        folder = store.folder / life.name("tmp", "data")
+        try:
+            yield folder
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 

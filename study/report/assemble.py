@@ -21,7 +21,7 @@ from study.report.document import Report
 from study.report.render import render
 from study.request import Request
 from study.trials import provenance
-from study.trials.store import write_atomic
+from study.trials.files import write_atomic
 from study.trials.trial import Lacking, Record
 
 

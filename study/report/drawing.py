@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.analysis.section import Figure
-from study.trials.store import write_atomic
+from study.trials.files import write_atomic
 from study.trials.watch import search_path
 
 if TYPE_CHECKING:
