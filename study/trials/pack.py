@@ -6,7 +6,7 @@ such as trained networks, are not packed; the record says so.
 
 What is promised: `unpack` takes all that `pack` writes, and both keep to the same bounds, which are
 looked at before anything is written. What is no record of its trial, or has other arrays than it
-says, is neither packed nor unpacked, but as good as absent. A record that is done is never replaced.
+says, is neither packed nor unpacked, but as good as absent. A done record is never replaced.
 """
 
 from __future__ import annotations
