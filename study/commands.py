@@ -22,6 +22,7 @@ from study.analysis.section import Section
 from study.data import shared
 from study.data.reference import DataAccess
 from study.errors import UserError
+from study.report import kept
 from study.report.document import Report
 from study.request import Asked, Request, load, plugins_of, save
 from study.settings.config import check_used
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
     everything = all_trials(plan)
     remaining = sweep.missing(everything, store)
     jobs = min(options.jobs, len(remaining) or 1)
-    asked = Asked(request, list(plan), command, plan, plugins_of(plan), jobs)
+    asked = Asked(request, list(plan), command, plan, plugins_of(plan), options.jobs)
     if remaining:
         limits = Limits(options.time_limit, options.memory_limit)
         pace = Pace(store.records(everything).values())
@@ -79,6 +80,10 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
             sweep.sweep(remaining, store, workers, ready, [progress, heart])
     else:
         asked = save(out, asked)
+        notes = kept.notes_of(out, kept.fingerprint(out, options.lang))
+        if notes is not None:
+            _say("every trial is done, and the report is as it was")
+            return _tell(notes, out, _records(plan, asked.names, store))
         _say("every trial is done; rendering only")
     return _render(out, asked, language=options.lang)
 
@@ -190,11 +195,19 @@ def _render(out: Path, asked: Asked, other: Path | None = None, language: str = 
     with house_style():
         comparison = _comparison(records, other) if other else None
     with told_when_unusable(out), house_style():
+        kept.forget(out)
+        state = kept.fingerprint(out, language)
         trials, found = assemble.gather(records, asked.request, asked.command)
         lacking = _lacking({name: plan[name] for name in asked.names if name in plan}, store)
         notes = (*found.notes, *lacking, *_unknown_plugins(asked))
         found = replace(found, comparison=comparison, language=language, notes=notes)
         notes = assemble.write(trials, found, out)
+        if not comparison:
+            kept.note(out, state, notes)
+    return _tell(notes, out, records)
+
+
+def _tell(notes: Sequence[str], out: Path, records: Mapping[str, Sequence[Record]]) -> int:
     for note in notes:
         _say(f"note: {note}")
     _say(f"report: {out / 'report.html'} and {out / 'report.pdf'}")

@@ -192,8 +192,9 @@ def _inhibitory(c: Constants, s: State) -> int:
 def _fade(c: Constants, s: State) -> None:
     """Carry all traces over to this step."""
     row = s.clock[0] % len(s.n_sent)
-    for u in range(s.trace.shape[1]):
-        s.trace[row, u] = c.keep_trace * s.trace[row - 1, u]
+    before, now = s.trace[row - 1], s.trace[row]
+    for u in range(len(now)):
+        now[u] = c.keep_trace * before[u]
     for k in range(s.clock[2]):
         s.post[s.recent[k]] *= c.keep_post
 
@@ -204,10 +205,11 @@ def _send(c: Constants, w: Synapses, s: State, row: int, u: int, plastic: bool) 
     longest = len(s.n_sent)
     s.sent[row, s.n_sent[row]] = u
     s.n_sent[row] += 1
-    for j in range(len(s.v)):
-        due = row + w.delay[u, j]
+    weight, delay, calendar = w.weight[u], w.delay[u], s.calendar
+    for j in range(len(weight)):
+        due = row + delay[j]
         due -= longest if due >= longest else 0
-        s.calendar[due, j] += max(w.weight[u, j], 0.0)
+        calendar[due, j] += max(weight[j], 0.0)
     if plastic:
         s.trace[row, u] = 1.0 + (s.trace[row, u] if c.rule == POWER else 0.0)
         if c.rule == TRIPLET:

@@ -9,6 +9,7 @@ from study.analysis.stats import INTERVAL
 from study.trials.trial import Record
 
 SHOWN = 4
+TEACHERS = "teachers_train_seconds"  # what those took that a learner begins with
 DIGITS = 8
 
 
@@ -44,6 +45,19 @@ def engine_notes(records: Iterable[Record]) -> list[str]:
     """Return, as sentences, what the engines of these records have to say, each once."""
     notes = {record.metrics.get("engine_note") for record in records}
     return [f"{note[0].upper()}{note[1:]}." for note in sorted(filter(None, notes))]
+
+
+def teaching(records: Iterable[Record]) -> list[str]:
+    """Return, as sentences, whether training times count networks that learners begin with."""
+    found = [record for record in records if record.trial.needs and record.done]
+    told = []
+    for counts, words in ((True, "counts that"), (False, "is its own alone, without that")):
+        those = {r.trial.subject for r in found if (TEACHERS in r.metrics) is counts}
+        told += [
+            f"The training time of {name} {words} of the network that it begins with."
+            for name in sorted(those)
+        ]
+    return told
 
 
 def processors(records: Sequence[Record]) -> list[str]:

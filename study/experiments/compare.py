@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.analysis.basis import basis
+from study.analysis.basis import basis, teaching
 from study.analysis.measures import COSTS, Measure, shown
 from study.analysis.replicates import (
     Replicates,
@@ -67,6 +67,7 @@ def section(records: list[Record]) -> Section:
             f"({_prepared(groups)}). Times are of this machine with one thread a trial while other "
             "trials ran beside it; compare them within this report only. Brian2's time is that of "
             "a general simulator, not of the learning rule.",
+            *teaching(records),
             "Synaptic operations are counts, not energy: memory traffic and state updates are "
             "left out of them. State updates stand in their own column.",
             "Few seeds: intervals are wide, and an interval that contains zero is no proof of "

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from study import learners
-from study.analysis.basis import basis
+from study.analysis.basis import basis, teaching
 from study.analysis.replicates import Replicates, cell, interval_of, score_of, tested
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL
@@ -237,6 +237,7 @@ def _caveats(found: Sequence[Found]) -> tuple[str, ...]:
         )
     return (
         *told,
+        *teaching([record for each in found for record in each.system or []]),
         "Published numbers are of one network each where papers do not say otherwise, and were "
         "often chosen on the test set.",
     )

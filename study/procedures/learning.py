@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +24,8 @@ FIT_SHARE = 0.8  # of the progress bar; evaluation takes the rest
 def run(trial: Trial, context: Context) -> Outcome:
     """Train a learner, choosing on the validation part, and read the test set once.
 
+    What the trials took that it builds on counts as its training: without them it could not be had.
+
     Raises
     ------
     UserError
@@ -36,7 +39,20 @@ def run(trial: Trial, context: Context) -> Outcome:
         learner.fit(dataset.train, dataset.validation, rng, progress)
 
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    return taught(learner, fit, parts, dataset, trial.seed, context.progress)
+    return _with_teachers(
+        taught(learner, fit, parts, dataset, trial.seed, context.progress), context.needs
+    )
+
+
+def _with_teachers(outcome: Outcome, teachers: Sequence[Outcome]) -> Outcome:
+    """Return an outcome whose training takes as long as its own and that of its teachers."""
+    if not teachers:
+        return outcome
+    told = {"teachers_train_seconds": sum(each.metrics["train_seconds"] for each in teachers)}
+    for name in ("train_seconds", "train_cpu_seconds", "train_joules"):
+        parts = [each.metrics.get(name) for each in (outcome, *teachers)]
+        told[name] = None if None in parts else sum(parts)
+    return replace(outcome, metrics={**outcome.metrics, **told})
 
 
 def built(trial: Trial, context: Context, task: Task) -> Learner:

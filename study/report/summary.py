@@ -15,6 +15,7 @@ from study.analysis.replicates import (
     by_dataset,
     cell,
     interval_of,
+    mean_of,
     replicates,
     significant,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 BESIDE = 3  # marks of a panel that have room for names beside them
 ROWS = 14  # of the table at most; of more learners it shows the best of each family
+TEXT_HEIGHT = 0.055  # of a name, as a share of a panel
 COLUMNS = 3  # panels side by side, and names of the legend
 
 
@@ -103,6 +105,8 @@ def figure(records: Sequence[Record]) -> Figure | None:
     for ax, name in zip(grid.flat, data_sets, strict=False):
         _panel(ax, name, [group for group in groups if group.dataset == name], names)
         ax.set_xlabel("spikes per sample")
+    for ax, name in zip(grid.flat, data_sets, strict=False):  # which share their limits
+        _name_baselines(ax, [group for group in groups if group.dataset == name])
     for ax in grid[:, 0]:
         ax.set_ylabel("test accuracy / %")
     if listed:
@@ -149,10 +153,6 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], names: Sequence[st
         assert accuracy is not None
         if spikes is None:
             ax.axhline(100 * accuracy.mean, ls="--", lw=1, color=colour)
-            ax.annotate(
-                group.learner, (1, 100 * accuracy.mean), xycoords=("axes fraction", "data"),
-                xytext=(-3, 2), textcoords="offset points", ha="right", fontsize=8, color=colour,
-            )  # fmt: skip
             continue
         means.append(spikes.mean)
         reach = [[100 * (accuracy.mean - accuracy.low)], [100 * (accuracy.high - accuracy.mean)]]
@@ -177,6 +177,21 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], names: Sequence[st
     ax.set_ylim(top=min(ax.get_ylim()[1], 101))
     ax.set_title(name)
     ax.grid(alpha=0.3)
+
+
+def _name_baselines(ax: Axes, groups: Sequence[Replicates]) -> None:
+    """Write the names of dashed lines on them, or below where there is no room between them."""
+    low, high = ax.get_ylim()
+    place = math.inf
+    dashed = [group for group in groups if interval_of(group, "spikes_per_sample") is None]
+    for group in sorted(dashed, key=lambda group: -mean_of(group, "test_accuracy")):
+        line = (100 * mean_of(group, "test_accuracy") - low) / (high - low)
+        place = min(line, place - TEXT_HEIGHT)
+        ax.annotate(
+            group.learner, (1, place), xycoords="axes fraction", xytext=(-3, 2),
+            textcoords="offset points", ha="right", fontsize=8,
+            color=style(group[0].trial.subject).colour,
+        )  # fmt: skip
 
 
 def _legend(drawing: Drawing, drawn: Sequence[Replicates]) -> None:

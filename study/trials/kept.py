@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ def packed_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked_arrays(content: bytes) -> dict[str, np.ndarray]:
-    """Return the arrays of a ``.npz`` file; objects are refused."""
+def unpacked_arrays(content: bytes, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """Return the arrays of a ``.npz`` file, or those of them that are asked for; no objects."""
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        return {name: archive[name] for name in archive.files if names is None or name in names}

@@ -19,6 +19,7 @@ from study.data.reference import DataAccess
 from study.trials.claims import Claims, claiming
 from study.trials.executor import Workers
 from study.trials.files import told_when_unusable, unusable
+from study.trials.pace import kind
 from study.trials.plan import with_needs
 from study.trials.store import Store
 from study.trials.trial import Outcome, Record, Trial
@@ -71,9 +72,11 @@ def of_use(record: Record, needed: bool, outdated: Callable[[Record], bool] = ne
 def missing(
     trials: Iterable[Trial], store: Store, outdated: Callable[[Record], bool] = never
 ) -> list[Trial]:
-    """Return the trials (needs included) without a record that is of use, in their order.
+    """Return the trials (needs included) without a record that is of use, one of each kind first.
 
-    A trial that others need is missing too where its files were left out of a packed store.
+    Otherwise they keep their order. So it is known early how long each kind takes, and kernels
+    that a kind needs are compiled once and not by all workers at the same time. A trial that
+    others need is missing too where its files were left out of a packed store.
     """
     wanted = with_needs(trials)
     records = store.records(wanted)
@@ -84,7 +87,12 @@ def missing(
         if record is None or not of_use(record, trial.id in needed, outdated):
             lacking.append(trial)
             needed.update(need.id for need in trial.needs)
-    return lacking[::-1]
+    return _one_of_each_first(lacking[::-1])
+
+
+def _one_of_each_first(trials: Sequence[Trial]) -> list[Trial]:
+    first = {kind(trial): trial for trial in reversed(trials)}
+    return sorted(trials, key=lambda trial: first[kind(trial)] is not trial)
 
 
 def sweep(
@@ -100,7 +108,7 @@ def sweep(
     Parameters
     ----------
     waiting
-        What is to run, from `missing`: what trials need comes before them or is done.
+        What is to run, from `missing`, in this order but for what trials need, which runs first.
     store
         Keeps each record at once.
     workers

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -294,7 +294,11 @@ class Record:
 
     @property
     def arrays(self) -> Kept[np.ndarray]:
-        """The arrays of the outcome, read from disk.
+        """All arrays of the outcome; see `read_arrays`."""
+        return self.read_arrays()
+
+    def read_arrays(self, names: Collection[str] | None = None) -> Kept[np.ndarray]:
+        """Return arrays of the outcome, read from disk: those of these names, or all.
 
         Raises
         ------
@@ -305,7 +309,7 @@ class Record:
         if file is None:
             return Kept(self.trial.id, {})
         try:
-            return Kept(self.trial.id, unpacked_arrays(file.content(self.folder)))
+            return Kept(self.trial.id, unpacked_arrays(file.content(self.folder), names))
         except Exception:  # whatever a damaged file may raise
             remedy = "the command that ran the trial runs it again"
             raise Lacking(self.trial.id, f"arrays that can be read ({remedy})") from None

@@ -169,7 +169,13 @@ def test_a_run_leaves_a_report_and_running_again_repeats_nothing(tmp_path: Path)
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").iterdir()}
     again = run(*arguments)
     assert "every trial is done" in again.stderr
+    assert "the report is as it was" in again.stderr
     assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").iterdir()}
+    page = (tmp_path / "report.html").read_bytes()
+    (tmp_path / "report.html").unlink()
+    again = run(*arguments)
+    assert "rendering only" in again.stderr
+    assert (tmp_path / "report.html").read_bytes() == page
 
     assert run("report", "--out", str(tmp_path)).returncode == 0
     rendered = json.loads((tmp_path / "provenance.json").read_text())

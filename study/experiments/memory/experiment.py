@@ -39,7 +39,7 @@ LEADING = ("BPTT: ", "BPTT without adaptation: ", "e-prop: ")  # findings that o
 def trials(request: Request) -> list[Trial]:
     """Return each variant on store-recall, and BPTT on its control in larger profiles.
 
-    The quick profile has no time for all of them, nor for all seeds of e-prop; ``--seeds K`` gives
+    The quick profile has no time for all of them, nor for all seeds of some; ``--seeds K`` gives
     K seeds to those that it runs.
     """
     quick = request.profile == "quick"

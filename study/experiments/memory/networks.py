@@ -27,7 +27,7 @@ class Variant(NamedTuple):
 
 VARIANTS = (
     Variant("lsnn", {}, quick_seeds=3),
-    Variant("lsnn", {"beta": 0.0}, quick_seeds=3),
+    Variant("lsnn", {"beta": 0.0}, quick_seeds=1),
     Variant("lsnn", {"max_delay": 1}),
     Variant("lsnn-eprop", {}, quick_seeds=1),
     Variant("lsnn-eprop", {"feedback": "random"}),

@@ -106,6 +106,16 @@ def test_each_cost_is_that_of_the_evaluation_key_by_key() -> None:
     assert {name: metrics[name] for name in expected} == expected
 
 
+def test_training_takes_as_long_as_its_own_and_that_of_its_teachers() -> None:
+    spent = {"train_seconds": 100.0, "train_cpu_seconds": 200.0, "train_joules": None}
+    metrics = run(learning.run, needs=(Outcome(metrics=spent), Outcome(metrics=spent))).metrics
+    assert 200 < metrics["train_seconds"] < 210
+    assert 400 <= metrics["train_cpu_seconds"] < 410
+    assert metrics["train_joules"] is None
+    assert metrics["teachers_train_seconds"] == 200
+    assert "teachers_train_seconds" not in run(learning.run).metrics
+
+
 def test_energy_is_what_the_machine_measured_while_it_learned(
     monkeypatch: pytest.MonkeyPatch, notes: Notes
 ) -> None:

@@ -123,6 +123,12 @@ def test_trials_start_in_the_order_of_the_list_as_far_as_needs_allow(
     assert [begun for begun in listener.begun if begun != trials[1].id] == independent
 
 
+def test_one_of_each_kind_runs_first_and_others_keep_their_order(store: Store) -> None:
+    a, b, c = trial(store, 0), trial(store, 1), trial(store, 2)
+    other = dataclasses.replace(a, subject="other")
+    assert missing([a, b, c, other], store) == [a, other, b, c]
+
+
 def test_a_need_of_many_is_waited_for_by_all(store: Store, workers: Workers) -> None:
     shared = trial(store, 5, "draw")
     others = [trial(store, 6 + k, "draw", needs=(shared,)) for k in range(4)]
@@ -142,7 +148,7 @@ def test_a_failure_is_recorded_tried_again_and_does_not_stop_others(
     assert "sweep_procedures.py" in (found(store, bad).error or {})["traceback"]
     assert error_of(store, after)[0] == "NeedFailed"
     assert len(records) == 4
-    assert [one.id for one in missing([after, good], store)] == [bad.id, worse.id, after.id]
+    assert {one.id for one in missing([after, good], store)} == {bad.id, worse.id, after.id}
 
 
 def test_a_killed_worker_loses_no_other_trial(store: Store, workers: Workers) -> None:
