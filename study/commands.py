@@ -26,10 +26,12 @@ from study.report import kept
 from study.report.document import Report
 from study.request import Asked, Request, load, plugins_of, save
 from study.settings.config import check_used
+from study.trials import outdated as of_today
 from study.trials import provenance, running, sweep
 from study.trials.executor import open_workers
 from study.trials.files import told_when_unusable
 from study.trials.life import alive
+from study.trials.outdated import Outdated
 from study.trials.pace import Pace, duration, kind
 from study.trials.pack import unpack
 from study.trials.plan import Plan, all_trials
@@ -64,7 +66,8 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
     out = options.out or Path("reports") / request.profile
     store = _open_store(out)
     everything = all_trials(plan)
-    remaining = sweep.missing(everything, store)
+    outdated = _outdated(everything, access, options.rerun)
+    remaining = sweep.missing(everything, store, outdated)
     jobs = min(options.jobs, len(remaining) or 1)
     asked = Asked(request, list(plan), command, plan, plugins_of(plan), options.jobs)
     if remaining:
@@ -77,7 +80,7 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
             SweepProgress(remaining, pace) as progress,
         ):
             asked = save(out, asked)
-            sweep.sweep(remaining, store, workers, ready, [progress, heart])
+            sweep.sweep(remaining, store, workers, ready, [progress, heart], outdated)
     else:
         asked = save(out, asked)
         notes = kept.notes_of(out, kept.fingerprint(out, options.lang))
@@ -86,6 +89,12 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
             return _tell(notes, out, _records(plan, asked.names, store))
         _say("every trial is done; rendering only")
     return _render(out, asked, language=options.lang)
+
+
+def _outdated(trials: Sequence[Trial], access: DataAccess, rerun: str | None) -> Outdated:
+    """Return what tells records to be made anew: of other data always, of other code on demand."""
+    of_other_data = of_today.of_other_data(trials, access)
+    return of_today.either(of_other_data, of_today.of_other_making) if rerun else of_other_data
 
 
 def status(out: Path) -> int:
