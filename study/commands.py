@@ -45,7 +45,7 @@ LISTED = 10  # trials named at most, of an experiment and of failures
 _console = Console(stderr=True)
 
 
-def run(options: argparse.Namespace, request: Request, command: str) -> int:
+def run(options: argparse.Namespace, request: Request) -> int:
     """Run what is missing, then render; the command line's ``all`` and each experiment.
 
     Parameters
@@ -54,11 +54,10 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
         Where and how to run, from the command line.
     request
         What to run.
-    command
-        The command line in words.
     """
     names = experiments.names() if options.experiment == "all" else [options.experiment]
     plan = planned(request, names)
+    command = request.command(options.experiment)
     _check(request, plan, names)
     access = DataAccess(options.data_dir, options.offline)
     if options.dry_run:
@@ -71,7 +70,7 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
     jobs = min(options.jobs, len(remaining) or 1)
     asked = Asked(request, list(plan), command, plan, plugins_of(plan), options.jobs)
     if remaining:
-        limits = Limits(options.time_limit, options.memory_limit)
+        limits = Limits(options.time_limit, options.memory_limit, options.portable)
         pace = Pace(store.records(everything).values())
         with (
             _checked_data(remaining, access, None if options.scheduler else store) as ready,

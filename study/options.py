@@ -79,6 +79,11 @@ def trial_options() -> Parser:
         help="stale: run again what other code or libraries than today's have made; an old record "
         "stays until the new one is there",
     )
+    add(
+        "--portable",
+        action="store_true",
+        help="the same bits on every x86-64 processor with AVX2: libraries use no wider vectors",
+    )
     add("--scheduler", metavar="ADDRESS", help="Dask scheduler, as in tcp://host:8786")
     add(
         "--set",

@@ -22,7 +22,6 @@ ON_DEMAND = {
     "MKL_CBWR": "AVX2",
     "OPENBLAS_CORETYPE": "Haswell",
 }
-PORTABLE = "TWINSPIKE_PORTABLE"
 
 
 def variables(portable: bool) -> dict[str, str]:
@@ -34,7 +33,7 @@ def variables(portable: bool) -> dict[str, str]:
         return dict(ALWAYS)
     wider = " ".join(sorted(name for name in used if name.startswith("AVX512")))
     numpys = {"NPY_DISABLE_CPU_FEATURES": wider} if wider else {}
-    return {**ALWAYS, **ON_DEMAND, **numpys, PORTABLE: "1"}
+    return {**ALWAYS, **ON_DEMAND, **numpys}
 
 
 @cache

@@ -30,7 +30,7 @@ from study.data.reference import DataAccess
 from study.installation import ROOT
 from study.plugins import Plugin
 from study.trials import measure
-from study.trials.portable import PORTABLE, variables
+from study.trials.portable import variables
 from study.trials.trial import Outcome, Trial
 from study.trials.worker import Result, source
 
@@ -50,10 +50,14 @@ class Limits:
         Wall-clock time.
     memory_mb
         Memory of its process in MB, without files that it maps.
+    portable
+        Whether its libraries may use no wider vector units than other processors have; see
+        `study.trials.portable`.
     """
 
     seconds: float | None = None
     memory_mb: float | None = None
+    portable: bool = False
 
 
 class Memory:
@@ -109,21 +113,14 @@ class Child:
     On Linux it ends with the thread that made it, see `study.trials.worker`.
     """
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
+    def __init__(self, memory: Memory, portable: bool = False) -> None:
+        self._memory, self.portable = memory, portable
         scratch = tempfile.mkdtemp(prefix="twinspike-")
-        portable = os.environ.get(PORTABLE) == "1"
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from study.trials.worker import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ
-            | dict.fromkeys(THREAD_VARIABLES, "1")
-            | variables(portable)
-            | {"PYTHONPATH": os.pathsep.join(search_path())}
-            | dict.fromkeys(TEMPORARY_VARIABLES, scratch),
-            start_new_session=True,  # so that Ctrl-C is left to the parent
-        )
+        try:
+            self._process = _started(variables(portable), scratch)
+        except OSError:
+            os.rmdir(scratch)
+            raise
         self._finish = weakref.finalize(self, _finish, self._process, scratch)
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._ready = False
@@ -205,6 +202,20 @@ def search_path() -> list[str]:
     first = [] if own in entries else [own]
     last = [here] if here in entries and here != own else []
     return [*first, *(entry for entry in entries if entry not in last), *last]
+
+
+def _started(units: dict[str, str], scratch: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", "from study.trials.worker import main; main()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ
+        | dict.fromkeys(THREAD_VARIABLES, "1")
+        | units
+        | {"PYTHONPATH": os.pathsep.join(search_path())}
+        | dict.fromkeys(TEMPORARY_VARIABLES, scratch),
+        start_new_session=True,  # so that Ctrl-C is left to the parent
+    )
 
 
 def _finish(process: subprocess.Popen[bytes], scratch: str) -> None:

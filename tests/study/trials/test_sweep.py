@@ -215,7 +215,7 @@ def test_what_is_no_outcome_is_a_failure_of_its_trial_alone(store: Store, worker
 
 
 def test_a_process_that_cannot_be_started_is_a_failure(store: Store, monkeypatch) -> None:
-    def none_left(_memory: Memory) -> None:
+    def none_left(*_: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(executor, "Child", none_left)
