@@ -9,6 +9,8 @@ answers there; and that a cluster has no workers, at the start or later, is told
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -30,8 +32,11 @@ from study.trials.worker import Result
 SHARE = 0.9  # of the memory that the workers of a host may hold together
 CONNECT_SECONDS = 30  # also for a scheduler that comes back
 FIRST_WORKER_SECONDS = 60
+HANDSHAKE_SECONDS = 10
 TOLD_SECONDS = 3  # until it is said that there is none
-ADDRESS = re.compile(r"((tcp|tls)://)?([\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})")
+ADDRESS = re.compile(
+    r"((?P<protocol>tcp|tls)://)?(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})"
+)
 COUNT_SECONDS = 5.0  # between two looks at how many workers a cluster has
 
 
@@ -206,8 +211,12 @@ def _cluster(address: str, limits: Limits) -> Iterator[ClusterWorkers]:
         raise UserError(
             f"--scheduler needs the package distributed: {how_to_install('cluster')}"
         ) from None
-    _check_address(address)
+    within = address.startswith("inproc://")  # a cluster within this process
+    if not within:
+        _check_address(address)
     try:
+        if not within:
+            _require_answer(address)
         client = Client(address, timeout=CONNECT_SECONDS)
     except Exception as error:  # whatever a server of another kind makes of it
         raise UserError(
@@ -232,6 +241,19 @@ def _check_address(address: str) -> None:
             f"--scheduler {address!r} is no address of a Dask scheduler. Allowed: HOST:PORT, "
             "tcp://HOST:PORT or tls://HOST:PORT"
         )
+
+
+def _require_answer(address: str) -> None:
+    """Wait for a scheduler's greeting; a client would go on trying for minutes without one."""
+    parts = ADDRESS.fullmatch(address)
+    assert parts is not None
+    place = parts["host"].strip("[]"), int(parts["port"])
+    with socket.create_connection(place, HANDSHAKE_SECONDS) as plain:
+        if parts["protocol"] == "tls":
+            # Who is there is the client's to find out: here it counts that TLS is spoken.
+            ssl._create_unverified_context().wrap_socket(plain).close()
+        elif not plain.recv(1):
+            raise ConnectionError("it hung up")
 
 
 def _wait_for_a_worker(client: Any, address: str) -> None:
