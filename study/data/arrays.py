@@ -20,6 +20,7 @@ from typing import TypeAlias
 import numpy as np
 
 from study.data.samples import Events, Images, Samples, Traces
+from study.data.steps import precision
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 
@@ -92,7 +93,7 @@ def _events(arrays: Arrays) -> Events:
     unit, n_units, shape = (_by_place if places else _by_unit)(arrays, len(time_s))
     _check_offsets(offsets, len(time_s))
     return Events(
-        time_s.astype(np.float64),
+        _in_own_type(time_s),
         unit.astype(np.int32),
         offsets.astype(np.int64),
         _labels(arrays["labels"], len(offsets) - 1),
@@ -195,6 +196,12 @@ def _labels(labels: np.ndarray, n_samples: int) -> np.ndarray:
     return labels.astype(np.int64)
 
 
+def _in_own_type(time_s: np.ndarray) -> np.ndarray:
+    """Return times in the type in which they were stored, which says how exact they are."""
+    kind = np.dtype(np.float64) if time_s.dtype.itemsize > 8 else time_s.dtype
+    return time_s.astype(kind.newbyteorder("="))
+
+
 def _check_times(time_s: np.ndarray, duration_s: float) -> None:
     if time_s.ndim != 1:
         raise ValueError(f"time_s must be [E], not {list(time_s.shape)}")
@@ -202,7 +209,8 @@ def _check_times(time_s: np.ndarray, duration_s: float) -> None:
         raise ValueError(f"time_s must be floating point seconds, not {time_s.dtype}")
     if not np.isfinite(time_s).all():
         raise ValueError("time_s contains NaN or infinite values")
-    if len(time_s) and (time_s.min() < 0 or time_s.max() > duration_s):
+    latest = duration_s * (1 + precision(time_s.dtype))
+    if len(time_s) and (time_s.min() < 0 or float(time_s.max()) > latest):
         raise ValueError(
             f"time_s must lie in 0..duration_s = {duration_s:g}, "
             f"not {time_s.min():g}..{time_s.max():g}"

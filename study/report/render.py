@@ -36,7 +36,7 @@ def render(report: Report, out: Path) -> list[str]:
     told = language.of(report)
     for figure in report.figures:
         told.draw(figure.drawing)
-    drawings = write_all(report.figures, folder)
+    drawings, faults = write_all(report.figures, folder)
     plain = told.context(context(report))
     page = html.page({**plain, "translate": told.translate}, drawings)
     write_atomic(out / "report.html", page.encode())
@@ -48,7 +48,7 @@ def render(report: Report, out: Path) -> list[str]:
         raise RuntimeError(
             f"report.pdf could not be made, report.html is complete: {error.diagnostic}"
         ) from error
-    return told.notes()
+    return [*told.notes(), *faults]
 
 
 def _check_names(figures: Sequence[Figure]) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nir
@@ -232,3 +233,57 @@ def test_the_exporters_still_write_such_graphs(tmp_path) -> None:
     for name, conventions in FOREIGN.items():
         for theirs, ours in zip(*run_foreign(tmp_path, name, conventions), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def parallel(kind, layers):
+    """Return a graph of two nodes a layer, each connected to both of the next one."""
+    nodes = {"input": nir.Input(np.ones(1, int)), "output": nir.Output(np.ones(1, int))}
+    nodes |= {f"{side}{k}": kind() for k in range(layers) for side in "ab"}
+    edges = [("input", "a0"), ("input", "b0")]
+    edges += [(f"{s}{k}", f"{t}{k + 1}") for k in range(layers - 1) for s in "ab" for t in "ab"]
+    edges += [(f"{side}{layers - 1}", "output") for side in "ab"]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda: nir.Linear(np.ones((1, 1))),
+        lambda: nir.Flatten({"input": np.ones(1, int)}, 0, -1),
+    ],
+    ids=["Linear", "Flatten"],
+)
+def test_parallel_paths_are_refused_in_time_in_proportion_to_the_graph(kind):
+    started = time.perf_counter()
+    with pytest.raises(ValueError, match="several"):
+        read_chain(parallel(kind, 2000), snntorch())
+    assert time.perf_counter() - started < 5
+
+
+def test_a_long_chain_of_weights_and_a_long_cycle_of_them_need_no_recursion():
+    nodes = {"input": nir.Input(np.ones(1, int))}
+    nodes |= {f"w{k}": nir.Linear(np.ones((1, 1))) for k in range(3000)}
+    edges = [("input", "w0"), *((f"w{k}", f"w{k + 1}") for k in range(2999))]
+    with pytest.raises(ValueError, match="must feed one population"):
+        read_chain(nir.NIRGraph(nodes, edges, type_check=False), snntorch())
+    with pytest.raises(ValueError, match="form a cycle without delay"):
+        read_chain(nir.NIRGraph(nodes, [*edges, ("w2999", "w7")], type_check=False), snntorch())
+
+
+def test_graphs_within_graphs_have_a_limit():
+    nested = graph()
+    for _ in range(100):
+        nodes = {"input": nir.Input(np.ones(1)), "g": nested, "output": nir.Output(np.ones(1))}
+        nested = nir.NIRGraph(nodes, [("input", "g"), ("g", "output")], type_check=False)
+    with pytest.raises(ValueError, match="lies deeper than"):
+        read_chain(nested, snntorch())
+
+
+def test_nodes_that_pass_on_in_a_circle_and_wires_to_nowhere_are_refused():
+    flat = nir.Flatten({"input": np.ones(1, int)}, 0, -1)
+    nodes = {"input": nir.Input(np.ones(1, int)), "f": flat, "g": flat}
+    circle = [("input", "f"), ("f", "g"), ("g", "f")]
+    with pytest.raises(ValueError, match="cycle without delay"):
+        read_chain(nir.NIRGraph(nodes, circle, type_check=False), snntorch())
+    with pytest.raises(ValueError, match="joins a node that is not there"):
+        read_chain(nir.NIRGraph(nodes, [("input", "x")], type_check=False), snntorch())
