@@ -32,7 +32,8 @@ def start(store: Path, log: Path) -> subprocess.Popen[bytes]:
     log.mkdir(exist_ok=True)
     command = [sys.executable, str(HERE / "sweep_driver.py"), str(store), str(N_TRIALS)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, env={**os.environ, "TRIALS_LOG": str(log)}, **quiet)
+    own = {"TRIALS_LOG": str(log), "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    return subprocess.Popen(command, env=os.environ | own, **quiet)
 
 
 def table(store: Path) -> pd.DataFrame:
