@@ -78,6 +78,17 @@ def trial_options() -> Parser:
     add("--data-dir", type=Path, metavar="DIR", help="folder that holds data sets")
     add("--offline", action="store_true", help="never download")
     add("--dry-run", action="store_true", help="print the numbered list of trials and stop")
+    add(
+        "--rerun",
+        choices=("stale",),
+        help="stale: run again what other code or libraries than today's have made; an old record "
+        "stays until the new one is there",
+    )
+    add(
+        "--portable",
+        action="store_true",
+        help="the same bits on every x86-64 processor with AVX2: libraries use no wider vectors",
+    )
     scheduler_option(options)
     add(
         "--set",

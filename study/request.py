@@ -19,9 +19,9 @@ from study.procedures.learning import PROCEDURE
 from study.settings import design
 from study.settings.config import Setting, configure, settings_of
 from study.trials import plan as plans
+from study.trials.files import MALFORMED, told_when_unusable, why, write_atomic
 from study.trials.plan import Plan
 from study.trials.reading import Rule, check, json_at, texts
-from study.trials.store import told_when_unusable, write_atomic
 from study.trials.trial import Trial
 
 Config = TypeVar("Config")
@@ -194,6 +194,8 @@ class Asked:
         asked for; None where the file is from before plans were saved.
     plugins
         The plug-ins that they rest on.
+    jobs
+        How many trials the command runs at a time.
     """
 
     request: Request
@@ -201,6 +203,7 @@ class Asked:
     command: str
     plan: Plan | None = None
     plugins: tuple[PluginName, ...] = ()
+    jobs: int = 1
 
 
 def plugins_of(plan: Mapping[str, Sequence[Trial]]) -> tuple[PluginName, ...]:
@@ -232,6 +235,7 @@ def save(out: Path, asked: Asked) -> Asked:
         "request": dataclasses.asdict(asked.request),
         "plan": plans.to_json(plan),
         "plugins": [dataclasses.asdict(plugin) for plugin in rest_on.values()],
+        "jobs": asked.jobs,
     }
     with told_when_unusable(out):
         write_atomic(out / REQUEST_FILE, json.dumps(saved, indent=1).encode())
@@ -253,14 +257,15 @@ def load(out: Path) -> Asked:
             plan = plans.from_json(saved["plan"]) if "plan" in saved else None
             rest_on = tuple(PluginName.of(plugin) for plugin in saved.get("plugins", ()))
             request = _parsed(saved["request"])
-            return Asked(request, saved["experiments"], saved["command"], plan, rest_on)
+            names, jobs = saved["experiments"], int(saved.get("jobs", 1))
+            return Asked(request, names, saved["command"], plan, rest_on, jobs)
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(
                 f"nothing was run in {out}. Start with: {program()} all --out {out}"
             ) from None
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
+        except MALFORMED as problem:
             raise UserError(
-                f"{out / REQUEST_FILE} is damaged ({type(problem).__name__}: {problem}). "
+                f"{out / REQUEST_FILE} is damaged ({why(problem)}). "
                 "The same command that made it writes it anew; what is done is not run again."
             ) from None
 

@@ -1,16 +1,19 @@
 """The command line: ``twinspike``, ``python -m study`` or ``python -m study.run``.
 
 Exit status: 0 all well; 1 some trials failed (the report is written and names them); 2 a mistake
-in the call; 130 interrupted. Who reads what is printed may go away: the work goes on, and the
-status is that of the work.
+in the call; 130 interrupted, 143 or 129 ended by a signal, which is taken as a Ctrl-C is: what was
+begun is cleared away, and the same command goes on. Who reads what is printed may go away: the work
+goes on, and the status is that of the work.
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from study import options, plugins, streams
@@ -20,6 +23,7 @@ from study.installation import program, require_own_packages
 if TYPE_CHECKING:
     from study.request import Request
 
+ENDINGS = ("SIGTERM", "SIGHUP")
 EXAMPLES = """\
 examples:
   {0} all                          every experiment, small (profile quick)
@@ -50,14 +54,35 @@ def _told(words: list[str]) -> int:
     """Run one command and tell how it ended, where that is no traceback."""
     try:
         require_own_packages()
-        with plugins.using(plugins.given(words)):
+        with _ended_by_signals(), plugins.using(plugins.given(words)):
             return _execute(words)
     except UserError as mistake:
         streams.complain(f"error: {mistake}")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ending:
         streams.complain("interrupted; run the same command again to go on")
-        return 130
+        return 128 + (ending.args[0] if ending.args else signal.SIGINT)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Take a signal to end as a Ctrl-C, which leaves nothing behind; only a main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
+    usual = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in usual:  # nohup, for one, has them ignored
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in usual:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _execute(words: list[str]) -> int:
@@ -98,8 +123,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         add_options(command)
         command.set_defaults(run=run)
     _check_first(arguments, commands.choices)
-    words = f"python -m study.run {shlex.join(arguments)}"
-    return parser.parse_args(arguments, argparse.Namespace(command=words))
+    return parser.parse_args(arguments)
 
 
 def _check_first(arguments: Sequence[str], commands: Iterable[str]) -> None:
@@ -117,7 +141,7 @@ def _check_first(arguments: Sequence[str], commands: Iterable[str]) -> None:
 def _run(given: argparse.Namespace) -> int:
     from study import commands
 
-    return commands.run(given, _request(given), given.command)
+    return commands.run(given, _request(given))
 
 
 def _request(given: argparse.Namespace) -> Request:

@@ -26,7 +26,7 @@ from rich.table import Table
 from study.analysis import spreadsheet
 from study.errors import unknown
 from study.trials import provenance
-from study.trials.store import told_when_unusable, write_atomic
+from study.trials.files import told_when_unusable, write_atomic
 from study.trials.watch import THREAD_VARIABLES
 
 COLUMNS = ("work", "implementation", "median_ms", "memory_mb", "ratio_to_fastest_peer")

@@ -22,8 +22,8 @@ from study.report.details import details, failure
 from study.report.document import Report
 from study.report.render import render
 from study.request import Request
-from study.trials import provenance
-from study.trials.store import write_atomic
+from study.trials import outdated, provenance
+from study.trials.files import write_atomic
 from study.trials.trial import Damaged, Lacking, Record
 
 
@@ -182,9 +182,10 @@ def _notes(records: Sequence[Record], request: Request, learners: set[str]) -> l
     if others:
         subjects = ", ".join(dict.fromkeys(record.trial.subject for record in others.values()))
         notes.append(
-            f"{len(others)} of {len(records)} trials were run by code other than today's, those of "
-            f"{subjects}; the table of trials names the version of each."
+            f"{len(others)} of {len(records)} trials were run by another version of the code than "
+            f"today's, those of {subjects}; the table of trials names the version of each."
         )
+    notes += outdated.told(records)
     if len(machines := processors(records)) > 1:
         notes.append(
             f"The trials ran on {len(machines)} kinds of processor, and times of one do not "

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from study.analysis.table import with_users
-from study.data import plain
 from study.report.document import FailedTrial, TrialDetail
-from study.trials.trial import Record
+from study.trials.trial import Lacking, Record
 
 FOLLOWED = ("train_accuracy", "validation_accuracy")
 WITH_CURVES = 1000  # trials at most whose arrays are read: a file each
@@ -53,8 +52,8 @@ def _detail(record: Record, experiment: str, drawn: bool) -> TrialDetail:
 
 def _curves(record: Record) -> dict[str, tuple[float, ...]]:
     try:
-        followed = plain.read(record.folder / f"{record.trial.id}.npz", only=FOLLOWED)
-    except (OSError, ValueError):  # absent, or damaged: that costs this curve alone
+        followed = record.read_arrays(FOLLOWED)
+    except Lacking:  # damaged: that costs this curve alone
         return {}
     return {
         name: tuple(values.astype(float).tolist())

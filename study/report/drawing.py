@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from study.analysis.section import Figure
 from study.report.figure_texts import as_data
 from study.report.legible import faults
-from study.trials.store import write_atomic
+from study.trials.files import write_atomic
 from study.trials.watch import search_path
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from study.report import html, language, pdf
 from study.report.context import context
 from study.report.document import Report
 from study.report.drawing import write_all
-from study.trials.store import write_atomic
+from study.trials.files import write_atomic
 
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

@@ -1,13 +1,14 @@
 """A run in one file: records and arrays of all its trials, small enough to be kept with the code.
 
-``trials.zip`` lies beside the folder ``trials`` and is read into it where that lacks a trial, so
-that anybody can render the report, or go on with the run. Whole files that trials left, such as
-trained networks, are not packed; the record says so.
+``trials.zip`` lies beside the folder ``trials`` and is read into it where that lacks a trial or its
+arrays, so that anybody can render the report, or go on with the run. Whole files that trials left,
+such as trained networks, are not packed; the record says so.
 
-A packed run may come from anybody. Before anything of it is written, its names, their number and
-the sizes that it tells of are held against what a run can have and what the disk has room for; a
-member becomes no larger than it tells, and is written only if it is the record that its name says,
-or plain arrays of one. `pack` keeps the same limits, so that what it writes is read.
+What is promised: `unpack` takes all that `pack` writes, and both keep to the same bounds. A packed
+run may come from anybody: before anything of it is written, its names, their number and the sizes
+that it tells of are held against what a run can have and what the disk has room for. What is no
+record of its trial, or has other arrays than it says, is neither packed nor unpacked, but as good
+as absent. A done record is never replaced.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from study.data import plain
 from study.data.fetch import UNPACKING_ERRORS
 from study.errors import UserError
 from study.trials import reading
-from study.trials.store import told_when_unusable, write_atomic
-from study.trials.trial import CANONICAL, canonical_hash
+from study.trials.files import MALFORMED, UNREADABLE, read, told_when_unusable, write_atomic
+from study.trials.kept import ARRAYS
+from study.trials.store import Store, sealed
+from study.trials.trial import CANONICAL, canonical_hash, unread
 
 PACKED = "trials.zip"
 MEMBER = re.compile(r"[0-9a-f]{16}\.(json|npz)")
 LARGEST = 1 << 30  # bytes of an unpacked file; a small archive can hold any number of zeros
-JSON, ARRAYS = ".json", ".npz"
 MOST = 200_000  # files of a packed run
 RATIO, SLACK = 200, 64 << 20  # records and arrays that are packed already become no larger
+JSON = ".json"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same trials give the same bytes
 
 
@@ -44,16 +46,17 @@ def pack(out: Path) -> Path:
     Raises
     ------
     UserError
-        If no trial is kept there.
+        If no trial is kept there, or more than a packed run may hold.
     """
-    records = sorted(path for path in (out / "trials").glob("*.json") if MEMBER.match(path.name))
-    if not records:
-        raise UserError(f"no trial is kept in {out / 'trials'}: there is nothing to pack")
+    store = Store(out / "trials")
+    names = sorted(path.name for path in store.folder.glob("*.json") if MEMBER.fullmatch(path.name))
+    if not names:
+        raise UserError(f"no trial is kept in {store.folder}: there is nothing to pack")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in records:
-            for name, content in _packable(path).items():
-                _add(archive, name, content)
+        for name in names:
+            for member, content in _members(store, name.removesuffix(".json")).items():
+                _add(archive, member, content)
         _check_names(out / PACKED, archive.namelist())
         _check_sizes(out / PACKED, archive.infolist(), buffer.tell())
     with told_when_unusable(out):
@@ -72,21 +75,23 @@ def unpack(out: Path) -> int:
     UserError
         If the file is damaged, or holds something else, or more than a run or the disk has.
     """
-    source, folder = out / PACKED, out / "trials"
+    source, store = out / PACKED, Store(out / "trials")
     if not source.exists():
         return 0
     try:
         with zipfile.ZipFile(source) as archive:
             _check_names(source, archive.namelist())
-            lacking = _lacking(archive, folder, source)
+            lacking = _lacking(archive, store, source)
             _check_room(out, sum(archive.getinfo(name).file_size for name in lacking))
-            folder.mkdir(parents=True, exist_ok=True)
-            return sum(_unpacked(archive, name, folder) for name in lacking if name.endswith(JSON))
+            store.folder.mkdir(parents=True, exist_ok=True)
+            members = set(archive.namelist())
+            records = [name for name in lacking if name.endswith(JSON)]
+            return sum(_take(archive, members, name, store) for name in records)
     except OSError as problem:
         if problem.errno != errno.EINVAL:  # which a place before the file's beginning is
             raise
         raise _damaged(source, problem) from None
-    except UNPACKING_ERRORS as problem:
+    except (*UNPACKING_ERRORS, *MALFORMED) as problem:
         raise _damaged(source, problem) from None
 
 
@@ -96,28 +101,33 @@ def _damaged(source: Path, problem: Exception) -> UserError:
     )
 
 
-def _lacking(archive: zipfile.ZipFile, folder: Path, source: Path) -> list[str]:
-    """Return the names of records that are lacking, and of their arrays."""
+def _lacking(archive: zipfile.ZipFile, store: Store, source: Path) -> list[str]:
+    """Return the names of records of which the store lacks something, and of their arrays."""
     size = source.stat().st_size
-    names = [n for n in archive.namelist() if n.endswith(JSON) and not (folder / n).exists()]
+    names = sorted(n for n in archive.namelist() if n.endswith(JSON) and _is_lacking(n, store))
     _check_sizes(source, [archive.getinfo(name) for name in names], size)
-    records = {name for name in names if _is_whole(name, archive.read(name))}
-    wanted = records | {name.replace(JSON, ARRAYS) for name in records}
-    found = [name for name in archive.namelist() if name in wanted]
+    records = [name for name in names if _is_record(name, archive.read(name))]
+    arrays = {name.replace(JSON, f".{ARRAYS}") for name in records} & set(archive.namelist())
+    found = [*records, *sorted(arrays)]
     _check_sizes(source, [archive.getinfo(name) for name in found], size)
     return found
 
 
-def _unpacked(archive: zipfile.ZipFile, name: str, folder: Path) -> bool:
-    """Write a record, its arrays first; return whether both are whole."""
-    arrays = name.replace(JSON, ARRAYS)
-    if arrays in archive.NameToInfo:
-        content = archive.read(arrays)
-        if not _is_whole(arrays, content):
-            return False
-        write_atomic(folder / arrays, content)
-    write_atomic(folder / name, archive.read(name))
-    return True
+def _is_lacking(member: str, store: Store) -> bool:
+    found = store.get(unread(member.removesuffix(JSON)))
+    if found is None:
+        return True
+    unnamed = found.kept is None and ARRAYS not in found.named
+    return found.done and (unnamed or any(name.endswith(f".{ARRAYS}") for name in found.gone))
+
+
+def _is_record(name: str, content: bytes) -> bool:
+    """Whether this is the record of the trial of this name."""
+    try:
+        entry = reading.checked(reading.parsed(content))
+        return canonical_hash({key: entry[key] for key in CANONICAL}) == Path(name).stem
+    except ValueError:
+        return False
 
 
 def _check_names(source: Path, names: Sequence[str]) -> None:
@@ -141,35 +151,49 @@ def _check_room(out: Path, total: int) -> None:
         raise UserError(f"{out / PACKED} needs {total:,} bytes, and {out} has {free:,} left")
 
 
-def _packable(path: Path) -> dict[str, bytes]:
-    """Return a record and its arrays by name; nothing of what the store could not read."""
-    arrays = path.with_suffix(ARRAYS)
-    try:
-        found = {path.name: _without_files(reading.entry_at(path))}
-        if arrays.exists():
-            found[arrays.name] = arrays.read_bytes()
-    except (ValueError, PermissionError, IsADirectoryError):
-        return {}
-    return found if all(map(_is_whole, found, found.values())) else {}
-
-
-def _is_whole(name: str, content: bytes) -> bool:
-    """Whether this is the record of the trial of this name, or arrays that can be read."""
-    try:
-        if name.endswith(ARRAYS):
-            plain.read(io.BytesIO(content), largest=LARGEST)
-            return True
-        entry = reading.checked(reading.parsed(content))
-        return canonical_hash({key: entry[key] for key in CANONICAL}) == Path(name).stem
-    except ValueError:
+def _take(archive: zipfile.ZipFile, members: set[str], member: str, store: Store) -> bool:
+    """Take a packed trial into the store where it is lacking there; return whether it was."""
+    name = member.removesuffix(".json")
+    arrays = f"{name}.{ARRAYS}" if f"{name}.{ARRAYS}" in members else None
+    found = store.get(unread(name))
+    if found is None:
+        record = archive.read(member)
+        try:
+            store.take_in(name, record, archive.read(arrays) if arrays else None)
+        except MALFORMED:  # no record of this trial, which is as good as none
+            return False
+        return True
+    lacking = [name for name in found.gone if name.endswith(f".{ARRAYS}")]
+    unnamed = found.kept is None and ARRAYS not in found.named
+    if not arrays or not (found.done and (lacking or unnamed)):
         return False
+    same = unnamed is False or json.loads(archive.read(member))["metrics"] == found.metrics
+    return same and store.give_back(found, archive.read(arrays))
 
 
-def _without_files(entry: dict[str, Any]) -> bytes:
-    provenance = entry["provenance"]
+def _members(store: Store, name: str) -> dict[str, bytes]:
+    """Return what is packed of a trial; nothing of one that the store takes for absent."""
+    record = store.get(unread(name))
+    try:
+        entry = json.loads(read(store.folder / f"{name}.json"))
+        file = record.named.get(ARRAYS) if record else None
+        if file and file.is_damaged(store.folder, None):
+            return {}
+        arrays = {f"{name}.{ARRAYS}": file.content(store.folder)} if file else {}
+    except UNREADABLE:
+        return {}
+    return {f"{name}.json": _without_files(name, entry)} | arrays if record else {}
+
+
+def _without_files(name: str, entry: dict[str, Any]) -> bytes:
+    provenance = dict(entry["provenance"])
     left_out = sorted({*provenance.pop("files", ()), *provenance.pop("files_left_out", ())})
     entry["provenance"] = provenance | {"files": [], "files_left_out": left_out}
-    return json.dumps(entry, indent=1, allow_nan=False).encode()
+    kept = entry.get("kept")
+    if kept is None:
+        return json.dumps(entry, indent=1, allow_nan=False).encode()
+    arrays = {ARRAYS: kept[ARRAYS] | {"name": f"{name}.{ARRAYS}"}} if ARRAYS in kept else {}
+    return sealed(entry | {"kept": arrays})
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
