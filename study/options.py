@@ -90,6 +90,27 @@ def trial_options() -> Parser:
         help="the same bits on every x86-64 processor with AVX2: libraries use no wider vectors",
     )
     scheduler_option(options)
+    _settings_options(options)
+    add(
+        "--time-limit",
+        type=_positive_number,
+        metavar="SECONDS",
+        help="end a trial that takes longer, and record it as failed (default: none)",
+    )
+    add(
+        "--memory-limit",
+        type=_positive_number,
+        metavar="MB",
+        help="end a trial that holds more, and record it as failed (default: the largest, when "
+        "all together hold nine tenths of the memory)",
+    )
+    language_option(options)
+    plugin_option(options)
+    return options  # fmt: skip
+
+
+def _settings_options(options: argparse.ArgumentParser) -> None:
+    add = options.add_argument
     add(
         "--set",
         nargs="+",
@@ -113,22 +134,6 @@ def trial_options() -> Parser:
         "shortest axis has values, where three or more vary), or N drawn with a fixed seed "
         "(default: full)",
     )
-    add(
-        "--time-limit",
-        type=_positive_number,
-        metavar="SECONDS",
-        help="end a trial that takes longer, and record it as failed (default: none)",
-    )
-    add(
-        "--memory-limit",
-        type=_positive_number,
-        metavar="MB",
-        help="end a trial that holds more, and record it as failed (default: the largest, when "
-        "all together hold nine tenths of the memory)",
-    )
-    language_option(options)
-    plugin_option(options)
-    return options  # fmt: skip
 
 
 def scheduler_option(options: argparse.ArgumentParser) -> None:

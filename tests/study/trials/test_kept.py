@@ -137,8 +137,8 @@ def test_unpack_takes_all_that_pack_writes(store: Store, tmp_path: Path, monkeyp
     assert unpack(other) == 1
     (alone,) = Store(other / "trials").everything()
     assert alone.arrays["a"].tolist() == OUTCOME.arrays["a"].tolist()
-    monkeypatch.setattr("study.trials.pack.LARGEST_SUM", 100)
-    with pytest.raises(UserError, match="more than 100 bytes"):
+    monkeypatch.setattr("study.trials.pack.LARGEST", 100)
+    with pytest.raises(UserError, match="of more than 100 bytes"):
         pack(tmp_path)
 
 

@@ -131,14 +131,14 @@ def test_damaged_arrays_are_told_as_such(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", "{}", "3", '{"since": 3, "workers": 1}', '{"since": {"a": "b"}, "workers": 1}',
-     '{"since": {}, "workers": null}', "[" * 100_000, "\ud800", b"\xff\xfe"],
+    ["[]", "{}", "3", '{"ran": 3, "workers": 1}', '{"ran": {"a": "b"}, "workers": 1}',
+     '{"ran": {}, "workers": null}', "[" * 100_000, "\ud800", b"\xff\xfe"],
 )  # fmt: skip
 def test_files_of_runs_that_no_run_wrote_are_passed_over(tmp_path: Path, content: Any) -> None:
-    path = tmp_path / ".run~host~1~running.json"
+    path = tmp_path / ".run~host~01234567~token~running.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode(errors="replace"))
     assert running.running(tmp_path) == {}
-    assert running.last_workers(tmp_path) == 1
+    assert running.workers(tmp_path) == 0
 
 
 REQUESTS = {
