@@ -38,5 +38,6 @@ def variables(portable: bool) -> dict[str, str]:
 
 @cache
 def _features() -> frozenset[str]:
-    known = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
-    return frozenset(name for name, used in known.items() if used)
+    core = importlib.import_module("numpy._core._multiarray_umath")
+    known = [*core.__cpu_baseline__, *core.__cpu_dispatch__]
+    return frozenset(name for name in known if core.__cpu_features__[name])

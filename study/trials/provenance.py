@@ -153,8 +153,9 @@ def of_process() -> dict[str, object]:
 
 
 def _numpys() -> str:
-    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
-    return [name for name, used in features.items() if used][-1]  # from old ones to new ones
+    core = importlib.import_module("numpy._core._multiarray_umath")
+    known = [*core.__cpu_baseline__, *core.__cpu_dispatch__]  # from old ones to new ones
+    return [name for name in known if core.__cpu_features__[name]][-1]
 
 
 def _torchs() -> str:

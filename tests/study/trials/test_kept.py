@@ -150,3 +150,19 @@ def test_unpacking_hollows_nothing_that_another_command_is_about_to_place(store:
     assert unpack(store.folder.parent) == 1
     assert arrays.read_bytes() == b"of an attempt that goes on"
     assert serves(dataclasses.replace(found(store), provenance={}))
+
+
+def test_a_new_record_takes_no_file_of_its_own_away_with_the_old_ones(store: Store) -> None:
+    (store.folder / f"{TRIAL.id}.npz").unlink()
+    again = store.put_done(TRIAL, dataclasses.replace(OUTCOME, arrays={"a": np.zeros(2)}), {})
+    assert again.arrays["a"].tolist() == [0, 0]
+    assert serves(found(store))
+    assert len(list(store.folder.iterdir())) == 3
+
+
+def test_the_same_outcome_heals_the_first_record(store: Store) -> None:
+    (store.folder / f"{TRIAL.id}.npz").unlink()
+    again = store.put_done(TRIAL, OUTCOME, {"cpu": "two"})
+    assert again.provenance["cpu"] == "one"
+    assert serves(found(store))
+    assert len(list(store.folder.iterdir())) == 3
