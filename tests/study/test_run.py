@@ -180,7 +180,7 @@ def test_a_run_leaves_a_report_and_running_again_repeats_nothing(tmp_path: Path)
     assert run("report", "--out", str(tmp_path)).returncode == 0
     rendered = json.loads((tmp_path / "provenance.json").read_text())
     assert rendered["command"] == provenance["command"]
-    assert rendered["command"].startswith("python -m study.run compare --learner linear")
+    assert rendered["command"].startswith("python -m study.run compare --profile quick --seeds 2")
 
     status = run("status", "--out", str(tmp_path))
     assert status.returncode == 0
