@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -528,28 +527,6 @@ def test_on_a_full_disk_what_fits_is_kept_and_the_rest_is_told(
     filler.unlink()
     run(others[:1], store, workers)
     assert found(store, others[0]).done
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["", "foo://127.0.0.1:1", "tcp://localhost", "tcp://127.0.0.1:99999999", "http://h:1", "h:0"],
-)
-def test_what_is_no_address_is_told(address: str) -> None:
-    pytest.importorskip("distributed")
-    with pytest.raises(UserError, match="no address"), open_workers(1, address, Limits()):
-        pass
-
-
-@pytest.mark.parametrize("protocol", ["tcp", "tls"])
-def test_where_something_else_listens_no_scheduler_answers(protocol: str, monkeypatch) -> None:
-    pytest.importorskip("distributed")
-    monkeypatch.setattr(executor, "HANDSHAKE_SECONDS", 0.3)
-    with (
-        socket.create_server(("127.0.0.1", 0)) as other,
-        pytest.raises(UserError, match="no Dask scheduler answers"),
-        open_workers(1, f"{protocol}://127.0.0.1:{other.getsockname()[1]}", Limits()),
-    ):
-        pass
 
 
 def test_a_cluster_without_workers_is_told_before_patience_ends(
