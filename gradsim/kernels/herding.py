@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-
 MOST = 100_000  # spikes of a unit in a step, which only a network emits that has lost its way
 
 
@@ -62,11 +61,12 @@ class State(NamedTuple):
 class Record(NamedTuple):
     """What is counted over the samples of a run.
 
-    ``answers [samples, T]``, ``spikes [T, layers, width]``, ``errors [layers]`` that pass, and
-    ``changes [layers]``: weights that were changed in front of each layer, once an error spike.
+    ``readout [samples, T, out]`` is the drive of the last layer so far, ``spikes [T, layers,
+    width]`` are numbers of spikes, ``errors [layers]`` of error spikes that pass, and ``changes
+    [layers]`` of weights changed in front of each layer, counted once for each of these.
     """
 
-    answers: np.ndarray
+    readout: np.ndarray
     spikes: np.ndarray
     errors: np.ndarray
     changes: np.ndarray
@@ -262,19 +262,18 @@ def _spread(network, image, state, spikes, listed):
 
 
 @njit(cache=True, nogil=True)
-def run(images, labels, order, network, learning, state, record):
-    """Show images ``[N, n_in]`` in an order, one after another; weights change in place.
+def run(images, labels, network, learning, state, record):
+    """Show images ``[N, n_in]`` one after another; weights change in place.
 
     Return whether all were shown: it stops where a unit has more to emit than `MOST` in a step.
     """
     last, listed = len(network.weights), np.empty(state.spikes.shape[1], np.int64)
     n_out = network.weights[last - 1].shape[1]
-    for place in range(len(order)):
-        sample = order[place]
+    for sample in range(len(images)):
         _reset(state, learning.reset_errors)
         for t in range(network.n_steps):
             _spread(network, images[sample], state, record.spikes[t], listed)
-            record.answers[place, t] = np.argmax(state.drive[last, :n_out])
+            record.readout[sample, t] = state.drive[last, :n_out]
             if learning.learns:
                 _teach(network, learning, labels[sample], state, record, listed)
         if learning.learns and not learning.fractional:
