@@ -108,7 +108,11 @@ class HerdedResponse(NamedTuple):
 
 
 def initial(
-    sizes: Sequence[int], rng: np.random.Generator, deviation: float = 0.01, **network: int
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    deviation: float = 0.01,
+    n_steps: int = 10,
+    per_event: bool = False,
 ) -> HerdedNetwork:
     """Return a network with normal weights, those of the paper for the default deviation.
 
@@ -120,8 +124,8 @@ def initial(
         Source of the weights.
     deviation
         Of the weights; with 0.01 the first thousands of images find silent layers.
-    network
-        ``n_steps`` and ``per_event`` of `HerdedNetwork`.
+    n_steps, per_event
+        Of `HerdedNetwork`.
 
     Raises
     ------
@@ -142,7 +146,7 @@ def initial(
         rng.normal(0, deviation, (n_out, n_in)).astype(np.float32)
         for n_in, n_out in pairwise(sizes)
     )
-    return HerdedNetwork(weights, **network)
+    return HerdedNetwork(weights, n_steps, per_event)
 
 
 def rounded(network: HerdedNetwork, unit: int) -> HerdedNetwork:

@@ -189,8 +189,10 @@ def train_herded(
         epochs.append(counted)
         if accuracies[-1] > max(accuracies[:-1], default=-1.0):
             kept = run.trained()
-    parts = (np.array(part) / len(train.labels) for part in zip(*epochs, strict=True))
-    return kept, HerdedHistory(np.array(accuracies), *parts, best_epoch=int(np.argmax(accuracies)))
+    spikes, errors, operations = map(np.array, zip(*epochs, strict=True))
+    n, best = len(train.labels), int(np.argmax(accuracies))
+    history = HerdedHistory(np.array(accuracies), spikes / n, errors / n, operations / n, best)
+    return kept, history
 
 
 def accuracy(network: HerdedNetwork, samples: Classified) -> float:
