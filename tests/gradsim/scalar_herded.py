@@ -49,7 +49,9 @@ def _sample(weights, image, label, n_steps, rate, rule, waiting, options):
         spikes.append(np.concatenate(step))
         readouts.append(drive[-1] / n_steps)
         if label is not None:
-            for k, error in _back(weights, step, drive, counts, label, rate, rule, waiting, options):
+            for k, error in _back(
+                weights, step, drive, counts, label, rate, rule, waiting, options
+            ):
                 sums[k] += error
     if rule == "sgd":
         for k, part in enumerate(weights):

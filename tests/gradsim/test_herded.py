@@ -9,6 +9,7 @@ from gradsim import TrainingError, herded
 from gradsim.herded import HerdedNetwork
 from gradsim.herded_training import Classified, HerdedTraining, train_herded
 from gradsim.kernels import herding as loops
+from gradsim.kernels import rectifiers
 from tests.gradsim import scalar_herded
 
 SIZES, N_STEPS = (9, 8, 7, 3), 10
@@ -107,28 +108,44 @@ def test_rates_approach_activations_as_one_over_the_number_of_steps():
     assert max(off) < 2 * min(off) < 5
 
 
-def test_the_mean_update_is_the_gradient_of_the_rectifier_network():
-    n_steps, shown = 300, images(40)
-    network = dataclasses.replace(exact_network(seed=3), n_steps=n_steps)
-    labels = np.arange(40) % 3
-    small = 1e-7
-    spiking = herded.Run(network)
-    learning = loops.Learning(small / n_steps**2, True, False, False, False)
-    spiking.show(herded.encoded(network, shown), labels, learning)
+def gradients(network, shown, labels):
+    """Return the gradients ``[out, in]`` of half the squared error, summed over images."""
     real = [part.astype(float) for part in network.weights]
-    gradients = [np.zeros_like(part) for part in real]
+    found = [np.zeros_like(part) for part in real]
     for image, label in zip(shown, labels, strict=True):
         outputs = [image.astype(float)]
         for part in real:
             outputs.append(np.maximum(part @ outputs[-1], 0))
-        error = (outputs[-1] - (np.arange(3) == label)) * (real[-1] @ outputs[-2] >= 0)
+        error = outputs[-1] - (np.arange(3) == label)
         for k in (2, 1, 0):
-            gradients[k] += np.outer(error, outputs[k])
-            error = (real[k].T @ error) * (outputs[k] > 0)
-    for rows, before, gradient in zip(spiking.rows, network.weights, gradients, strict=True):
-        change = (before.T - rows).ravel()
-        cosine = change @ gradient.T.ravel() / np.linalg.norm(change) / np.linalg.norm(gradient)
-        assert cosine > 0.99
+            error = error * (outputs[k + 1] > 0)
+            found[k] += np.outer(error, outputs[k])
+            error = real[k].T @ error
+    return found
+
+
+def test_the_mean_update_is_the_gradient_of_the_rectifier_network():
+    network, shown, labels = exact_network(seed=3), images(40), np.arange(40) % 3
+    network = dataclasses.replace(network, n_steps=200)
+    changes = [np.zeros_like(part) for part in network.weights]
+    for image, label in zip(shown, labels, strict=True):
+        weights, _ = learned(network, image[None], np.array([label]), 1 / 200**2, "sgd")
+        for total, after, before in zip(changes, weights, network.weights, strict=True):
+            total += before - after
+    for change, gradient in zip(changes, gradients(network, shown, labels), strict=True):
+        both = np.linalg.norm(change) * np.linalg.norm(gradient)
+        assert np.vdot(change, gradient) / both > 0.99
+        assert np.linalg.norm(change) == pytest.approx(np.linalg.norm(gradient), rel=0.1)
+
+
+def test_exact_descent_takes_a_step_along_the_gradient():
+    network, shown = exact_network(seed=3), images(1)
+    weights = tuple(np.array(part.T, order="C") for part in network.weights)
+    rectifiers.descend(shown, np.array([1]), weights, np.float32(0.01))
+    wanted = gradients(network, shown, np.array([1]))
+    for rows, before, gradient in zip(weights, network.weights, wanted, strict=True):
+        np.testing.assert_allclose((before - rows.T) / 0.01, gradient, atol=1e-4)
+        assert np.abs(gradient).max() > 0.01
 
 
 def test_silence_in_gives_silence_out():
