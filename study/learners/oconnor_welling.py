@@ -116,9 +116,9 @@ class OConnorWellingConfig:
 
 
 _PRESETS: dict[str, dict[str, Any]] = {
-    "digits": {"hidden": 100, "learning_rate": 0.02, "deviation": 0.1, "epochs": 15},
+    "digits": {"hidden": 100, "learning_rate": 0.03, "deviation": 0.02},
 }
-_USUAL: dict[str, Any] = {"deviation": 0.03, "decay": 0.8, "epochs": 14}
+_USUAL: dict[str, Any] = {"deviation": 0.03, "decay": 0.9}
 
 
 def preset(_profile: str, dataset: str) -> OConnorWellingConfig:

@@ -125,7 +125,7 @@ def gradients(network, shown, labels):
 
 
 def test_the_mean_update_is_the_gradient_of_the_rectifier_network():
-    network, shown, labels = exact_network(seed=3), images(40), np.arange(40) % 3
+    network, shown, labels = exact_network(seed=4), images(40), np.arange(40) % 3
     network = dataclasses.replace(network, n_steps=200)
     changes = [np.zeros_like(part) for part in network.weights]
     for image, label in zip(shown, labels, strict=True):
@@ -134,8 +134,8 @@ def test_the_mean_update_is_the_gradient_of_the_rectifier_network():
             total += before - after
     for change, gradient in zip(changes, gradients(network, shown, labels), strict=True):
         both = np.linalg.norm(change) * np.linalg.norm(gradient)
-        assert np.vdot(change, gradient) / both > 0.99
-        assert np.linalg.norm(change) == pytest.approx(np.linalg.norm(gradient), rel=0.1)
+        assert np.vdot(change, gradient) / both > 0.999
+        assert np.linalg.norm(change) == pytest.approx(np.linalg.norm(gradient), rel=0.05)
 
 
 def test_exact_descent_takes_a_step_along_the_gradient():

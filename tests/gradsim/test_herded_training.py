@@ -39,13 +39,14 @@ def test_it_learns(settings):
 
 
 def test_weights_that_change_first_make_every_unit_spike_more_until_nothing_is_left():
-    _, usual = trained(epochs=6, decay=1.0, learning_rate=0.05)
-    _, wrong = trained(epochs=6, decay=1.0, learning_rate=0.05, update_first=True)
-    assert usual.validation_accuracy[-1] > 0.85
+    slow = {"epochs": 6, "decay": 1.0, "learning_rate": 0.02}
+    _, usual = trained(**slow)
+    _, wrong = trained(**slow, update_first=True)
+    assert usual.validation_accuracy[-1] > 0.95
     assert usual.spikes[:, 1:3].sum(axis=1).max() < 500
-    assert wrong.validation_accuracy.max() > 0.4  # it had begun to learn
-    assert wrong.validation_accuracy[-1] < wrong.validation_accuracy.max() - 0.2
-    assert wrong.spikes[-1, 1:3].sum() > 2 * usual.spikes[-1, 1:3].sum()
+    assert wrong.validation_accuracy.max() > 0.95  # it had learned
+    assert wrong.validation_accuracy[-1] < 0.7
+    assert wrong.spikes[-1, 1:3].sum() > 1000
 
 
 def test_errors_that_are_forgotten_with_each_image_teach_nothing():
@@ -101,7 +102,7 @@ def test_growth_without_limit_is_told():
     [{"rule": "adam"}, {"epochs": 0}, {"decay": 0.0}, {"rule": "sgd", "update_first": True}],
 )
 def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match="must be|can come first"):
+    with pytest.raises(ValueError, match=r"must be|can come first"):
         HerdedTraining(**wrong)
 
 
