@@ -1,4 +1,9 @@
-"""Neurons under given stimuli."""
+"""Neurons under given stimuli.
+
+What it guarantees: numbers are those of the equations, or there are none. A step that the model's
+method cannot carry is refused before the run or found after it (`biosim.limits`), and so is input
+of another dimension or not finite (`biosim.given`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from biosim.backend import Target, session
+from biosim.given import number, numbers
+from biosim.limits import check_run, check_step
 from biosim.neurons.model import Neuron, NeuronModel
 from biosim.stimuli import Stimulus, trains_of, whole_steps
 
@@ -78,6 +85,7 @@ def simulate(
     duration_s: float,
     record: Sequence[str] = ("v",),
     target: Target = "auto",
+    runaway: bool = False,
 ) -> Recording:
     """Return the response of N unconnected neurons to their stimuli, computed in one run.
 
@@ -94,12 +102,17 @@ def simulate(
         Variables whose traces are wanted.
     target
         Engine; see `biosim.backend.session`.
+    runaway
+        Whether neurons may fire in one step after the other, where equations are known to run
+        away and that is what is to be shown; their rates are those of the steps.
 
     Raises
     ------
     ValueError
-        If the stimuli do not fit each other, the neurons or the duration, a value is not finite,
-        the neurons differ in their equations, or a name is unknown.
+        If the stimuli do not fit each other, the neurons or the duration, a value is not finite or
+        a quantity of another dimension than the input, the neurons differ in their equations, a
+        name is unknown, the step is too long for the method, or the run shows that it was: a
+        variable that is not finite, a neuron that fires in one step after the other.
 
     Examples
     --------
@@ -112,11 +125,18 @@ def simulate(
     >>> run.traces["v"].shape, run.units["v"]
     ((3000, 3), 'V')
     """
+    dt_s, duration_s = (
+        number(n, v, above=0.0, unit="second")
+        for n, v in (("dt_s", dt_s), ("duration_s", duration_s))
+    )
     n_steps = whole_steps(duration_s, dt_s)
+    record = [record] if isinstance(record, str) else list(record)
     if not isinstance(neuron, Sequence):
         neuron = [neuron]
     models = [cell if isinstance(cell, NeuronModel) else cell.model() for cell in neuron]
     _check_alike(models)
+    for model in models:
+        check_step(dt_s, model.longest_step_s, "the method leaves the solution of the equations")
     inputs = _inputs(models[0], stimulus, dt_s, duration_s)
     n_units = _count(len(models), inputs, n_steps)
     with session(target=target, seed=0, dt_s=dt_s) as resolved:
@@ -125,6 +145,7 @@ def simulate(
         traces = brian2.StateMonitor(group, list(record), record=True, name="traces")
         spikes = brian2.SpikeMonitor(group, name="spikes")
         brian2.Network(group, traces, spikes).run(n_steps * dt_s * brian2.second, namespace={})
+        check_run(group, spikes, dt_s, runaway=runaway)
         return Recording(
             time_s=np.arange(n_steps) * dt_s,
             traces={name: np.array(getattr(traces, name + "_")).T for name in record},
@@ -147,9 +168,8 @@ def _inputs(
     values = {name: np.zeros(1) for name in model.inputs}
     for name, drive in stimulus.items():
         sampled = drive.sampled(dt_s, duration_s) if isinstance(drive, Stimulus) else drive
-        values[name] = np.atleast_1d(np.asarray(sampled, dtype=float))
-        if not np.isfinite(values[name]).all():
-            raise ValueError(f"stimulus {name} has values that are not finite")
+        given = numbers(f"stimulus {name}", sampled, unit=model.inputs[name])
+        values[name] = np.atleast_1d(given)
     return values
 
 
@@ -170,7 +190,7 @@ def _count(n_models: int, inputs: Mapping[str, np.ndarray], n_steps: int) -> int
 def _check_alike(models: Sequence[NeuronModel]) -> None:
     if not models:
         raise ValueError("there must be at least one neuron")
-    shared = [replace(model, parameters={}, initial={}) for model in models]
+    shared = [replace(model, parameters={}, initial={}, longest_step_s=0.0) for model in models]
     if any(each != shared[0] for each in shared):
         raise ValueError(
             "neurons of one run may differ in their parameters only, not in equations, threshold, "
@@ -219,8 +239,8 @@ def _group(
         namespace=namespace,
         name="neurons",
     )
-    for name, numbers in own.items():
-        setattr(group, f"{name}_", numbers)
+    for name, each_own in own.items():
+        setattr(group, f"{name}_", each_own)
     for name, value in model.initial.items():
         if isinstance(value, str):
             setattr(group, name, value)

@@ -19,6 +19,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from biosim.given import indices, number, numbers, whole
+
 Trains = Sequence[np.ndarray]
 
 
@@ -154,7 +156,7 @@ def step(level: ArrayLike, onset_s: ArrayLike = 0.0, offset_s: ArrayLike = inf) 
     >>> biosim.stimuli.step(2.0, onset_s=0.01).sampled(dt_s=5e-3, duration_s=0.02).ravel()
     array([0., 0., 2., 2.])
     """
-    return Stimulus((Segment(level, 0.0, onset_s, offset_s),))
+    return Stimulus((_segment(level, 0.0, onset_s, offset_s),))
 
 
 def ramp(slope_per_s: ArrayLike, onset_s: ArrayLike = 0.0, offset_s: ArrayLike = inf) -> Stimulus:
@@ -165,14 +167,14 @@ def ramp(slope_per_s: ArrayLike, onset_s: ArrayLike = 0.0, offset_s: ArrayLike =
     >>> (biosim.stimuli.step(1.0) + biosim.stimuli.ramp(10.0, onset_s=0.01)).at(0.02)
     1.1
     """
-    return Stimulus((Segment(0.0, slope_per_s, onset_s, offset_s),))
+    return Stimulus((_segment(0.0, slope_per_s, onset_s, offset_s),))
 
 
 def pulses(level: ArrayLike, onsets_s: Sequence[ArrayLike], width_s: float) -> Stimulus:
     """Return equal pulses that begin at ``onsets_s``; two onsets make a paired pulse."""
-    return Stimulus(
-        tuple(Segment(level, 0.0, onset, np.asarray(onset) + width_s) for onset in onsets_s)
-    )
+    width_s = number("width_s", width_s, above=0.0, unit="second")
+    onsets = [numbers("onsets_s", onset, unit="second") for onset in onsets_s]
+    return Stimulus(tuple(_segment(level, 0.0, onset, onset + width_s) for onset in onsets))
 
 
 def noise(sigma: ArrayLike, tau_s: float, *, seed: int, n: int = 1) -> Stimulus:
@@ -194,14 +196,15 @@ def noise(sigma: ArrayLike, tau_s: float, *, seed: int, n: int = 1) -> Stimulus:
     Raises
     ------
     ValueError
-        If ``tau_s`` is not positive.
+        If ``tau_s`` is not positive, ``sigma`` not finite, ``seed`` negative or ``n`` below 1.
 
     References
     ----------
     D. T. Gillespie, Phys. Rev. E 54, 2084-2091 (1996), doi:10.1103/PhysRevE.54.2084, eq. 1.9.
     """
-    _check_positive("tau_s", tau_s)
-    return Stimulus((Noise(sigma, tau_s, seed, n),))
+    tau_s = number("tau_s", tau_s, above=0.0, unit="second")
+    seed, n = whole("seed", seed, at_least=0), whole("n", n, at_least=1)
+    return Stimulus((Noise(numbers("sigma", sigma), tau_s, seed, n),))
 
 
 def exponential_input(trains: Trains, jump: ArrayLike, tau_s: float) -> Stimulus:
@@ -230,12 +233,13 @@ def exponential_input(trains: Trains, jump: ArrayLike, tau_s: float) -> Stimulus
     >>> drive.sampled(dt_s=10e-3, duration_s=0.03).ravel().round(3)
     array([0.632, 0.233, 0.086])
     """
-    _check_positive("tau_s", tau_s)
+    tau_s = number("tau_s", tau_s, above=0.0, unit="second")
     if not len(trains):
         raise ValueError("there must be at least one spike train")
-    if any(len(train) and np.min(train) < 0 for train in trains):
+    plain = [numbers("spike times", train, ndim=1, unit="second") for train in trains]
+    if any(len(train) and train.min() < 0 for train in plain):
         raise ValueError("spikes must not come before 0 s")
-    return Stimulus((Decays(trains, jump, tau_s),))
+    return Stimulus((Decays(plain, numbers("jump", jump), tau_s),))
 
 
 def poisson_trains(
@@ -254,7 +258,8 @@ def poisson_trains(
     >>> [len(train) for train in trains]
     [11, 75]
     """
-    rates = np.atleast_1d(np.asarray(rate_hz, dtype=float))
+    rates = np.atleast_1d(numbers("rate_hz", rate_hz, unit="Hz"))
+    duration_s = number("duration_s", duration_s, unit="second")
     if duration_s < 0 or (rates < 0).any():
         raise ValueError("rates and duration must not be negative")
     counts = rng.poisson(rates * duration_s)
@@ -274,7 +279,8 @@ def trains_of(time_s: np.ndarray, unit: np.ndarray, n_units: int) -> list[np.nda
     >>> biosim.stimuli.trains_of(np.array([0.3, 0.1, 0.2]), np.array([0, 1, 0]), n_units=2)
     [array([0.2, 0.3]), array([0.1])]
     """
-    time_s, unit = np.asarray(time_s, dtype=float), np.asarray(unit)
+    n_units = whole("n_units", n_units, at_least=1)
+    time_s, unit = numbers("times", time_s, unit="second"), indices("units", unit)
     if time_s.shape != unit.shape or time_s.ndim != 1:
         raise ValueError(f"times {time_s.shape} and units {unit.shape} must both be [S]")
     if len(unit) and not 0 <= unit.min() <= unit.max() < n_units:
@@ -289,10 +295,10 @@ def whole_steps(time_s: float, dt_s: float) -> int:
     Raises
     ------
     ValueError
-        If ``dt_s`` is not positive or the time is not a multiple of it.
+        If ``dt_s`` is not positive or the time is not finite and a multiple of it.
     """
-    if dt_s <= 0:
-        raise ValueError(f"dt_s must be positive, not {dt_s}")
+    if not 0 < dt_s < inf or not np.isfinite(time_s):
+        raise ValueError(f"dt_s must be positive and finite, not {dt_s}, the time {time_s} finite")
     n_steps = round(time_s / dt_s)
     if abs(n_steps * dt_s - time_s) > 1e-6 * dt_s:
         raise ValueError(f"{time_s} s is not a multiple of dt_s = {dt_s} s")
@@ -307,6 +313,13 @@ def _accumulated(added: np.ndarray, kept: float) -> np.ndarray:
     return total
 
 
-def _check_positive(name: str, value: float) -> None:
-    if value <= 0:
-        raise ValueError(f"{name} must be positive, not {value}")
+def _segment(
+    level: ArrayLike, slope_per_s: ArrayLike, onset_s: ArrayLike, offset_s: ArrayLike
+) -> Segment:
+    """Return a segment of plain numbers; it may last for ever."""
+    return Segment(
+        numbers("level", level),
+        numbers("slope_per_s", slope_per_s),
+        numbers("onset_s", onset_s, unit="second"),
+        numbers("offset_s", offset_s, unit="second", finite=False),
+    )

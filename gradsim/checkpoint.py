@@ -1,17 +1,23 @@
-"""The state of a training on disk: whole or absent, plain data only."""
+"""The state of a training on disk: whole or absent, plain data only.
+
+Guaranteed: a file carries a digest of all its numbers and texts, which is compared when it is
+loaded, so that damage is never taken for other numbers; reading ends with the state or with a
+ValueError, and runs no code. Files of earlier versions, without a digest, are still read.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import pickle
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 
 def save(path: Path, identity: dict[str, Any], state: dict[str, Any]) -> None:
@@ -29,7 +35,8 @@ def save(path: Path, identity: dict[str, Any], state: dict[str, Any]) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with temporary.open("wb") as file:
-            torch.save({"identity": identity, "state": state}, file)
+            content = {"identity": identity, "state": state}
+            torch.save({**content, "digest": _content_digest(content)}, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -43,25 +50,55 @@ def load(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or one of a training with another identity.
+        If the file is no checkpoint, damaged, or one of a training with another identity.
     """
     try:
         # On the CPU: the optimiser and the module take it to where they are.
         content = torch.load(path, map_location="cpu", weights_only=True)
         found, state = content["identity"], content["state"]
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        told = content.pop("digest", None)
+        if content.keys() != {"identity", "state"} or told not in (None, _content_digest(content)):
+            raise ValueError("its content is not what was written")
+        differences = _differences(found, identity)
+    except OSError:  # it cannot be read, which says nothing about what it holds
+        raise
+    except Exception as error:  # damaged files raise whatever the bytes lead to
         raise ValueError(f"{path} is not a checkpoint of a training; delete it ({error})") from None
-    differences = [
-        _difference(name, found.get(name), identity.get(name))
-        for name in sorted(found.keys() | identity.keys())
-        if found.get(name) != identity.get(name)
-    ]
     if differences:
         raise ValueError(
             f"the checkpoint {path} belongs to another training: {'; '.join(differences)}. "
             "Use the same settings and data, another path, or delete it"
         )
     return state
+
+
+def _differences(found: dict[str, Any], identity: dict[str, Any]) -> list[str]:
+    return [
+        _difference(name, found.get(name), identity.get(name))
+        for name in sorted(found.keys() | identity.keys())
+        if found.get(name) != identity.get(name)
+    ]
+
+
+def _content_digest(content: object) -> str:
+    total = hashlib.sha256()
+    for part in _parts(content):
+        total.update(len(part).to_bytes(8) + part)
+    return total.hexdigest()
+
+
+def _parts(content: object) -> Iterator[bytes]:
+    """Yield what tensors and plain containers hold, with types, as bytes."""
+    if isinstance(content, Tensor):
+        flat = content.detach().cpu().contiguous()
+        yield f"{flat.dtype} {list(flat.shape)}".encode()
+        yield flat.reshape(-1).view(torch.uint8).numpy().tobytes()
+    elif isinstance(content, dict | list | tuple):
+        yield f"{'dict' if isinstance(content, dict) else 'list'} {len(content)}".encode()
+        for part in content.items() if isinstance(content, dict) else content:
+            yield from _parts(part)
+    else:
+        yield repr(content).encode()
 
 
 def digest(*arrays: np.ndarray) -> str:

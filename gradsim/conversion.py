@@ -36,12 +36,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from gradsim.normalisation import Method, normalised, require_images, scales, stages
+from gradsim.described import Described
+from gradsim.normalisation import (
+    Method,
+    as_images,
+    normalised,
+    require_images,
+    require_same_outputs,
+    scales,
+    stages,
+)
 from gradsim.operations import LayerCost, Wiring, wirings
 
 Reset = Literal["subtract", "zero"]
@@ -97,7 +106,7 @@ class Response:
         )
 
 
-class Converted(nn.Module):
+class Converted(Described):
     """Integrate-and-fire neurons in place of rectifiers; `convert` makes it.
 
     Parameters
@@ -162,6 +171,7 @@ class Converted(nn.Module):
             If there is no image or step, images have another shape or, as probabilities, values
             outside 0..1.
         """
+        images = as_images(images, self)
         parts = [
             _recorded(self.steps(part, n_steps, generator), self._wiring)
             for part in images.split(batch_size)
@@ -175,6 +185,7 @@ class Converted(nn.Module):
         self, images: Tensor, n_steps: int, generator: torch.Generator | None = None
     ) -> Iterator[Step]:
         """Yield every spike of one batch, step by step; parameters and errors as for `forward`."""
+        images = as_images(images, self)
         self._require_fitting(images, n_steps)
         constant = self.synapses[0](images) if self.input == "current" else None
         *hidden, output = self._potentials(images)
@@ -187,6 +198,11 @@ class Converted(nn.Module):
                 spikes.append(x)
             output = output + self.synapses[-1](x)
             yield Step(tuple(spikes), output)
+
+    def constants(self) -> dict[str, Any]:
+        """Return what answers depend on besides weights."""
+        own = {"reset": self.reset, "initial": self.initial, "input": self.input}
+        return own | {"shape": list(self.shape)}
 
     def _require_fitting(self, images: Tensor, n_steps: int) -> None:
         if n_steps < 1:
@@ -286,7 +302,8 @@ def convert(
     >>> [cost.name for cost in response.costs()], response.costs(10)[1].updates
     (['input', '0', '2'], 200)
     """
-    chain = stages(network)
+    chain, images = stages(network), as_images(images, network)
+    require_same_outputs(network, images)
     synapses = normalised(chain, scales(chain, images, method, percentile))
     names = [stage.name for stage in chain]
     return Converted(names, synapses, images.shape[1:], reset=reset, initial=initial, input=input)

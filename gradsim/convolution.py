@@ -18,17 +18,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, max_pool2d
 
 from gradsim import kernels
+from gradsim.arrays import floating, like
+from gradsim.described import Described
 from gradsim.layers import Stateful
 from gradsim.neurons import LIFParameters, LIFState
 
 
-class ConvLIF(Stateful):
+class ConvLIF(Described, Stateful):
     """A convolution in every step, and spiking neurons behind it.
 
     Parameters
@@ -84,6 +87,7 @@ class ConvLIF(Stateful):
         ValueError
             If ``x`` is not ``[T, B, in_channels, H, W]``.
         """
+        x = like("input", x, self.weight)
         _require_images(x, self.weight.shape[1])
         currents = _in_every_step(
             lambda step: conv2d(step, self.weight, None, self.stride, self.padding), x
@@ -94,6 +98,11 @@ class ConvLIF(Stateful):
         shape = currents.shape[2:]
         last = LIFState(*(each.unflatten(1, shape) for each in after))
         return spikes.unflatten(2, shape), last
+
+    def constants(self) -> dict[str, Any]:
+        """Return what spikes depend on besides weights."""
+        own = {"stride": self.stride, "padding": self.padding}
+        return self.neuron.constants(LIFParameters) | own
 
 
 class OrPool2d(nn.Module):
@@ -116,6 +125,7 @@ class OrPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``[T, B, C, H', W']`` for spikes ``[T, B, C, H, W]``."""
+        x = floating("input", x)
         _require_images(x)
         return _in_every_step(lambda step: max_pool2d(step, self.kernel_size, self.stride), x)
 
@@ -147,6 +157,7 @@ class MeanPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``[T, B, C, H', W']`` for ``[T, B, C, H, W]``."""
+        x = floating("input", x)
         _require_images(x)
         return _in_every_step(lambda step: avg_pool2d(step, self.kernel_size, self.stride), x)
 

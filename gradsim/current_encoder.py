@@ -8,12 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradsim.arrays import like
+from gradsim.described import Described
+from gradsim.first_order import first_order
 from gradsim.surrogate import Surrogate, superspike
 
 THRESHOLD = 1.0  # gain and bias are learned, so another threshold would change nothing else
 
 
-class CurrentEncoder(nn.Module):
+class CurrentEncoder(Described):
     """Leaky integrate-and-fire neurons that are driven by traces.
 
     Neuron ``k n_in + c`` is copy k of channel c. Its input current is ``gain (x_c + bias)``, with
@@ -89,6 +92,7 @@ class CurrentEncoder(nn.Module):
         ValueError
             If the traces have another shape.
         """
+        x = like("traces", x, self.gain)
         if x.ndim != 3 or x.shape[2] != self.n_in:
             raise ValueError(
                 f"traces must be [T, B, {self.n_in}] (time first), not {list(x.shape)}"
@@ -97,12 +101,16 @@ class CurrentEncoder(nn.Module):
         # As a matrix product: no copy of the traces, and sums over time and batch in backward.
         own_channel = torch.eye(self.n_in, dtype=gain.dtype, device=gain.device)
         weight = (own_channel[:, None] * gain.view(-1, self.n_in)).flatten(1)
-        currents = torch.addmm(gain * self.bias, x.to(gain).flatten(0, 1), weight)
+        currents = torch.addmm(gain * self.bias, x.to(gain.device).flatten(0, 1), weight)
         currents = currents.view(*x.shape[:2], -1)
         if self.steps_per_sample > 1:
             currents = currents.repeat_interleave(self.steps_per_sample, dim=0)
         mem = torch.zeros_like(currents[0]) if mem is None else mem
         return _Integrate.apply(currents, mem, self.beta, self.surrogate)
+
+    def constants(self) -> dict[str, Any]:
+        """Return what spikes depend on besides gains and biases."""
+        return {"n_in": self.n_in, "beta": self.beta, "steps_per_sample": self.steps_per_sample}
 
     def extra_repr(self) -> str:
         """Return what the weights do not tell; part of a checkpoint's identity."""
@@ -129,7 +137,7 @@ class _Integrate(torch.autograd.Function):
         return spikes, mem
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_order("a CurrentEncoder has none")
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         by_spikes, by_mem = gradients
         membranes, spikes = ctx.saved_tensors

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from gradsim.arrays import integers, like
+
 
 def draw(n_out: int, n_in: int, longest: int, rng: np.random.Generator) -> np.ndarray:
     """Return delays ``[out, in]``, int64, uniform in 1 to ``longest`` steps.
@@ -60,7 +62,9 @@ def currents(raster: Tensor, weights: Tensor, delays: np.ndarray) -> Tensor:
     ValueError
         If a delay is below 1 or not whole, or shapes differ.
     """
+    delays = integers("delays", delays)
     require_delays(delays, tuple(weights.shape))
+    raster = like("raster", raster, weights)
     masks = {int(d): torch.as_tensor(delays == d, device=weights.device) for d in np.unique(delays)}
     return sum(
         (linear(late(raster, d - 1), weights * mask) for d, mask in masks.items()),

@@ -2,6 +2,10 @@
 
 Intensities are ``[B, ...]`` in 0..1; all axes but the first are flattened to units. Samples are
 encoded block by block, so that memory holds little more than the events.
+
+Guaranteed: numbers may be of any type that `gradsim.arrays` takes. Times, crossings and levels that
+lie on the grid belong to their step as exactly as the type in which they were stored can tell
+(`on_grid`, for all encoders), whatever rounding did to them.
 """
 
 from __future__ import annotations
@@ -11,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gradsim.arrays import integers, plain
 from gradsim.events import SpikeEvents
 from gradsim.kernels.buffers import index_type
 
 # An 8-bit pixel at the threshold may lie above it by float32 rounding, where the logarithm has
-# its pole.
+# its pole. Narrower types round more.
 POLE_MARGIN = 1e-7
 BLOCK = 2**18  # values that are encoded at a time
 
@@ -65,8 +70,11 @@ def latency(
             f"tau_s={tau_s}, dt_s={dt_s}"
         )
 
+    intensity = plain("intensities", intensity)
+    margin = max(POLE_MARGIN, threshold * precision(intensity.dtype) / 2)
+
     def first_spikes(values: np.ndarray) -> _Cells:
-        sample, unit = np.nonzero(values > threshold + POLE_MARGIN)
+        sample, unit = np.nonzero(values > threshold + margin)
         current = values[sample, unit]
         step = np.floor(tau_s / dt_s * np.log(current / (current - threshold)))
         in_time = step < n_steps
@@ -83,10 +91,14 @@ def linear_latency(intensity: np.ndarray, n_steps: int, threshold: float = 0.0) 
     >>> gradsim.encode.linear_latency(np.array([[0.0, 0.5, 1.0]]), n_steps=11).step
     array([5, 0], dtype=int16)
     """
+    intensity = plain("intensities", intensity)
+    error = (n_steps - 1) * precision(intensity.dtype)
 
     def first_spikes(values: np.ndarray) -> _Cells:
         sample, unit = np.nonzero(values > threshold)
-        return _Cells(sample, np.rint((1 - values[sample, unit]) * (n_steps - 1)), unit)
+        # Halves are a grid too: which way they are rounded must not depend on the type.
+        halves = on_grid(2 * (1 - values[sample, unit]) * (n_steps - 1), 2 * error)
+        return _Cells(sample, np.rint(halves / 2), unit)
 
     return _by_block(intensity, n_steps, first_spikes)
 
@@ -177,6 +189,7 @@ def delta(traces: np.ndarray, threshold: float, steps_per_sample: int = 1) -> Sp
     Müller-Cleve et al., Front. Neurosci. 16:951164 (2022), doi:10.3389/fnins.2022.951164 (events
     of tactile sensors).
     """
+    traces = plain("traces", traces)
     if traces.ndim != 3 or not traces.shape[1]:
         raise ValueError(f"traces must be [B, T, C] with T > 0, not {list(traces.shape)}")
     if not np.isfinite(traces).all():
@@ -190,10 +203,11 @@ def delta(traces: np.ndarray, threshold: float, steps_per_sample: int = 1) -> Sp
     def crossings(block: np.ndarray) -> _Cells:
         # In units of the threshold from the first value; levels are whole numbers.
         scaled = (block - block[:, :1]) / threshold
+        error = 2 * np.abs(block).max(axis=1) / threshold * precision(traces.dtype)
         level = np.zeros((len(block), n_channels))
         events = []
         for k in range(1, n_samples):
-            moved = np.trunc(scaled[:, k] - level)
+            moved = np.trunc(on_grid(scaled[:, k] - level, error))
             sample, channel = np.nonzero(moved)
             crossed = np.abs(moved[sample, channel]).astype(np.int64)
             owner = np.repeat(np.arange(len(sample)), crossed)
@@ -202,8 +216,10 @@ def delta(traces: np.ndarray, threshold: float, steps_per_sample: int = 1) -> Sp
             rising = moved[sample, channel] > 0
             crossing = level[sample, channel] + np.where(rising, nth, -nth)
             before, after = scaled[sample, k - 1, channel], scaled[sample, k, channel]
-            part = (crossing - before) / (after - before)
-            step = np.ceil((k - 1 + part) * steps_per_sample)
+            part = (crossing - before) / (after - before) * steps_per_sample
+            step = (k - 1) * steps_per_sample + np.ceil(
+                on_grid(part, error[sample, channel] * steps_per_sample / np.abs(after - before))
+            )
             # Rounding must not carry a crossing over a sample.
             step = np.clip(step, (k - 1) * steps_per_sample + 1, k * steps_per_sample)
             events.append(_Cells(sample, step, np.where(rising, channel, n_channels + channel)))
@@ -225,12 +241,14 @@ def bin_events(
 
     A spike at exactly ``duration_s`` belongs to the last step. A step of the grid is
     ``duration_s / n_steps`` of recorded time; whether the network's ``dt_s`` equals it is the
-    caller's choice.
+    caller's choice. A time belongs to the step that begins at it if the type in which times were
+    stored, or the duration's own, could not tell the two apart: keep times in that type.
 
     Raises
     ------
-    ValueError
-        If a time lies outside ``[0, duration_s]``, or a unit outside ``0..n_units-1``.
+    TypeError, ValueError
+        If a time lies outside ``[0, duration_s]``, or a unit outside ``0..n_units-1``, or they are
+        not as many numbers.
 
     Examples
     --------
@@ -238,7 +256,14 @@ def bin_events(
     >>> gradsim.encode.bin_events(time_s, unit, offsets, 2, duration_s=1.0, n_steps=10).step
     array([0, 9], dtype=int16)
     """
-    if len(time_s) and not (time_s.min() >= 0 and time_s.max() <= duration_s):
+    error = max(precision(kind) for kind in (plain("time_s", time_s).dtype, _type_of(duration_s)))
+    time_s, unit = plain("time_s", time_s), integers("unit", unit)
+    if time_s.dtype == bool or time_s.shape != unit.shape or time_s.ndim != 1:
+        raise ValueError(
+            f"times and units must be as many numbers, not {time_s.dtype} {list(time_s.shape)} and "
+            f"{list(unit.shape)}"
+        )
+    if len(time_s) and not (time_s.min() >= 0 and time_s.max() <= duration_s * (1 + error)):
         raise ValueError(
             f"spike times must lie in 0..{duration_s:g} s, not {time_s.min():g}..{time_s.max():g}"
         )
@@ -247,9 +272,39 @@ def bin_events(
     step = np.empty(len(time_s), index_type(n_steps))
     for start in range(0, len(time_s), BLOCK):
         block = slice(start, start + BLOCK)
-        exact = np.floor(np.asarray(time_s[block], np.float64) * (n_steps / duration_s))
-        step[block] = np.minimum(exact, n_steps - 1)
+        exact = np.asarray(time_s[block], np.float64) * (n_steps / duration_s)
+        step[block] = np.minimum(np.floor(on_grid(exact, exact * error)), n_steps - 1)
     return SpikeEvents(step, unit.astype(index_type(n_units)), offsets, n_units, n_steps)
+
+
+def precision(kind: np.dtype) -> float:
+    """Return the relative error of numbers that were computed and stored in a type.
+
+    Two roundings of the type, and those of the computation here, which is in float64.
+
+    Examples
+    --------
+    >>> f"{precision(np.dtype(np.float32)):.2g}"
+    '1.2e-07'
+    """
+    own = float(np.finfo(kind).eps) if kind.kind == "f" else 0.0
+    return own + 4 * float(np.finfo(np.float64).eps)
+
+
+def on_grid(exact: np.ndarray, error: np.ndarray | float) -> np.ndarray:
+    """Return numbers, in place of each that a whole one differs from by ``error`` the whole one.
+
+    Examples
+    --------
+    >>> on_grid(np.array([2.9999, 3.2]), error=0.001)
+    array([3. , 3.2])
+    """
+    whole = np.rint(exact)
+    return np.where(np.abs(exact - whole) <= error, whole, exact)
+
+
+def _type_of(number: float) -> np.dtype:
+    return number.dtype if isinstance(number, np.generic) else np.dtype(np.float64)
 
 
 class _Cells(NamedTuple):
@@ -272,7 +327,8 @@ def _by_block(
     intensity: np.ndarray, n_steps: int, encode: Callable[[np.ndarray], _Cells]
 ) -> SpikeEvents:
     """Return the events that ``encode`` makes of blocks ``[b, N]`` of intensities."""
-    values = np.asarray(intensity).reshape(len(intensity), -1)
+    values = plain("intensities", intensity)
+    values = values.reshape(len(values), -1)
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(
             f"intensities must lie in 0..1, not {values.min():g}..{values.max():g}; scale them"

@@ -1,18 +1,29 @@
-"""Spikes on a grid of time steps, as a list of events or as a dense raster."""
+"""Spikes on a grid of time steps, as a list of events or as a dense raster.
+
+Guaranteed: what a `SpikeEvents` holds was checked when it was made, and is signed integers in this
+machine's byte order whatever it was made from, so that no difference wraps and compiled loops,
+which check no bounds, read nothing else. Boolean indices are masks.
+"""
 
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gradsim.arrays import MOST, indices, integers, plain
+
 if TYPE_CHECKING:
     from gradsim.kernels.orders import Layout, Sums
+
+COMPILED = (np.float32, np.float64, np.int64, np.bool_, np.uint8)
+"""Number types of rasters for which loops are compiled; others are taken to one of these."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,7 @@ class SpikeEvents:
     Parameters
     ----------
     step, unit
-        ``[E]`` integers of any width: time step (0..n_steps-1) and unit (0..n_units-1) of each
+        ``[E]`` integers of any type: time step (0..n_steps-1) and unit (0..n_units-1) of each
         spike; sample ``b`` owns ``offsets[b]:offsets[b + 1]``, in any order.
     offsets
         ``[B + 1]`` integers from 0 to E, non-decreasing.
@@ -51,12 +62,18 @@ class SpikeEvents:
     n_steps: int
 
     def __post_init__(self) -> None:
+        for name in ("step", "unit", "offsets"):
+            object.__setattr__(self, name, integers(name, getattr(self, name)))
+        object.__setattr__(self, "offsets", np.ascontiguousarray(self.offsets, np.int64))
+        for name in ("n_units", "n_steps"):
+            object.__setattr__(self, name, operator.index(getattr(self, name)))
         for name, values, limit in (
             ("step", self.step, self.n_steps),
             ("unit", self.unit, self.n_units),
+            ("offsets", self.offsets, MOST),
         ):
-            if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
-                raise ValueError(f"{name} must be integers [E], not {values.dtype} {values.shape}")
+            if values.ndim != 1:
+                raise ValueError(f"{name} must be a list of integers, not {list(values.shape)}")
             if values.size and (values.min() < 0 or values.max() >= limit):
                 raise ValueError(
                     f"{name} must lie in 0..{limit - 1}, not {values.min()}..{values.max()}"
@@ -94,10 +111,17 @@ class SpikeEvents:
         """Number of spikes of each sample, ``[B]``."""
         return np.diff(self.offsets)
 
-    def take(self, index: np.ndarray | slice) -> SpikeEvents:
-        """Return the samples at ``index``, in that order."""
+    def take(self, index: Any) -> SpikeEvents:
+        """Return the samples at ``index``, in that order: numbers, a slice, or a mask of all.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is none of these, or there is no such sample.
+        """
         from gradsim.kernels import orders
 
+        index = indices(index, len(self))
         starts, ends = self.offsets[:-1][index], self.offsets[1:][index]
         offsets = np.concatenate(([0], np.cumsum(ends - starts, dtype=np.int64)))
         step, unit = (
@@ -133,13 +157,13 @@ def raster(
     return dense.index_put_(cells, ones, accumulate=True)
 
 
-def from_raster(dense: Tensor) -> SpikeEvents:
+def from_raster(dense: Any) -> SpikeEvents:
     """Return the events of a raster ``[T, B, N]`` of counts, ordered by sample, step and unit.
 
     Raises
     ------
     ValueError
-        If it holds anything else than counts.
+        If it is not ``[T, B, N]``, or holds anything else than counts.
 
     Examples
     --------
@@ -152,14 +176,19 @@ def from_raster(dense: Tensor) -> SpikeEvents:
     return events
 
 
-def if_sparse(dense: Tensor, densest: float) -> SpikeEvents | None:
+def if_sparse(dense: Any, densest: float) -> SpikeEvents | None:
     """Return the events of a raster as `from_raster` does.
 
     None where there are more than ``densest`` a cell, or where it does not hold counts.
     """
     from gradsim.kernels import orders
 
-    values = np.ascontiguousarray(dense.detach().cpu().numpy())
+    values = plain("raster", dense)
+    if values.ndim != 3:
+        raise ValueError(f"a raster must be [T, B, N], not {list(values.shape)}")
+    if values.dtype not in COMPILED:
+        values = values.astype(np.int64 if values.dtype.kind in "iu" else np.float64)
+    values = np.ascontiguousarray(values)
     n_steps, _, n_units = values.shape
     counts = orders.count_spikes(values)
     if (counts < 0).any() or counts.sum() > densest * values.size:

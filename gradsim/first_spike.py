@@ -27,11 +27,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gradsim.normalisation import Method, normalised, require_images, scales, stages
+from gradsim.described import Described
+from gradsim.normalisation import (
+    Method,
+    as_images,
+    normalised,
+    require_images,
+    require_same_outputs,
+    scales,
+    stages,
+)
 from gradsim.operations import LayerCost, Wiring, wirings
 
 
@@ -52,7 +62,7 @@ class FirstSpikeResponse:
     costs: tuple[LayerCost, ...]
 
 
-class FirstSpikes(nn.Module):
+class FirstSpikes(Described):
     """Neurons that spike at most once in place of rectifiers; `convert_to_first_spikes` makes it.
 
     Parameters
@@ -91,6 +101,7 @@ class FirstSpikes(nn.Module):
         ValueError
             If there is no image, or they have another shape or values.
         """
+        images = as_images(images, self)
         readouts, operations = [], []
         for part in images.split(batch_size):
             *levels, readout = self.levels(part)
@@ -101,12 +112,17 @@ class FirstSpikes(nn.Module):
         spikes, additions = (torch.tensor(operations).sum(0) / len(images)).T.tolist()
         return FirstSpikeResponse(torch.cat(readouts), self._costs(spikes, additions))
 
+    def constants(self) -> dict[str, Any]:
+        """Return what answers depend on besides weights."""
+        return {"n_ticks": self.n_ticks, "shape": list(self.shape)}
+
     @torch.no_grad()
     def levels(self, images: Tensor) -> Iterator[Tensor]:
         """Yield the levels ``[B, ...]`` of input and hidden layers, then the output's potential.
 
         A spike comes in tick ``n_ticks - level`` of its layer's window, none where the level is 0.
         """
+        images = as_images(images, self)
         require_images(images, self.shape, probabilities=True)
         potential = images * self.n_ticks
         for synapses in self.synapses:
@@ -170,6 +186,7 @@ def convert_to_first_spikes(
     >>> float(hidden.max())
     64.0
     """
-    chain = stages(network)
+    chain, images = stages(network), as_images(images, network)
+    require_same_outputs(network, images)
     synapses = normalised(chain, scales(chain, images, method, percentile), n_ticks)
     return FirstSpikes([stage.name for stage in chain], synapses, images.shape[1:], n_ticks)

@@ -2,11 +2,15 @@
 
 Every layer maps ``(x, state=None)`` to ``(output, state)``, time first, and `Sequential` chains
 them. Which implementation runs is `gradsim.kernels`' business.
+
+Guaranteed: input of any number type and density means the same to both engines; a module that would
+take the batch for channels is refused; ``state_dict`` says what a layer is (`gradsim.described`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -14,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from gradsim import kernels
+from gradsim.arrays import like
+from gradsim.described import Checking, Described
 from gradsim.neurons import (
     Decay,
     LIFParameters,
@@ -66,6 +72,11 @@ class TimeConstants(nn.Module):
             else:
                 self.register_buffer(f"log_{name}", value)
 
+    def without_own(self, constants: dict[str, Any]) -> dict[str, Any]:
+        """Leave out of a layer's constants the time constants that stand in its numbers."""
+        own = () if self.fixed_and_shared else TAUS
+        return {name: value for name, value in constants.items() if name not in own}
+
     def forward(self) -> Decay:
         """Return the decays in a step."""
         if self.fixed_and_shared:
@@ -77,11 +88,11 @@ class TimeConstants(nn.Module):
         return Decay(alpha, beta)
 
 
-class Stateful(nn.Module):
+class Stateful(Checking):
     """What maps ``(x, state=None)`` to ``(output, state)``; `Sequential` hands it its state."""
 
 
-class LIF(Stateful):
+class LIF(Described, Stateful):
     """A layer of spiking neurons.
 
     Parameters
@@ -138,11 +149,16 @@ class LIF(Stateful):
 
     def forward(self, x: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
         """Return the spikes ``[T, B, out]`` for input ``[T, B, in]``, and the last state."""
+        x = _fitting(x, self.weight)
         population = Population(self.neuron, self.time_constants(), self.recurrent)
         return kernels.lif(linear(x, self.weight), population, state, self.engine)
 
+    def constants(self) -> dict[str, Any]:
+        """Return what spikes depend on besides weights."""
+        return self.time_constants.without_own(self.neuron.constants(LIFParameters))
 
-class Readout(Stateful):
+
+class Readout(Described, Stateful):
     """A layer of leaky integrators that do not spike; parameters as for `LIF`."""
 
     def __init__(
@@ -167,11 +183,59 @@ class Readout(Stateful):
         Membranes are ``[T + 1, B, out]``, the initial one first, where the order of the neuron is
         "fire_first", and ``[T, B, out]`` where it is "integrate_first".
         """
+        x = _fitting(x, self.weight)
         return kernels.li(linear(x, self.weight), self.neuron, self.time_constants(), state)
+
+    def constants(self) -> dict[str, Any]:
+        """Return what membranes depend on besides weights."""
+        return self.time_constants.without_own(self.neuron.constants(LIParameters))
+
+
+def _fitting(x: Any, weight: Tensor) -> Tensor:
+    """Return input as a tensor of the weights' type, or raise ValueError unless ``[T, B, in]``."""
+    x = like("input", x, weight)
+    if x.ndim != 3 or x.shape[2] != weight.shape[1] or not len(x):
+        raise ValueError(
+            f"input must be [T, B, {weight.shape[1]}] (time first), not {list(x.shape)}"
+        )
+    return x
+
+
+BY_SECOND_AXIS = (
+    nn.modules.batchnorm._NormBase,
+    nn.GroupNorm,
+    nn.LocalResponseNorm,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.FeatureAlphaDropout,
+    nn.modules.conv._ConvNd,
+)
+"""Modules that take the second axis for channels."""
+
+
+def _require_time_first(layers: Iterable[nn.Module]) -> None:
+    """Refuse what would take the batch for channels, unnoticed where both are of one size."""
+    for layer in layers:
+        own = [*layer] if type(layer) is nn.Sequential else [layer]
+        reshaped = any(isinstance(part, nn.Flatten | nn.Unflatten) for part in own)
+        found = [part for part in own if isinstance(part, BY_SECOND_AXIS)]
+        if found and not reshaped:
+            name = type(found[0]).__name__
+            raise ValueError(
+                f"{name} takes the second axis for channels, which is the batch in [T, B, ...]; "
+                f"use nn.LayerNorm, or flatten time and batch around it: nn.Sequential("
+                f"nn.Flatten(0, 1), nn.{name}(...), nn.Unflatten(0, (T, B)))"
+            )
 
 
 class Sequential(nn.ModuleList, Stateful):
     """Layers one after another; modules without state (``nn.Dropout``) may stand among them.
+
+    Raises
+    ------
+    ValueError
+        If one of them takes the second axis, the batch, for channels, as ``nn.BatchNorm1d`` does.
 
     Examples
     --------
@@ -184,9 +248,11 @@ class Sequential(nn.ModuleList, Stateful):
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__(layers)
+        _require_time_first(self)
 
     def forward(self, x: Tensor, state: tuple[Any, ...] | None = None) -> tuple[Tensor, tuple]:
         """Return the output of the last layer, and the states of all, None where there is none."""
+        _require_time_first(self)
         states = []
         for layer, before in zip(self, state or [None] * len(self), strict=True):
             x, after = layer(x, before) if isinstance(layer, Stateful) else (layer(x), None)

@@ -1,12 +1,20 @@
-"""The loss on the readout and penalties on activity; every term carries a gradient."""
+"""The loss on the readout and penalties on activity; every term carries a gradient.
+
+Guaranteed: there is one label of an existing class for each sample, of any integer type, or a
+ValueError; numbers of spikes may be of any number type.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, relu
 
+from gradsim import arrays
+from gradsim.arrays import floating
 from gradsim.recording import Recording
 
 
@@ -47,7 +55,7 @@ def logits(recording: Recording, readout: str) -> Tensor:
     return recording.peak if readout == "max" else READOUTS[readout](recording.readout)
 
 
-def max_over_time_nll(readout: Tensor, labels: Tensor) -> Tensor:
+def max_over_time_nll(readout: Tensor, labels: Any) -> Tensor:
     """Return the mean negative log-likelihood of the softmax of `max_over_time`, in nats.
 
     Parameters
@@ -57,13 +65,21 @@ def max_over_time_nll(readout: Tensor, labels: Tensor) -> Tensor:
     labels
         ``[B]`` integers.
 
+    Raises
+    ------
+    ValueError
+        If labels are not one of the C classes for each sample.
+
     Examples
     --------
     >>> readout = torch.tensor([[[0.0, 1.0]], [[2.0, 0.0]]])
     >>> gradsim.losses.max_over_time_nll(readout, labels=torch.tensor([0]))
     tensor(0.3133)
     """
-    return cross_entropy(max_over_time(readout), labels)
+    scores = max_over_time(floating("readout", readout))
+    found = arrays.labels(labels, len(scores))
+    arrays.require_classes(found, scores.shape[1])
+    return cross_entropy(scores, torch.from_numpy(found).to(scores.device))
 
 
 def spytorch_activity(counts: Tensor, l1: float, l2: float) -> Tensor:
@@ -85,7 +101,7 @@ def spytorch_activity(counts: Tensor, l1: float, l2: float) -> Tensor:
     >>> gradsim.losses.spytorch_activity(torch.tensor([[0.0, 5.0], [0.0, 7.0]]), l1=0.1, l2=0.01)
     tensor(1.9200)
     """
-    per_neuron = counts.sum(dim=0)
+    per_neuron = floating("counts", counts).sum(dim=0)
     return l1 * per_neuron.sum() + l2 * (per_neuron**2).mean()
 
 
@@ -95,7 +111,7 @@ def mean_activity(counts: Tensor) -> Tensor:
     The penalty that SpyTorch's tutorial 5 means (it takes the spikes out of the graph first, so
     that it has no effect there), and that of Müller-Cleve et al. 2022.
     """
-    return counts.mean()
+    return floating("counts", counts).mean()
 
 
 def activity_bounds(counts: Tensor, lower: float, upper: float) -> Tensor:
@@ -118,5 +134,5 @@ def activity_bounds(counts: Tensor, lower: float, upper: float) -> Tensor:
     >>> gradsim.losses.activity_bounds(counts, lower=1, upper=4)
     tensor(2.5000)
     """
-    per_sample = counts.mean(dim=0)
+    per_sample = floating("counts", counts).mean(dim=0)
     return (relu(lower - per_sample) ** 2 + relu(per_sample - upper) ** 2).mean()

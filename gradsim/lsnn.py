@@ -16,6 +16,8 @@ input spikes, z the neurons' own and d the delay of a synapse (`gradsim.delays`)
 with ``alpha = exp(-dt / tau_mem)``, and rho and kappa alike of tau_adapt and tau_out. (2), (3) and
 (5) are of the paper's section 2; the order, the reset by the adapted threshold, refractoriness and
 delays are those of its published code. `gradsim.lsnn_gradients` trains it.
+
+Guaranteed: what compiled loops read, which check no bounds, was checked for type, shape and range.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradsim import delays
+from gradsim.arrays import integers, plain
 from gradsim.events import SpikeEvents
 from gradsim.kernels import buffers, orders, threads
 from gradsim.kernels import lsnn as loops
@@ -204,6 +207,7 @@ def run(network: LSNN, inputs: SpikeEvents, state: LSNNState | None = None) -> A
     ValueError
         If inputs or state do not fit the network.
     """
+    network = in_plain_arrays(network)
     ran = forward(network, inputs, inputs.n_steps, state, for_gradient=False)
     readout = ran.traces @ network.weights.w_out.T
     return Activity(ran.spikes.swapaxes(0, 1), readout.swapaxes(0, 1), ran.state)
@@ -217,6 +221,7 @@ def forward(
     for_gradient: bool,
 ) -> Run:
     """Run a batch; average traces over ``n_windows`` and keep slopes where a gradient is wanted."""
+    network = in_plain_arrays(network)
     parameters, dtype = network.parameters, network.weights.w_in.dtype
     n, n_samples, n_steps = parameters.n, len(inputs), inputs.n_steps
     _require_fitting(network, inputs)
@@ -239,6 +244,13 @@ def forward(
     )
     last = LSNNState(*(part[..., :n].copy() for part in state))
     return Run(cell, spikes_in, rows, record, last)
+
+
+def in_plain_arrays(network: LSNN) -> LSNN:
+    """Return the network with arrays that compiled loops can read, whatever they were."""
+    named = zip(Weights._fields, network.weights, strict=True)
+    weights = Weights(*(np.ascontiguousarray(plain(name, part)) for name, part in named))
+    return LSNN(network.parameters, weights, integers("delays", network.delays).astype(np.int64))
 
 
 def _require_fitting(network: LSNN, inputs: SpikeEvents) -> None:

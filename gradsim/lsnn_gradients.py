@@ -33,6 +33,9 @@ time: a synapse carries eligibility traces, and a learning signal says what they
 ``L_j`` sends the readout's error back through ``w_out`` (symmetric) or other weights (random
 feedback).
 
+Guaranteed: targets may be integers of any type, of numpy, PyTorch or lists, and there is a row of
+them for each sample, or a ValueError says what differs.
+
 Samples are divided among as many threads as ``torch.get_num_threads`` says; results do not depend
 on how many. Gradients begin with the run: none flows into the state from which it starts, and
 spikes that were on their way then are not credited to their synapses.
@@ -50,11 +53,12 @@ from typing import NamedTuple
 import numpy as np
 
 from gradsim import delays
+from gradsim.arrays import integers, plain
 from gradsim.events import SpikeEvents
 from gradsim.kernels import lsnn as loops
 from gradsim.kernels.orders import GROUP
 from gradsim.kernels.threads import in_parallel
-from gradsim.lsnn import LSNN, LSNNState, Run, Weights, forward, padded
+from gradsim.lsnn import LSNN, LSNNState, Run, Weights, forward, in_plain_arrays, padded
 
 
 class Sequences(NamedTuple):
@@ -102,6 +106,7 @@ class RatePenalty:
 
 def evaluate(network: LSNN, sequences: Sequences, state: LSNNState | None = None) -> Outcome:
     """Return loss and logits of a batch; nothing is learned. See `bptt`."""
+    network, sequences = _checked(network, sequences)
     ran = _forward(network, sequences, state, for_gradient=False)
     return _outcome(network, sequences.targets, ran)[0]
 
@@ -130,6 +135,7 @@ def bptt(
     ValueError
         If sequences or state do not fit the network, or no window has a target.
     """
+    network, sequences = _checked(network, sequences)
     ran = _forward(network, sequences, state, for_gradient=True)
     outcome, error = _outcome(network, sequences.targets, ran)
     signals = _signals(network, error @ network.weights.w_out, outcome, sequences, penalty)
@@ -163,7 +169,8 @@ def eprop(
     ValueError
         If sequences, state or feedback do not fit the network, or no window has a target.
     """
-    through = network.weights.w_out if feedback is None else feedback
+    network, sequences = _checked(network, sequences)
+    through = network.weights.w_out if feedback is None else plain("feedback", feedback)
     if through.shape != network.weights.w_out.shape:
         raise ValueError(
             f"feedback must be {list(network.weights.w_out.shape)}, not {list(through.shape)}"
@@ -195,9 +202,15 @@ class _Signals(NamedTuple):
 def _forward(
     network: LSNN, sequences: Sequences, state: LSNNState | None, for_gradient: bool
 ) -> Run:
-    inputs, targets = sequences
+    return forward(network, sequences.inputs, sequences.targets.shape[1], state, for_gradient)
+
+
+def _checked(network: LSNN, sequences: Sequences) -> tuple[LSNN, Sequences]:
+    """Return plain arrays, targets as int64, or raise ValueError if targets do not fit."""
+    inputs = sequences.inputs
+    targets = integers("targets", sequences.targets).astype(np.int64)
     _require_targets(targets, inputs, network.parameters.n_out)
-    return forward(network, inputs, targets.shape[1], state, for_gradient)
+    return in_plain_arrays(network), Sequences(inputs, targets)
 
 
 def _outcome(network: LSNN, targets: np.ndarray, ran: Run) -> tuple[Outcome, np.ndarray]:
@@ -238,7 +251,8 @@ def _gradients(network: LSNN, by_synapse: np.ndarray, ran: Run, error: np.ndarra
 
 def _require_targets(targets: np.ndarray, inputs: SpikeEvents, n_out: int) -> None:
     """Raise ValueError unless targets fit inputs and readout, and one is asked for."""
-    if targets.ndim != 2 or len(targets) != len(inputs) or inputs.n_steps % targets.shape[1]:
+    fits = targets.ndim == 2 and targets.shape[1] and not inputs.n_steps % targets.shape[1]
+    if not fits or len(targets) != len(inputs):
         raise ValueError(
             f"targets must be [{len(inputs)}, S] with S a divisor of {inputs.n_steps} steps, "
             f"not {list(targets.shape)}"

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from gradsim import kernels
+from gradsim.arrays import like
 from gradsim.current_encoder import CurrentEncoder
+from gradsim.described import Checking
 from gradsim.events import SpikeEvents, raster
 from gradsim.kernels import reference
 from gradsim.layers import LIF, Readout
@@ -59,7 +61,7 @@ class NetworkConfig:
             )
 
 
-class SpikingNetwork(nn.Module):
+class SpikingNetwork(Checking):
     """LIF layers, then a leaky readout.
 
     Parameters
@@ -126,13 +128,14 @@ class SpikingNetwork(nn.Module):
         Parameters
         ----------
         x
-            Events of ``n_in`` units, or a raster ``[T, B, n_in]``.
+            Events of ``n_in`` units, or a raster ``[T, B, n_in]`` of any number type.
 
         Raises
         ------
         ValueError
             If the input has another number of units.
         """
+        x = x if isinstance(x, SpikeEvents) else like("input", x, self.readout.weight)
         self._require_fitting(x)
         populations = self._populations()
         run = self._by_torch if self._resolve(populations) == "torch" else self._by_events
@@ -176,11 +179,11 @@ class SpikingNetwork(nn.Module):
         if isinstance(x, SpikeEvents):
             if x.n_units != n_in:
                 raise ValueError(f"input must have {n_in} units, not {x.n_units}")
-        elif x.ndim != 3 or x.shape[2] != n_in:
+        elif x.ndim != 3 or x.shape[2] != n_in or not len(x):
             raise ValueError(f"input must be [T, B, {n_in}] (time first), not {list(x.shape)}")
 
 
-class EncodedNetwork(nn.Module):
+class EncodedNetwork(Checking):
     """A network whose input spikes are made by an encoder, both trained together.
 
     Examples

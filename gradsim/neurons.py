@@ -32,13 +32,16 @@ with a spike when U > threshold. Conventions of a step, which two simulators mus
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from gradsim.surrogate import Surrogate, fast_sigmoid, spike, superspike
+
+ONLY_GRADIENTS = ("surrogate", "detach_reset")
+"""Parameters of a neuron on which its outputs do not depend."""
 
 Order = Literal["fire_first", "integrate_first"]
 
@@ -97,6 +100,11 @@ class LIParameters:
     def decay(self) -> Decay:
         """Decay of a population that shares its time constants."""
         return Decay(self.alpha, self.beta)
+
+    def constants(self, kind: type[LIParameters]) -> dict[str, Any]:
+        """Return what outputs of neurons of a kind depend on, by name, in plain values."""
+        plain = asdict(self)
+        return {f.name: plain[f.name] for f in fields(kind) if f.name not in ONLY_GRADIENTS}
 
     def gain_factor(self, beta: float | Tensor) -> float | Tensor:
         """Return what one unit of current adds to a membrane that decays by ``beta`` in a step."""
@@ -164,15 +172,24 @@ def spytorch(
 
 
 def snntorch(
-    tau_mem_s: float = 10e-3, tau_syn_s: float = 5e-3, dt_s: float = 1e-3, slope: float = 25.0
+    tau_mem_s: float = 10e-3,
+    tau_syn_s: float = 5e-3,
+    dt_s: float = 1e-3,
+    slope: float = 25.0,
+    reset: Literal["zero", "subtract"] = "subtract",
 ) -> LIFParameters:
-    """Return snnTorch's ``Synaptic``: integrates first, resets by subtraction, gain 1."""
+    """Return the ``Synaptic`` of snnTorch 1.0, with ``reset_delay`` (its default).
+
+    It integrates first, with gain 1, and has no step: its ``alpha`` and ``beta`` are decays in a
+    step, here of ``dt_s``. ``reset`` is its ``reset_mechanism``. The surrogate is its
+    ``fast_sigmoid`` and not the arctangent, which it takes where none is given.
+    """
     return LIFParameters(
         tau_mem_s,
         tau_syn_s,
         dt_s,
         order="integrate_first",
-        reset="subtract",
+        reset=reset,
         surrogate=fast_sigmoid(slope),
     )
 

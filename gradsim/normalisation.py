@@ -18,26 +18,34 @@ normalisation is folded into the weights, dropout left out.
     grows with the width: spikes become so rare in wide networks that it is useless there.
 
 A `gradsim.QCFS` brings its own: the threshold that it learned.
+
+Guaranteed: layers are known by what they compute, not by what they are called or derived from, and
+`scales` runs the stages beside the network that they were made of: where their outputs differ (a
+batch normalisation over another axis, say) they are refused. Images may be of any number type.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from gradsim.arrays import like
 from gradsim.quantised import QCFS
 
 Method = Literal["percentile", "max", "model"]
 
 METHODS = ("percentile", "max", "model")
 LEFT_OUT = (nn.Dropout, nn.Dropout2d, nn.Identity)
+CHECKED = 8  # images on which stages are compared with their network
+SAME = 1e-6  # of the largest output
 WEIGHTLESS = (nn.AvgPool2d, nn.Flatten, nn.Unflatten)
 
 
@@ -68,7 +76,7 @@ class Stage:
 
 
 def stages(network: nn.Sequential) -> list[Stage]:
-    """Return the stages of a rectifier network, the output last.
+    """Return the stages of a rectifier network, the output last; see `require_same_outputs`.
 
     Raises
     ------
@@ -80,17 +88,19 @@ def stages(network: nn.Sequential) -> list[Stage]:
     waiting: list[nn.Module] = []
     name = ""
     for place, layer in _leaves(network):
-        if isinstance(layer, nn.ReLU | QCFS):
+        if _is(layer, nn.ReLU, QCFS):
+            assert isinstance(layer, nn.ReLU | QCFS)
             found.append(_stage(name or place, waiting, layer))
             waiting, name = [], ""
-        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+        elif _is(layer, nn.BatchNorm1d, nn.BatchNorm2d):
+            assert isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)
             waiting.append(_folded(place, waiting.pop() if waiting else None, layer))
-        elif isinstance(layer, nn.Linear | nn.Conv2d):
+        elif _is(layer, nn.Linear, nn.Conv2d):
             waiting.append(copy.deepcopy(layer))
             name = place
-        elif isinstance(layer, WEIGHTLESS):
+        elif _is(layer, *WEIGHTLESS):
             waiting.append(copy.deepcopy(layer))
-        elif not isinstance(layer, LEFT_OUT):
+        elif not _is(layer, *LEFT_OUT):
             raise ValueError(
                 f"layer {place} cannot be converted: {type(layer).__name__}; allowed are Linear, "
                 "Conv2d, ReLU, QCFS, AvgPool2d, batch normalisation, Dropout, Flatten, Unflatten"
@@ -100,9 +110,39 @@ def stages(network: nn.Sequential) -> list[Stage]:
     return [*found, _stage(name or "output", waiting, None)]
 
 
-def _leaves(network: nn.Sequential, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+def _is(layer: nn.Module, *kinds: type[nn.Module]) -> bool:
+    """Return whether a layer computes what one of the kinds does; a class of one's own may not."""
+    return any(isinstance(layer, kind) and type(layer).forward is kind.forward for kind in kinds)
+
+
+def require_same_outputs(network: nn.Sequential, images: Tensor) -> None:
+    """Refuse a network whose stages answer otherwise than itself, on some images.
+
+    In float64, where no rounding carries an activation over an edge between levels.
+
+    Raises
+    ------
+    ValueError
+        If they do.
+    """
+    original, some = copy.deepcopy(network).double().eval(), images[:CHECKED].double()
+    with torch.no_grad():
+        expected, found = original(some), some
+        assert isinstance(original, nn.Sequential)
+        for stage in stages(original):
+            found = stage.synapses(found)
+            found = found if stage.rectifier is None else stage.rectifier(found)
+    error = (found - expected).abs().max() if found.shape == expected.shape else math.inf
+    if not error <= SAME * expected.abs().max():
+        raise ValueError(
+            "the network does something between its layers that cannot be converted: without it "
+            "outputs differ (a batch normalisation over another axis than features or channels?)"
+        )
+
+
+def _leaves(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     for name, layer in network.named_children():
-        if isinstance(layer, nn.Sequential):
+        if _is(layer, nn.Sequential):
             yield from _leaves(layer, f"{prefix}{name}.")
         else:
             yield prefix + name, layer
@@ -202,6 +242,11 @@ def normalised(
         if stage.weights.bias is not None:
             stage.weights.bias.data *= bias_factor / after
     return [stage.synapses for stage in scaled]
+
+
+def as_images(images: Any, network: nn.Module) -> Tensor:
+    """Return images of any number type as a tensor of that of the network's weights."""
+    return like("images", images, next(network.parameters()))
 
 
 def require_images(images: Tensor, shape: torch.Size, *, probabilities: bool) -> None:

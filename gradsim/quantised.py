@@ -18,8 +18,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gradsim.arrays import like
+from gradsim.described import Described
 
-class QCFS(nn.Module):
+
+class QCFS(Described):
     """The activation of the module's equation.
 
     Parameters
@@ -51,12 +54,17 @@ class QCFS(nn.Module):
         self.levels = levels
         self.threshold = nn.Parameter(torch.tensor(float(threshold)))
 
+    def constants(self) -> dict[str, int]:
+        """Return what the parameters do not tell."""
+        return {"levels": self.levels}
+
     def extra_repr(self) -> str:
         """Return what the parameters do not tell."""
         return f"levels={self.levels}"
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the activation of ``x``, of any shape."""
+        x = like("x", x, self.threshold)
         level = self.levels * (x / self.threshold).clamp(0, 1)
         nearest = level + ((level + 0.5).floor() - level).detach()
         return self.threshold * nearest / self.levels

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gradsim import lsnn_gradients
+from gradsim.arrays import integers, plain
 from gradsim.lsnn import LSNN, LSNNState, Weights
 from gradsim.lsnn_gradients import Learned, RatePenalty, Sequences
 from gradsim.training import Progress, TrainingError
@@ -121,11 +122,22 @@ def error_rate(logits: np.ndarray, targets: np.ndarray) -> float:
     targets
         ``[B, S]``; only windows with a target of 0 or more count.
 
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+
     Examples
     --------
     >>> error_rate(np.array([[[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]]]), np.array([[1, -1, 1]]))
     0.5
     """
+    logits, targets = plain("logits", logits), integers("targets", targets)
+    if logits.shape[:2] != targets.shape or logits.ndim != 3:
+        raise ValueError(
+            f"logits must be [B, S, k] and targets [B, S], not {list(logits.shape)} and "
+            f"{list(targets.shape)}"
+        )
     asked = targets >= 0
     return float(np.mean(logits.argmax(axis=2)[asked] != targets[asked]))
 

@@ -4,6 +4,9 @@ The forward pass is the step ``H(x)`` with ``x = U - threshold``, 1 where ``x > 
 backward pass replaces ``H'`` by a smooth ``h(x)``. A surrogate is a value: its slope belongs to
 the instance, so that two networks in one process cannot share it by accident.
 
+Guaranteed: names are for people. What a surrogate computes is its ``shape`` and nothing else;
+`built_in` and the event-driven engine know the shapes of this module by identity.
+
 References
 ----------
 Neftci, Mostafa & Zenke, IEEE Signal Process. Mag. 36(6):51-63 (2019),
@@ -30,7 +33,7 @@ class Surrogate:
     Parameters
     ----------
     name
-        Name of the factory in `SURROGATES`, or of a user's own shape.
+        Name of the factory in `SURROGATES`, or of a user's own shape; decides nothing.
     shape
         ``shape(x, *parameters)`` is h(x), element by element; a function of a module, so that the
         surrogate can be pickled.
@@ -66,7 +69,7 @@ def spike(x: Tensor, surrogate: Surrogate, *, strict: bool = True) -> Tensor:
 
 
 def fast_sigmoid(slope: float = 25.0) -> Surrogate:
-    """h(x) = 1 / (slope |x| + 1)^2, of height 1 (Zenke & Ganguli 2018; snnTorch's default).
+    """h(x) = 1 / (slope |x| + 1)^2, of height 1 (Zenke & Ganguli 2018); snnTorch's slope.
 
     Examples
     --------
@@ -188,3 +191,23 @@ SURROGATES: dict[str, Callable[..., Surrogate]] = {
     )
 }
 """Factories by name, for configurations: ``SURROGATES[name](*parameters)``."""
+
+
+def built_in(surrogate: Surrogate) -> bool:
+    """Return whether a factory of `SURROGATES` makes this very surrogate.
+
+    Examples
+    --------
+    >>> built_in(superspike(50)), built_in(Surrogate("superspike", torch.ones_like))
+    (True, False)
+    """
+    factory = SURROGATES.get(surrogate.name)
+    try:
+        return factory is not None and factory(*surrogate.parameters) == surrogate
+    except (TypeError, ValueError):  # other parameters than the factory's
+        return False
+
+
+def inline_slope(surrogate: Surrogate) -> float | None:
+    """Return the slope of h(x) = 1 / (slope |x| + 1)^2 where this is the shape, else None."""
+    return surrogate.parameters[0] if surrogate.shape is _fast_sigmoid else None

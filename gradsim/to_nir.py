@@ -9,13 +9,17 @@ where S is a train of Dirac pulses: ``w_in = tau_syn`` lets the current jump by 
 current held over a step adds ``(1 - beta) r I`` to the membrane, so ``r = gain / (1 - beta)``.
 What NIR cannot say - the step, the unit of time, the order within a step - stands in the graph's
 metadata as a flat dictionary of texts and numbers, which the file format keeps.
+
+Guaranteed: reading takes time and memory in proportion to the graph, without recursion, and ends
+with a network that says the same or with a ValueError; a surrogate is never another one of the
+same name.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 import nir
@@ -23,10 +27,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradsim import nir_file
 from gradsim.layers import LIF, TAUS, Readout, TimeConstants
 from gradsim.network import NetworkConfig, SpikingNetwork
 from gradsim.neurons import LIFParameters
-from gradsim.surrogate import SURROGATES
+from gradsim.surrogate import SURROGATES, Surrogate, built_in
 
 # From a spike of the input, and of the layer itself, to the current that it causes.
 DELAY_STEPS = {"fire_first": (1, 2), "integrate_first": (0, 1)}
@@ -46,7 +51,7 @@ def to_nir(network: SpikingNetwork) -> nir.NIRGraph:
       changes; the membrane sees that current one step later where the step order is "fire_first",
     - ``reset_hold_steps``: steps for which a spike keeps the membrane at its reset value,
     - ``tau_mem_s``, ``tau_syn_s``, ``per_neuron``, ``learned``, ``detach_reset``, ``surrogate``
-      (JSON): for training only.
+      (JSON; of a surrogate of one's own the name, marked as such): for training only.
 
     Raises
     ------
@@ -82,18 +87,25 @@ def to_nir(network: SpikingNetwork) -> nir.NIRGraph:
     return nir.NIRGraph(nodes, edges, metadata=_conventions(config))
 
 
-def from_nir(graph: nir.NIRGraph) -> SpikingNetwork:
+def from_nir(graph: nir.NIRGraph, surrogate: Surrogate | None = None) -> SpikingNetwork:
     """Return the network of a graph that `to_nir` wrote, equal in outputs.
 
     Bit by bit in float32, and in float64 where time constants are shared: their logarithms may
     differ in the last bit. The initial scale of weights is no part of a graph.
+
+    Parameters
+    ----------
+    graph
+        As `to_nir` returns it.
+    surrogate
+        In place of the graph's; necessary where that is none of `gradsim.surrogate`.
 
     Raises
     ------
     ValueError
         If the graph says anything that this network cannot: other nodes or edges, thresholds
         that differ, conventions that are absent or not those of `gradsim.neurons`, weights that
-        are not finite.
+        are not finite, a surrogate of somebody's own that is not given.
 
     Examples
     --------
@@ -103,24 +115,31 @@ def from_nir(graph: nir.NIRGraph) -> SpikingNetwork:
     >>> torch.equal(again.readout.weight, network.readout.weight)
     True
     """
-    n_hidden = sum(isinstance(node, nir.CubaLIF) for node in graph.nodes.values())
-    names = [f"linear_{k}" for k in range(n_hidden)] + ["linear_readout"]
     try:
-        neuron = _neuron(graph.nodes["lif_0"], graph.metadata)
-        constants = {key: bool(graph.metadata[key]) for key in ("per_neuron", "learned")}
-        weights = [graph.nodes[name].weight for name in names]
-        neurons = [graph.nodes[f"lif_{k}"] for k in range(n_hidden)] + [graph.nodes["readout"]]
-        recurrent = [
-            graph.nodes[f"recurrent_{k}"].weight
-            for k in range(n_hidden)
-            if "recurrent_0" in graph.nodes
-        ]
-    except (KeyError, AttributeError) as error:
+        network = _network(graph, surrogate)
+        _require_same(graph, to_nir(network), () if surrogate is None else ("surrogate",))
+    except (KeyError, AttributeError, TypeError, IndexError, OverflowError) as error:
         raise ValueError(f"not a graph of this package: lacks {error}") from None
+    return network
+
+
+def _network(graph: nir.NIRGraph, surrogate: Surrogate | None) -> SpikingNetwork:
+    n_hidden = sum(isinstance(node, nir.CubaLIF) for node in graph.nodes.values())
+    neuron = _neuron(graph.nodes["lif_0"], graph.metadata, surrogate)
+    constants = {key: bool(graph.metadata[key]) for key in ("per_neuron", "learned")}
+    weights = [_weights(graph, name) for name in (*_names("linear", n_hidden), "linear_readout")]
+    neurons = [graph.nodes[name] for name in (*_names("lif", n_hidden), "readout")]
+    recurrent = [
+        _weights(graph, name)
+        for name in _names("recurrent", n_hidden)
+        if "recurrent_0" in graph.nodes
+    ]
+    sizes = [weights[0].shape[1], *(len(weight) for weight in weights)]
+    _require_sizes(sizes, weights, recurrent, neurons)
     config = NetworkConfig(
-        n_in=weights[0].shape[1],
-        hidden=tuple(weight.shape[0] for weight in weights[:-1]),
-        n_out=weights[-1].shape[0],
+        n_in=sizes[0],
+        hidden=tuple(sizes[1:-1]),
+        n_out=sizes[-1],
         neuron=neuron,
         recurrent=bool(recurrent),
         **constants,
@@ -132,8 +151,42 @@ def from_nir(graph: nir.NIRGraph) -> SpikingNetwork:
         _set_taus(cast(TimeConstants, layer.time_constants), node, layer.weight.dtype)
     for layer, weight in zip(network.hidden, recurrent, strict=False):
         layer.recurrent = nn.Parameter(torch.tensor(weight))
-    _require_same(graph, to_nir(network))
     return network
+
+
+def _names(kind: str, n_hidden: int) -> list[str]:
+    return [f"{kind}_{k}" for k in range(n_hidden)]
+
+
+def _weights(graph: nir.NIRGraph, name: str) -> np.ndarray:
+    weight = np.asarray(graph.nodes[name].weight)
+    if weight.ndim != 2 or weight.dtype not in (np.float32, np.float64):
+        raise ValueError(
+            f"weights of {name!r} must be [out, in], float32 or float64, not {weight.dtype} "
+            f"{list(weight.shape)}"
+        )
+    return weight.astype(weight.dtype.newbyteorder("="))
+
+
+def _require_sizes(
+    sizes: list[int],
+    weights: list[np.ndarray],
+    recurrent: list[np.ndarray],
+    neurons: list[nir.NIRNode],
+) -> None:
+    """Refuse layers that do not fit each other, before a network of their size is made."""
+    shapes = [weight.shape for weight in weights]
+    own = [weight.shape for weight in recurrent]
+    taus = [np.shape(node.tau_mem) + np.shape(node.tau_syn) for node in neurons]
+    if (
+        shapes != list(zip(sizes[1:], sizes[:-1], strict=True))
+        or (own and own != [(n, n) for n in sizes[1:-1]])
+        or taus != [(n, n) for n in sizes[1:]]
+    ):
+        raise ValueError(
+            f"layers do not fit each other: weights {shapes}, recurrent weights {own}, time "
+            f"constants of membranes and currents {taus}"
+        )
 
 
 def to_bytes(network: SpikingNetwork) -> bytes:
@@ -145,7 +198,7 @@ def to_bytes(network: SpikingNetwork) -> bytes:
 
 def from_bytes(content: bytes) -> SpikingNetwork:
     """Return the network in the content of a ``.nir`` file; errors as for `from_nir`."""
-    return from_nir(nir.read(io.BytesIO(content)))
+    return from_nir(nir_file.read(content))
 
 
 def _linear(name: str, weight: Tensor) -> nir.Linear:
@@ -195,7 +248,12 @@ def _cuba_lif(layer: LIF) -> nir.CubaLIF:
 
 def _conventions(config: NetworkConfig) -> dict[str, Any]:
     neuron = config.neuron
-    surrogate = {"name": neuron.surrogate.name, "parameters": neuron.surrogate.parameters}
+    surrogate: dict[str, Any] = {
+        "name": neuron.surrogate.name,
+        "parameters": neuron.surrogate.parameters,
+    }
+    if not built_in(neuron.surrogate):
+        surrogate["own"] = True
     input_delay, recurrent_delay = DELAY_STEPS[neuron.order]
     return {
         "dt_s": neuron.dt_s,
@@ -216,8 +274,9 @@ def _conventions(config: NetworkConfig) -> dict[str, Any]:
     }
 
 
-def _neuron(node: nir.CubaLIF, metadata: Mapping[str, Any]) -> LIFParameters:
-    surrogate = json.loads(metadata["surrogate"])
+def _neuron(
+    node: nir.CubaLIF, metadata: Mapping[str, Any], surrogate: Surrogate | None
+) -> LIFParameters:
     return LIFParameters(
         tau_mem_s=float(metadata["tau_mem_s"]),
         tau_syn_s=float(metadata["tau_syn_s"]),
@@ -228,19 +287,36 @@ def _neuron(node: nir.CubaLIF, metadata: Mapping[str, Any]) -> LIFParameters:
         strict=bool(metadata["threshold_strict"]),
         reset=metadata["reset"],
         detach_reset=bool(metadata["detach_reset"]),
-        surrogate=SURROGATES[surrogate["name"]](*surrogate["parameters"]),
+        surrogate=surrogate or _surrogate(metadata["surrogate"]),
     )
 
 
-def _require_same(graph: nir.NIRGraph, expected: nir.NIRGraph) -> None:
+def _surrogate(text: str) -> Surrogate:
+    """Return the surrogate of `gradsim.surrogate` that a graph states."""
+    try:
+        stated = json.loads(text)
+        name, parameters = stated["name"], tuple(map(float, stated["parameters"]))
+        if not stated.get("own") and name in SURROGATES:
+            return SURROGATES[name](*parameters)
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise ValueError(f"the graph's surrogate {text[:60]!r} is none: {error}") from None
+    raise ValueError(
+        f"the graph's surrogate {name!r} is none of gradsim.surrogate; hand yours to from_nir"
+    )
+
+
+def _require_same(graph: nir.NIRGraph, expected: nir.NIRGraph, but: Collection[str] = ()) -> None:
     for name, value in expected.metadata.items():
-        if graph.metadata.get(name) != value:
+        if name not in but and not _equal(graph.metadata.get(name), value):
             raise ValueError(
                 f"convention {name} must be {value!r}, not {graph.metadata.get(name)!r}"
             )
-    if set(graph.edges) != set(expected.edges):
-        strange = sorted(set(graph.edges) ^ set(expected.edges))
-        raise ValueError(f"only a chain of layers can be read; edges at fault: {strange}")
+    strange = sorted(set(map(tuple, graph.edges)) ^ set(expected.edges))
+    if strange or set(graph.nodes) != set(expected.nodes):
+        raise ValueError(
+            "only a chain of layers can be read; edges at fault: "
+            f"{strange}, nodes at fault: {sorted(set(graph.nodes) ^ set(expected.nodes))}"
+        )
     for name, node in expected.nodes.items():
         for key, value in vars(node).items():
             if not isinstance(value, np.ndarray):
@@ -248,3 +324,8 @@ def _require_same(graph: nir.NIRGraph, expected: nir.NIRGraph) -> None:
             found = np.asarray(getattr(graph.nodes[name], key, None))
             if found.shape != value.shape or not np.allclose(found, value, ROUNDING, 0):
                 raise ValueError(f"node {name}: {key} cannot be {found}, expected {value}")
+
+
+def _equal(found: Any, value: object) -> bool:
+    """Return whether a convention, which a file may hold as an array, is the one expected."""
+    return np.ndim(found) == 0 and bool(found == value)

@@ -1,4 +1,9 @@
-"""Training by surrogate gradients and prediction, of any module that returns a `Recording`."""
+"""Training by surrogate gradients and prediction, of any module that returns a `Recording`.
+
+Guaranteed: there is one label of an existing class for each sample, of any integer type, before
+anything is learned from it; a checkpoint is of the same training and undamaged
+(`gradsim.checkpoint`), or nothing is taken from it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from gradsim import arrays
 from gradsim import checkpoint as checkpoints
+from gradsim.described import KEY, only_constants
 from gradsim.losses import (
     READOUTS,
     activity_bounds,
@@ -26,6 +33,7 @@ from gradsim.losses import (
     spytorch_activity,
 )
 from gradsim.network import SpikingNetwork
+from gradsim.surrogate import Surrogate, built_in
 
 Progress = Callable[[float, str], None]
 
@@ -181,7 +189,7 @@ def train(
     config: TrainingConfig,
     rng: np.random.Generator,
     progress: Progress = lambda _fraction, _note: None,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
 ) -> History:
     """Train ``model`` in place, leave it with its best weights, and return the history.
 
@@ -208,7 +216,8 @@ def train(
     TrainingError
         If the loss or a weight becomes NaN or infinite.
     ValueError
-        If ``checkpoint`` belongs to another training.
+        If there are no samples, not one label for each, or labels without a readout unit; if
+        ``checkpoint`` is damaged or belongs to another training.
 
     Examples
     --------
@@ -226,15 +235,17 @@ def train(
     >>> float(np.mean(gradsim.predict(network, spikes).classes == labels))
     1.0
     """
+    training = _labelled("training", training)
+    validation = validation and _labelled("validation", validation)
     optimiser = OPTIMISERS[config.optimiser](
         model.parameters(), lr=config.learning_rate, betas=config.betas
     )
+    checkpoint = Path(checkpoint) if checkpoint else None
     rows: list[_Epoch] = []
     best_weights: dict[str, Any] = {}
     identity = _identity(model, training, validation, config, rng) if checkpoint else {}
     if checkpoint and checkpoint.exists():
-        state = checkpoints.load(checkpoint, identity)
-        rows, best_weights = _resume(state, model, optimiser, rng)
+        rows, best_weights = _resume(checkpoint, identity, model, optimiser, rng)
     while (stopped := _reason_to_stop(rows, config)) is None and len(rows) < config.epochs:
         with threads_for(model):
             learned = _learn(model, training, config, optimiser, rng)
@@ -244,13 +255,9 @@ def train(
         if _best(rows) == len(rows) - 1:
             best_weights = copy.deepcopy(model.state_dict())
         if checkpoint:
-            checkpoints.save(
-                checkpoint, identity, _state(rows, best_weights, model, optimiser, rng)
-            )
-        progress(
-            len(rows) / config.epochs,
-            f"epoch {len(rows)}: loss {row.loss:.3f}, validation {row.validation_accuracy:.3f}",
-        )
+            state = _state(rows, best_weights, model, optimiser, rng)
+            checkpoints.save(checkpoint, identity, state)
+        progress(len(rows) / config.epochs, _note(len(rows), row))
     model.load_state_dict(best_weights)
     model.eval()
     return _history(rows, stopped)
@@ -279,6 +286,8 @@ def predict(
     >>> prediction.logits.shape, prediction.spikes[0].shape, prediction.classes.shape
     ((5, 2), (5, 20), (5,))
     """
+    if not len(inputs):
+        raise ValueError("there are no samples to predict")
     scores, spikes = [], []
     with torch.no_grad(), threads_for(model):
         for start in range(0, len(inputs), batch_size):
@@ -304,6 +313,18 @@ def threads_for(model: nn.Module) -> AbstractContextManager[None]:
     return lent_by_torch()
 
 
+def _labelled(name: str, part: Labelled) -> Labelled:
+    """Return samples with their labels as int64, or raise ValueError, which names them."""
+    inputs, labels = part
+    try:
+        found = arrays.labels(labels, len(inputs))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from None
+    if not len(found):
+        raise ValueError(f"there are no {name} samples")
+    return Labelled(inputs, found)
+
+
 class _Epoch(NamedTuple):
     """An epoch of `History` in plain numbers, in its order; lists hold one number a layer."""
 
@@ -313,6 +334,10 @@ class _Epoch(NamedTuple):
     hidden_rate: list[float]
     validation_accuracy: float
     validation_loss: float
+
+
+def _note(epoch: int, row: _Epoch) -> str:
+    return f"epoch {epoch}: loss {row.loss:.3f}, validation {row.validation_accuracy:.3f}"
 
 
 def _learn(
@@ -333,6 +358,7 @@ def _learn(
         readout, counts = recording.readout, recording.counts
         labels = torch.as_tensor(training.labels[index], device=readout.device)
         scores = logits(recording, config.readout)
+        arrays.require_classes(training.labels[index], scores.shape[1])
         loss = cross_entropy(scores, labels) + sum(config.penalty(layer) for layer in counts)
         optimiser.zero_grad()
         loss.backward()
@@ -354,6 +380,7 @@ def _validate(
         return math.nan, math.nan
     model.eval()
     prediction = predict(model, validation.inputs, config.batch_size, config.readout)
+    arrays.require_classes(validation.labels, prediction.logits.shape[1])
     loss = cross_entropy(torch.as_tensor(prediction.logits), torch.as_tensor(validation.labels))
     return float(np.mean(prediction.classes == validation.labels)), loss.item()
 
@@ -376,16 +403,33 @@ def _state(
 
 
 def _resume(
+    checkpoint: Path,
+    identity: dict[str, Any],
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    rng: np.random.Generator,
+) -> tuple[list[_Epoch], dict[str, Any]]:
+    """Go on from a checkpoint, or raise ValueError if it is damaged or another training's."""
+    state = checkpoints.load(checkpoint, identity)
+    try:
+        return _restore(state, model, optimiser, rng)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        raise ValueError(f"{checkpoint} is damaged; delete it ({error})") from None
+
+
+def _restore(
     state: dict[str, Any],
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     rng: np.random.Generator,
 ) -> tuple[list[_Epoch], dict[str, Any]]:
     """Put model, optimiser and generator into a `_state`; return its rows and best weights."""
-    model.load_state_dict(state["weights"])
+    # A checkpoint of an earlier version holds no constants; its identity has them.
+    constants = only_constants(model.state_dict())
+    model.load_state_dict(constants | state["weights"])
     optimiser.load_state_dict(state["optimiser"])
     checkpoints.restore_generator(rng, state["generator"])
-    return [_Epoch(*row) for row in state["rows"]], state["best_weights"]
+    return [_Epoch(*row) for row in state["rows"]], constants | state["best_weights"]
 
 
 def _history(rows: list[_Epoch], stopped: str | None) -> History:
@@ -450,13 +494,35 @@ def _identity(
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Return what two trainings must have in common for one to continue the other."""
-    weights = [weight.cpu().numpy() for weight in model.state_dict().values()]
-    return dataclasses.asdict(config) | {
-        "model": repr(model),
-        "initial weights": checkpoints.digest(*weights),
-        "generator": checkpoints.digest(np.array(checkpoints.generator_state(rng))),
-        "training labels": checkpoints.digest(training.labels),
-        "validation labels": checkpoints.digest(
-            validation.labels if validation else training.labels[:0]
-        ),
-    }
+    weights = [
+        weight.cpu().numpy()
+        for name, weight in model.state_dict().items()
+        if not name.endswith(KEY)  # what the text of the model says
+    ]
+    own = [code for each in model.modules() if (code := _own_surrogate(each))]
+    return (
+        dataclasses.asdict(config)
+        | ({"own surrogates": own} if own else {})
+        | {
+            "model": repr(model),
+            "initial weights": checkpoints.digest(*weights),
+            "generator": checkpoints.digest(np.array(checkpoints.generator_state(rng))),
+            "training labels": checkpoints.digest(training.labels),
+            "validation labels": checkpoints.digest(
+                validation.labels if validation else training.labels[:0]
+            ),
+        }
+    )
+
+
+def _own_surrogate(module: nn.Module) -> str | None:
+    """Return the code of a surrogate of one's own, whose name and numbers do not tell it."""
+    surrogate = getattr(getattr(module, "neuron", module), "surrogate", None)
+    if not isinstance(surrogate, Surrogate) or built_in(surrogate):
+        return None
+    name = getattr(surrogate.shape, "__qualname__", type(surrogate.shape).__name__)
+    code = getattr(surrogate.shape, "__code__", None)
+    if code is None:
+        return name
+    numbers = [value for value in code.co_consts if isinstance(value, int | float | str)]
+    return f"{name} {code.co_code.hex()} {code.co_names} {numbers}"

@@ -26,13 +26,18 @@ from study.report import kept
 from study.report.document import Report
 from study.request import Asked, Request, load, plugins_of, save
 from study.settings.config import check_used
+from study.streams import printable, tell
+from study.trials import outdated as of_today
 from study.trials import provenance, running, sweep
 from study.trials.executor import open_workers
+from study.trials.files import told_when_unusable
+from study.trials.life import alive
+from study.trials.outdated import Outdated
 from study.trials.pace import Pace, duration, kind
 from study.trials.pack import unpack
 from study.trials.plan import Plan, all_trials
 from study.trials.progress import SweepProgress
-from study.trials.store import Store, own_prefix, told_when_unusable
+from study.trials.store import Store
 from study.trials.trial import Record, Trial
 from study.trials.watch import Limits
 
@@ -41,7 +46,7 @@ LISTED = 10  # trials named at most, of an experiment and of failures
 _console = Console(stderr=True)
 
 
-def run(options: argparse.Namespace, request: Request, command: str) -> int:
+def run(options: argparse.Namespace, request: Request) -> int:
     """Run what is missing, then render; the command line's ``all`` and each experiment.
 
     Parameters
@@ -50,11 +55,10 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
         Where and how to run, from the command line.
     request
         What to run.
-    command
-        The command line in words.
     """
     names = experiments.names() if options.experiment == "all" else [options.experiment]
     plan = planned(request, names)
+    command = request.command(options.experiment)
     _check(request, plan, names)
     access = DataAccess(options.data_dir, options.offline)
     if options.dry_run:
@@ -62,19 +66,21 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
     out = options.out or Path("reports") / request.profile
     store = _open_store(out)
     everything = all_trials(plan)
-    remaining = sweep.missing(everything, store)
-    asked = Asked(request, list(plan), command, plan, plugins_of(plan))
+    outdated = _outdated(everything, access, options.rerun)
+    remaining = sweep.missing(everything, store, outdated)
+    jobs = min(options.jobs, len(remaining) or 1)
+    asked = Asked(request, list(plan), command, plan, plugins_of(plan), options.jobs)
     if remaining:
-        limits = Limits(options.time_limit, options.memory_limit)
+        limits = Limits(options.time_limit, options.memory_limit, options.portable)
         pace = Pace(store.records(everything).values())
         with (
             _checked_data(remaining, access, None if options.scheduler else store) as ready,
-            open_workers(min(options.jobs, len(remaining)), options.scheduler, limits) as workers,
+            open_workers(jobs, options.scheduler, limits) as workers,
             running.RunningFile(store.folder) as heart,
             SweepProgress(remaining, pace) as progress,
         ):
             asked = save(out, asked)
-            sweep.sweep(remaining, store, workers, ready, [progress, heart])
+            sweep.sweep(remaining, store, workers, ready, [progress, heart], outdated)
     else:
         asked = save(out, asked)
         notes = kept.notes_of(out, kept.fingerprint(out, options.lang))
@@ -83,6 +89,12 @@ def run(options: argparse.Namespace, request: Request, command: str) -> int:
             return _tell(notes, out, _records(plan, asked.names, store))
         _say("every trial is done; rendering only")
     return _render(out, asked, language=options.lang)
+
+
+def _outdated(trials: Sequence[Trial], access: DataAccess, rerun: str | None) -> Outdated:
+    """Return what tells records to be made anew: of other data always, of other code on demand."""
+    of_other_data = of_today.of_other_data(trials, access)
+    return of_today.either(of_other_data, of_today.of_other_making) if rerun else of_other_data
 
 
 def status(out: Path) -> int:
@@ -95,7 +107,7 @@ def status(out: Path) -> int:
     def state(trial: Trial) -> str:
         record = records.get(trial.id)
         if record is not None and record.done:
-            return "done"
+            return "missing" if record.gone else "done"
         return "running" if trial.id in runs else record.status if record else "missing"
 
     for name, trials in plan.items():
@@ -103,17 +115,17 @@ def status(out: Path) -> int:
         for trial in trials:
             by_state[state(trial)].append(trial)
         told = ", ".join(f"{len(members)} {state}" for state, members in by_state.items())
-        print(f"{name:<14} {told}")  # noqa: T201
+        tell(f"{name:<14} {told}")
         for told_state in ("failed", "running", "missing"):
             _name_some(by_state[told_state], told_state, records, runs)
     _name_of_other_code(list(records.values()))
     for told in _unknown_plugins(asked):
-        print(told)  # noqa: T201
+        tell(told)
     rest = Counter(kind(trial) for trial in everything if state(trial) != "done")
     elapsed = [(kind(trial), runs[trial.id]) for trial in everything if state(trial) == "running"]
-    workers = running.last_workers(store.folder)
+    workers = running.workers(store.folder) or asked.jobs
     if left := Pace(records.values()).told(rest, elapsed, workers):
-        print(f"{left} with {workers} worker{'s' * (workers > 1)}")  # noqa: T201
+        tell(f"{left} with {workers} worker{'s' * (workers > 1)}")
     return 1 if any(state(trial) == "failed" for trial in everything) else 0
 
 
@@ -121,11 +133,11 @@ def _name_of_other_code(records: Sequence[Record]) -> None:
     """Print which trials code other than today's has run; they count as done all the same."""
     others = provenance.of_other_code(records)
     for (version, today), members in others.items():
-        print(f"{len(members)} done by code {version}, not today's {today}:")  # noqa: T201
+        tell(f"{len(members)} done by code {version}, not today's {today}:")
         for record in members[:LISTED]:
-            print(f"  {record.trial.label} ({record.trial.id})")  # noqa: T201
+            tell(f"  {record.trial.label} ({record.trial.id})")
         if len(members) > LISTED:
-            print(f"  {len(members) - LISTED} more")  # noqa: T201
+            tell(f"  {len(members) - LISTED} more")
 
 
 def _name_some(
@@ -138,9 +150,9 @@ def _name_some(
         error = records[trial.id].error if state == "failed" else None
         detail = f": {error['type']}" if error else ""
         detail += f" for {duration(runs[trial.id])}" if state == "running" else ""
-        print(f"  {state}: {trial.label} ({trial.id}){detail}")  # noqa: T201
+        tell(f"  {state}: {trial.label} ({trial.id}){detail}")
     if len(trials) > LISTED:
-        print(f"  {state}: {len(trials) - LISTED} more")  # noqa: T201
+        tell(f"  {state}: {len(trials) - LISTED} more")
 
 
 def report(out: Path, other: Path | None = None, language: str = "en") -> int:
@@ -158,7 +170,7 @@ def untranslated(out: Path) -> int:
     report = gathered(out)
     for code in (code for code in CODES if code != ENGLISH):
         for template, text in lacking(report, code).items():
-            print(f"{code}: {template}\n    {text}")  # noqa: T201
+            tell(f"{code}: {template}\n    {text}")
     return 0
 
 
@@ -277,8 +289,7 @@ def _checked_data(
     Data sets that several trials use are shared in the store's folder meanwhile, if one is given.
     """
     uses = Counter(trial.dataset for trial in trials if trial.dataset is not None)
-    folder = store.folder / f"{own_prefix('tmp')}data" if store else None
-    try:
+    with _shared_folder(store) as folder:
         for ref, n_trials in uses.items():
             dataset = data.load(ref, access)
             if folder and n_trials > 1:
@@ -286,8 +297,19 @@ def _checked_data(
                     shared.share(ref, dataset, folder)
             del dataset  # not kept in memory while trials run
         yield replace(access, shared=folder)
-    finally:
-        if folder:
+
+
+@contextmanager
+def _shared_folder(store: Store | None) -> Iterator[Path | None]:
+    """Yield a name for a folder in the store, which goes with this command however it ends."""
+    if store is None:
+        yield None
+        return
+    with alive(store.folder) as life:
+        folder = store.folder / life.name("tmp", "data")
+        try:
+            yield folder
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -297,7 +319,7 @@ def _dry_run(plan: Plan) -> int:
         for trial in trials:
             number += 1
             settings = " ".join(f"{key}={value}" for key, value in trial.config.items())
-            print(f"#{number} {name}: {trial.label} [{trial.id}] {settings}")  # noqa: T201
+            tell(f"#{number} {name}: {trial.label} [{trial.id}] {settings}")
     return 0
 
 
@@ -337,4 +359,4 @@ def _tell_failures(records: Mapping[str, Sequence[Record]]) -> int:
 
 
 def _say(text: str) -> None:
-    _console.print(text, markup=False, highlight=False, soft_wrap=True)
+    _console.print(printable(text), markup=False, highlight=False, soft_wrap=True)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
 from study.errors import UserError
 from study.installation import how_to_install
+
+ADDRESS = re.compile(
+    r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.%]+\]|[^\s/:@\[\]]+):(?P<port>\d{1,5})"
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,7 +78,39 @@ def trial_options() -> Parser:
     add("--data-dir", type=Path, metavar="DIR", help="folder that holds data sets")
     add("--offline", action="store_true", help="never download")
     add("--dry-run", action="store_true", help="print the numbered list of trials and stop")
-    add("--scheduler", metavar="ADDRESS", help="Dask scheduler, as in tcp://host:8786")
+    add(
+        "--rerun",
+        choices=("stale",),
+        help="stale: run again what other code or libraries than today's have made; an old record "
+        "stays until the new one is there",
+    )
+    add(
+        "--portable",
+        action="store_true",
+        help="the same bits on every x86-64 processor with AVX2: libraries use no wider vectors",
+    )
+    scheduler_option(options)
+    _settings_options(options)
+    add(
+        "--time-limit",
+        type=_positive_number,
+        metavar="SECONDS",
+        help="end a trial that takes longer, and record it as failed (default: none)",
+    )
+    add(
+        "--memory-limit",
+        type=_positive_number,
+        metavar="MB",
+        help="end a trial that holds more, and record it as failed (default: the largest, when "
+        "all together hold nine tenths of the memory)",
+    )
+    language_option(options)
+    plugin_option(options)
+    return options  # fmt: skip
+
+
+def _settings_options(options: argparse.ArgumentParser) -> None:
+    add = options.add_argument
     add(
         "--set",
         nargs="+",
@@ -97,22 +134,16 @@ def trial_options() -> Parser:
         "shortest axis has values, where three or more vary), or N drawn with a fixed seed "
         "(default: full)",
     )
-    add(
-        "--time-limit",
-        type=_positive_number,
-        metavar="SECONDS",
-        help="end a trial that takes longer, and record it as failed (default: none)",
+
+
+def scheduler_option(options: argparse.ArgumentParser) -> None:
+    """Add where a cluster is."""
+    options.add_argument(
+        "--scheduler",
+        type=_address,
+        metavar="ADDRESS",
+        help="Dask scheduler, as in tcp://host:8786, or tls:// with certificates (see the README)",
     )
-    add(
-        "--memory-limit",
-        type=_positive_number,
-        metavar="MB",
-        help="end a trial that holds more, and record it as failed (default: the largest, when "
-        "all together hold nine tenths of the memory)",
-    )
-    language_option(options)
-    plugin_option(options)
-    return options  # fmt: skip
 
 
 def language_option(options: argparse.ArgumentParser) -> None:
@@ -133,6 +164,15 @@ def plugin_option(options: argparse.ArgumentParser) -> None:
         metavar="FILE.py",
         help="learners, data sets, experiments of your own; may be given again (see the README)",
     )
+
+
+def _address(text: str) -> str:
+    found = ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found["port"]) < 1 << 16:
+        raise argparse.ArgumentTypeError(
+            f"expected the address of a Dask scheduler, as in tcp://host:8786, not {text!r}"
+        )
+    return text
 
 
 def _positive(text: str) -> int:

@@ -19,8 +19,9 @@ from study.procedures.learning import PROCEDURE
 from study.settings import design
 from study.settings.config import Setting, configure, settings_of
 from study.trials import plan as plans
+from study.trials.files import MALFORMED, told_when_unusable, why, write_atomic
 from study.trials.plan import Plan
-from study.trials.store import told_when_unusable, write_atomic
+from study.trials.reading import Rule, check, json_at, texts
 from study.trials.trial import Trial
 
 Config = TypeVar("Config")
@@ -161,6 +162,13 @@ class PluginName:
     path: str
     digest: str
 
+    @staticmethod
+    def of(told: Mapping[str, Any]) -> PluginName:
+        """Return the name that a file tells of; TypeError or ValueError if it tells no such."""
+        if not texts(list(told.values())):
+            raise ValueError("a plug-in is told of in texts")
+        return PluginName(**told)
+
     @property
     def remedy(self) -> str:
         """How to make it known."""
@@ -186,6 +194,8 @@ class Asked:
         asked for; None where the file is from before plans were saved.
     plugins
         The plug-ins that they rest on.
+    jobs
+        How many trials the command runs at a time.
     """
 
     request: Request
@@ -193,6 +203,7 @@ class Asked:
     command: str
     plan: Plan | None = None
     plugins: tuple[PluginName, ...] = ()
+    jobs: int = 1
 
 
 def plugins_of(plan: Mapping[str, Sequence[Trial]]) -> tuple[PluginName, ...]:
@@ -224,6 +235,7 @@ def save(out: Path, asked: Asked) -> Asked:
         "request": dataclasses.asdict(asked.request),
         "plan": plans.to_json(plan),
         "plugins": [dataclasses.asdict(plugin) for plugin in rest_on.values()],
+        "jobs": asked.jobs,
     }
     with told_when_unusable(out):
         write_atomic(out / REQUEST_FILE, json.dumps(saved, indent=1).encode())
@@ -240,18 +252,20 @@ def load(out: Path) -> Asked:
     """
     with told_when_unusable(out):
         try:
-            saved = json.loads((out / REQUEST_FILE).read_text())
+            saved = json_at(out / REQUEST_FILE)
+            check(saved, SAVED, "a request")
             plan = plans.from_json(saved["plan"]) if "plan" in saved else None
-            rest_on = tuple(PluginName(**plugin) for plugin in saved.get("plugins", ()))
+            rest_on = tuple(PluginName.of(plugin) for plugin in saved.get("plugins", ()))
             request = _parsed(saved["request"])
-            return Asked(request, saved["experiments"], saved["command"], plan, rest_on)
+            names, jobs = saved["experiments"], int(saved.get("jobs", 1))
+            return Asked(request, names, saved["command"], plan, rest_on, jobs)
         except (FileNotFoundError, NotADirectoryError):
             raise UserError(
                 f"nothing was run in {out}. Start with: {program()} all --out {out}"
             ) from None
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
+        except MALFORMED as problem:
             raise UserError(
-                f"{out / REQUEST_FILE} is damaged ({type(problem).__name__}: {problem}). "
+                f"{out / REQUEST_FILE} is damaged ({why(problem)}). "
                 "The same command that made it writes it anew; what is done is not run again."
             ) from None
 
@@ -264,14 +278,29 @@ def _before(out: Path, asked: Asked) -> Asked:
         return asked
 
 
-def _parsed(fields: Mapping[str, Any]) -> Request:
+SAVED: dict[str, Rule] = {
+    "experiments": texts,
+    "command": lambda told: isinstance(told, str),
+    "request": lambda told: isinstance(told, dict),
+}
+ASKED: dict[str, Rule] = {
+    "profile": lambda told: told in PROFILES,
+    "n_seeds": lambda told: told is None or (isinstance(told, int) and told > 0),
+    "learners": texts,
+    "design": lambda told: isinstance(told, str),
+    "plugins": texts,
+}
+
+
+def _parsed(fields: dict[str, Any]) -> Request:
+    check({"design": design.FULL, "plugins": [], **fields}, ASKED, "a request")
     return Request(
         profile=fields["profile"],
         n_seeds=fields["n_seeds"],
-        datasets=tuple(DatasetRef(**ref) for ref in fields["datasets"]),
+        datasets=tuple(DatasetRef.of(ref) for ref in fields["datasets"]),
         learners=tuple(fields["learners"]),
         settings=tuple(
-            Setting(entry["owner"], entry["key"], tuple(entry["values"]))
+            Setting.of(entry["owner"], entry["key"], entry["values"])
             for entry in fields["settings"]
         ),
         design=fields.get("design", design.FULL),

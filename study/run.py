@@ -1,25 +1,29 @@
 """The command line: ``twinspike``, ``python -m study`` or ``python -m study.run``.
 
 Exit status: 0 all well; 1 some trials failed (the report is written and names them); 2 a mistake
-in the call; 130 interrupted.
+in the call; 130 interrupted, 143 or 129 ended by a signal, which is taken as a Ctrl-C is: what was
+begun is cleared away, and the same command goes on. Who reads what is printed may go away: the work
+goes on, and the status is that of the work.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from study import options, plugins
+from study import options, plugins, streams
 from study.errors import UserError, unknown
 from study.installation import program, require_own_packages
 
 if TYPE_CHECKING:
     from study.request import Request
 
+ENDINGS = ("SIGTERM", "SIGHUP")
 EXAMPLES = """\
 examples:
   {0} all                          every experiment, small (profile quick)
@@ -37,28 +41,54 @@ Running the same command again resumes: what is done is skipped.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None:
+        streams.prepare()
+    status = _told(words)
+    if status == 0 and (problem := streams.lost()):
+        streams.complain(f"error: standard output cannot be written ({problem})")
+        return 2
+    return status
+
+
+def _told(words: list[str]) -> int:
+    """Run one command and tell how it ended, where that is no traceback."""
     try:
         require_own_packages()
-        with plugins.using(plugins.given(words)):
+        with _ended_by_signals(), plugins.using(plugins.given(words)):
             return _execute(words)
     except UserError as mistake:
-        print(f"error: {mistake}", file=sys.stderr)  # noqa: T201
+        streams.complain(f"error: {mistake}")
         return 2
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)  # noqa: T201
-        return 130
-    except BrokenPipeError:
-        # The reader (head, less) has gone; nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except KeyboardInterrupt as ending:
+        streams.complain("interrupted; run the same command again to go on")
+        return 128 + (ending.args[0] if ending.args else signal.SIGINT)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Take a signal to end as a Ctrl-C, which leaves nothing behind; only a main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
+    usual = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in usual:  # nohup, for one, has them ignored
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in usual:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _execute(words: list[str]) -> int:
     try:
         given = _parse(words)
-        status = given.run(given)
-        sys.stdout.flush()  # here, where a reader that has gone is no error
-        return status
+        return given.run(given)
     except UserError:
         raise
     except Exception as problem:
@@ -93,8 +123,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         add_options(command)
         command.set_defaults(run=run)
     _check_first(arguments, commands.choices)
-    words = f"python -m study.run {shlex.join(arguments)}"
-    return parser.parse_args(arguments, argparse.Namespace(command=words))
+    return parser.parse_args(arguments)
 
 
 def _check_first(arguments: Sequence[str], commands: Iterable[str]) -> None:
@@ -112,7 +141,7 @@ def _check_first(arguments: Sequence[str], commands: Iterable[str]) -> None:
 def _run(given: argparse.Namespace) -> int:
     from study import commands
 
-    return commands.run(given, _request(given), given.command)
+    return commands.run(given, _request(given))
 
 
 def _request(given: argparse.Namespace) -> Request:
@@ -152,7 +181,7 @@ def _report(given: argparse.Namespace) -> int:
 def _pack(given: argparse.Namespace) -> int:
     from study.trials.pack import pack
 
-    print(pack(given.out))  # noqa: T201
+    streams.tell(str(pack(given.out)))
     return 0
 
 

@@ -19,7 +19,7 @@ PACKAGES = ("biosim", "gradsim", "study")
 # Of study, from the bottom to the top: files stand on what is below them, and on it alone.
 FLOORS = (
     {"errors"},
-    {"plugins", "installation"},
+    {"plugins", "installation", "streams"},
     {"settings"},
     {"data"},
     {"trials"},
@@ -36,7 +36,7 @@ FLOORS = (
     {"run"},
     {"__main__"},
 )
-LOOSE = {"errors", "plugins", "installation", "request", "commands", "options", "run"}
+LOOSE = {"errors", "plugins", "installation", "request", "commands", "options", "run", "streams"}
 LONGEST, MOST = 80, 26  # lines of a function, and of nine in ten
 HEAVY = {"torch", "brian2", "biosim", "gradsim", "matplotlib", "seaborn", "pandas", "sklearn"}
 

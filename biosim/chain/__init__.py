@@ -6,7 +6,7 @@ network's own step or a smaller one. `conventions` holds what a graph leaves ope
 """
 
 from biosim.chain import conventions
-from biosim.chain.conventions import Conventions
+from biosim.chain.conventions import Conventions, Preset
 from biosim.chain.from_nir import read_chain
 from biosim.chain.network import (
     Chain,
@@ -29,6 +29,7 @@ __all__ = [
     "Layer",
     "LayerSpikes",
     "Order",
+    "Preset",
     "Scheme",
     "Substitute",
     "calibrate",

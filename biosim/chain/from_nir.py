@@ -6,17 +6,21 @@ NIR (Pedersen et al., Nat. Commun. 15:8122 (2024), doi:10.1038/s41467-024-52259-
 
 What it cannot say is in `biosim.chain.conventions`: stated by the graph's metadata, or by the
 caller.
+
+Guaranteed: reading takes time in proportion to nodes and edges, parallel paths included, and no
+recursion, whatever the graph; a graph within a graph may be `DEEPEST` deep, there may be
+`MOST_NODES` nodes in all, and reading ends with a chain or with a ValueError.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import nir
 import numpy as np
 
-from biosim.chain.conventions import Conventions, stated
+from biosim.chain.conventions import Conventions, Preset, settled
 from biosim.chain.network import Chain, Layer
 
 WEIGHTS = (nir.Linear, nir.Affine)
@@ -24,10 +28,12 @@ FIRING = (nir.CubaLIF, nir.LIF)
 INTEGRATING = (nir.CubaLI, nir.LI)
 NEURONS = (*FIRING, *INTEGRATING)
 TRANSPARENT = (nir.Input, nir.Output, nir.Flatten)
+DEEPEST, MOST_NODES = 32, 10_000
+MOST_PASSED_ON = 4  # wires into or out of a node that only passes on, in any graph accepted
 SUPPORTED = ", ".join(kind.__name__ for kind in (*WEIGHTS, *NEURONS, nir.Flatten))
 
 
-def read_chain(graph: nir.NIRGraph, conventions: Conventions | None = None) -> Chain:
+def read_chain(graph: nir.NIRGraph, conventions: Conventions | Preset | None = None) -> Chain:
     """Return the network of a graph: layers one after another, each perhaps recurrent.
 
     Parameters
@@ -55,19 +61,15 @@ def read_chain(graph: nir.NIRGraph, conventions: Conventions | None = None) -> C
     >>> biosim.chain.read_chain(graph, conventions).layers[0].weight
     array([[1.]])
     """
-    conventions = conventions or stated(graph.metadata)
     nodes, edges = _flat(graph)
     for name, node in nodes.items():
         if not isinstance(node, (*WEIGHTS, *NEURONS, *TRANSPARENT)):
             raise ValueError(f"node {name!r} is {type(node).__name__}; supported: {SUPPORTED}")
-    nodes, edges = _without_transparent(nodes, edges)
-    _refuse_cycles_of_weights(nodes, edges)
-    layers = tuple(_layer(nodes, part, conventions) for part in _parts(nodes, edges))
-    for before, after in pairwise(layers):
-        if before.threshold is None:
-            raise ValueError("a layer that does not fire (CubaLI, LI) must be the last one")
-        if after.weight.shape[1] != before.size:
-            raise ValueError(f"weights {after.weight.shape} do not fit {before.size} neurons")
+    wires = _without_transparent(nodes, _wires(nodes, edges))
+    _refuse_cycles_of_weights(nodes, wires)
+    parts = _parts(nodes, wires)
+    conventions = settled(conventions, graph.metadata, nodes)
+    layers = tuple(_layer(nodes, part, conventions) for part in parts)
     recurrent = any(layer.recurrent is not None for layer in layers)
     if recurrent and conventions.recurrent_delay_steps < 1:
         raise ValueError(
@@ -91,6 +93,13 @@ Nodes = dict[str, nir.NIRNode]
 Edges = list[tuple[str, str]]
 
 
+class _Wires(NamedTuple):
+    """Names of the nodes before and after each node."""
+
+    before: dict[str, list[str]]
+    after: dict[str, list[str]]
+
+
 @dataclass(frozen=True)
 class _Part:
     """Names of the nodes that make a layer."""
@@ -100,66 +109,98 @@ class _Part:
     recurrent: str | None
 
 
-def _flat(graph: nir.NIRGraph, prefix: str = "") -> tuple[Nodes, Edges]:
+def _flat(graph: nir.NIRGraph) -> tuple[Nodes, Edges]:
     """Return nodes and edges with graphs within the graph opened."""
     nodes: Nodes = {}
-    inner = {name for name, node in graph.nodes.items() if isinstance(node, nir.NIRGraph)}
-    edges: Edges = []
-    for name, node in graph.nodes.items():
-        if name not in inner:
-            nodes[prefix + name] = node
-            continue
-        own_nodes, own_edges = _flat(node, f"{prefix}{name}.")
-        nodes |= own_nodes
-        edges += own_edges
-    for source, target in graph.edges:
-        edges.append(
-            (
-                _gate(graph, source, prefix, nir.Output) if source in inner else prefix + source,
-                _gate(graph, target, prefix, nir.Input) if target in inner else prefix + target,
-            )
-        )
-    return nodes, list(dict.fromkeys(edges))
+    edges: dict[tuple[str, str], None] = {}
+    waiting = [(graph, "", 1)]
+    while waiting:
+        outer, prefix, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValueError(f"graph {prefix[:60]!r} lies deeper than {DEEPEST} graphs")
+        if len(nodes) > MOST_NODES:
+            raise ValueError(f"the graph has more than {MOST_NODES} nodes: no chain of layers")
+        inner = {name for name, node in outer.nodes.items() if isinstance(node, nir.NIRGraph)}
+        nodes |= {prefix + name: outer.nodes[name] for name in outer.nodes if name not in inner}
+        waiting += [(outer.nodes[name], f"{prefix}{name}.", depth + 1) for name in inner]
+        entry = {
+            name: _gate(outer, name, nir.Input) if name in inner else name for name in outer.nodes
+        }
+        ways_out = {
+            name: _gate(outer, name, nir.Output) if name in inner else name for name in outer.nodes
+        }
+        for source, target in outer.edges:
+            if source not in ways_out or target not in entry:
+                raise ValueError(f"edge {source!r} -> {target!r} joins a node that is not there")
+            edges[prefix + ways_out[source], prefix + entry[target]] = None
+    return nodes, list(edges)
 
 
-def _gate(graph: nir.NIRGraph, name: str, prefix: str, kind: type) -> str:
+def _gate(graph: nir.NIRGraph, name: str, kind: type) -> str:
     """Return the one Input or Output of a graph within the graph."""
     gates = [key for key, node in graph.nodes[name].nodes.items() if isinstance(node, kind)]
     if len(gates) != 1:
         raise ValueError(f"graph {name!r} has {len(gates)} {kind.__name__} nodes; expected one")
-    return f"{prefix}{name}.{gates[0]}"
+    return f"{name}.{gates[0]}"
 
 
-def _without_transparent(nodes: Nodes, edges: Edges) -> tuple[Nodes, Edges]:
-    """Drop nodes that only pass on, other than the ends of the whole graph."""
+def _wires(nodes: Nodes, edges: Edges) -> _Wires:
+    wires = _Wires({name: [] for name in nodes}, {name: [] for name in nodes})
+    for source, target in edges:
+        wires.before[target].append(source)
+        wires.after[source].append(target)
+    return wires
+
+
+def _without_transparent(nodes: Nodes, wires: _Wires) -> _Wires:
+    """Drop nodes that only pass on, other than the ends of the whole graph.
+
+    One with many wires belongs to no chain; without it, numbers of wires could multiply.
+    """
     for name, node in list(nodes.items()):
-        before = [source for source, target in edges if target == name]
-        after = [target for source, target in edges if source == name]
-        if isinstance(node, TRANSPARENT) and before and after:
-            edges = [edge for edge in edges if name not in edge]
-            edges += [(source, target) for source in before for target in after]
-            nodes = {key: value for key, value in nodes.items() if key != name}
-    return nodes, edges
+        before, after = wires.before[name], wires.after[name]
+        if not (isinstance(node, TRANSPARENT) and before and after):
+            continue
+        if name in after:
+            raise ValueError(f"node {name!r} forms a cycle without delay: no neuron is on it")
+        if max(len(before), len(after)) > MOST_PASSED_ON:
+            raise ValueError(
+                f"node {name!r} has several inputs or feeds several nodes: {before} -> {after}. "
+                "Supported are a chain of layers and one recurrent Linear a layer"
+            )
+        for source in before:
+            wires.after[source].remove(name)
+            wires.after[source].extend(after)
+        for target in after:
+            wires.before[target].remove(name)
+            wires.before[target].extend(before)
+        del nodes[name], wires.before[name], wires.after[name]
+    return wires
 
 
-def _refuse_cycles_of_weights(nodes: Nodes, edges: Edges) -> None:
-    after = {
-        name: [t for s, t in edges if s == name and isinstance(nodes[t], WEIGHTS)]
-        for name, node in nodes.items()
-        if isinstance(node, WEIGHTS)
-    }
-    for start in after:
-        path, reached = [start], after[start]
-        while reached:
-            if start in reached:
-                names = ", ".join(map(repr, path))
+def _refuse_cycles_of_weights(nodes: Nodes, wires: _Wires) -> None:
+    """Go along wires from weights to weights, each once; the path stands in ``path``."""
+    done: set[str] = set()
+    for start, node in nodes.items():
+        path: dict[str, list[str]] = {}
+        at: str | None = start if isinstance(node, WEIGHTS) and start not in done else None
+        while at is not None:
+            if at not in path:
+                path[at] = [t for t in wires.after[at] if isinstance(nodes[t], WEIGHTS)]
+            onward = path[at].pop() if path[at] else None
+            if onward in path:
+                cycle = list(path)[list(path).index(onward) :]
+                names = ", ".join(map(repr, cycle))
                 raise ValueError(f"nodes {names} form a cycle without delay: no neuron is on it")
-            fresh = [name for name in reached if name not in path]
-            path += fresh
-            reached = [target for name in fresh for target in after[name]]
+            if onward is None:
+                done.add(at)
+                del path[at]
+                at = next(reversed(path), None)
+            elif onward not in done:
+                at = onward
 
 
-def _parts(nodes: Nodes, edges: Edges) -> list[_Part]:
+def _parts(nodes: Nodes, wires: _Wires) -> list[_Part]:
     """Return the layers in order, refusing anything but a chain."""
     starts = [name for name, node in nodes.items() if isinstance(node, nir.Input)]
     if len(starts) != 1:
@@ -167,40 +208,48 @@ def _parts(nodes: Nodes, edges: Edges) -> list[_Part]:
     parts: list[_Part] = []
     at, seen = starts[0], set(starts)
     while True:
-        targets = [t for s, t in edges if s == at and not isinstance(nodes[t], nir.Output)]
-        for target in targets:
-            if not isinstance(nodes[target], WEIGHTS):
-                raise ValueError(f"edge {at!r} -> {target!r} has no weights; expected Linear")
-            sources = [s for s, t in edges if t == target]
-            if len(sources) > 1:
-                raise ValueError(f"node {target!r} has several inputs: {sources}; expected one")
-        own = [t for t in targets if parts and (t, at) in edges]
-        onward = [t for t in targets if t not in own]
-        if len(own) > 1 or len(onward) > 1:
-            raise ValueError(
-                f"node {at!r} feeds several nodes: {', '.join(map(repr, targets))}. Supported are "
-                "a chain of layers and one recurrent Linear a layer"
-            )
-        if own:
-            parts[-1] = _Part(parts[-1].weights, at, own[0])
-            seen |= set(own)
-        if not onward:
+        own, onward = _leaving(nodes, wires, at, recurrent=bool(parts))
+        if own is not None:
+            parts[-1] = _Part(parts[-1].weights, at, own)
+            seen.add(own)
+        if onward is None:
             break
-        (weights,) = onward
-        neurons = [t for s, t in edges if s == weights]
+        neurons = wires.after[onward]
         if len(neurons) != 1 or not isinstance(nodes[neurons[0]], NEURONS):
-            raise ValueError(f"node {weights!r} must feed one population, not {neurons}")
+            raise ValueError(f"node {onward!r} must feed one population, not {neurons}")
         if neurons[0] in seen:
-            raise ValueError(f"node {weights!r} feeds back to {neurons[0]!r}, an earlier layer")
+            raise ValueError(f"node {onward!r} feeds back to {neurons[0]!r}, an earlier layer")
         at = neurons[0]
-        parts.append(_Part(weights, at, None))
-        seen |= {weights, at}
+        parts.append(_Part(onward, at, None))
+        seen |= {onward, at}
     lost = [n for n, node in nodes.items() if n not in seen and not isinstance(node, nir.Output)]
     if lost or not parts:
         raise ValueError(
             f"expected Input, pairs of Linear and neurons, Output; not reached: {sorted(lost)}"
         )
     return parts
+
+
+def _leaving(
+    nodes: Nodes, wires: _Wires, at: str, *, recurrent: bool
+) -> tuple[str | None, str | None]:
+    """Return the weights of a population onto itself, and those onto the next one."""
+    targets = [t for t in wires.after[at] if not isinstance(nodes[t], nir.Output)]
+    for target in targets:
+        if not isinstance(nodes[target], WEIGHTS):
+            raise ValueError(f"edge {at!r} -> {target!r} has no weights; expected Linear")
+        if len(wires.before[target]) > 1:
+            raise ValueError(
+                f"node {target!r} has several inputs: {wires.before[target]}; expected one"
+            )
+    own = [t for t in targets if recurrent and at in wires.after[t]]
+    onward = [t for t in targets if t not in own]
+    if len(own) > 1 or len(onward) > 1:
+        raise ValueError(
+            f"node {at!r} feeds several nodes: {', '.join(map(repr, targets))}. Supported are "
+            "a chain of layers and one recurrent Linear a layer"
+        )
+    return next(iter(own), None), next(iter(onward), None)
 
 
 def _layer(nodes: Nodes, part: _Part, conventions: Conventions) -> Layer:

@@ -18,14 +18,21 @@ both, because they differ in delays and in the name of a step:
   there two steps later.
 - ``"integrate_first"`` (snnTorch, Norse): a spike goes through the whole network within its step.
   Layer k runs k + 1 of Brian2's steps late here, and its spikes are stamped back by as much.
+
+What it guarantees: layers fit each other, their values are finite, their times positive; input
+spikes are of units and samples that there are, in whatever types and byte orders they came.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from itertools import pairwise
+from typing import Literal, get_args
 
 import numpy as np
+
+from biosim.given import check_fields, indices, numbers, whole
 
 Scheme = Literal["held", "exact"]
 Order = Literal["fire_first", "integrate_first"]
@@ -58,6 +65,27 @@ class Layer:
     threshold: PerNeuron | None
     recurrent: np.ndarray | None = None
     bias: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        put = partial(object.__setattr__, self)
+        put("weight", numbers("weight", self.weight, ndim=2))
+        for name in ("tau_mem_s", "tau_syn_s", "resistance", "threshold"):
+            if getattr(self, name) is not None:
+                put(name, self._each(name))
+        for name, shape in (("recurrent", (self.size, self.size)), ("bias", (self.size,))):
+            if getattr(self, name) is not None:
+                put(name, numbers(name, getattr(self, name)))
+                if getattr(self, name).shape != shape:
+                    raise ValueError(f"{name} must be {shape}, not {getattr(self, name).shape}")
+        if np.min(self.tau_mem_s, initial=1) <= 0 or np.min(self.tau_syn_s, initial=1) < 0:
+            raise ValueError("tau_mem_s must be positive and tau_syn_s not negative")
+
+    def _each(self, name: str) -> PerNeuron:
+        """Return a parameter as one number or ``[post]``."""
+        value = numbers(name, getattr(self, name))
+        if value.shape not in ((), (self.size,)):
+            raise ValueError(f"{name} must be one number or [{self.size}], not {value.shape}")
+        return value if value.ndim else float(value)
 
     @property
     def size(self) -> int:
@@ -96,6 +124,20 @@ class Chain:
     reset: Literal["zero", "subtract"] = "zero"
     strict: bool = True
 
+    def __post_init__(self) -> None:
+        times = "delay_s", "hold_s", "recurrent_delay_s"
+        check_fields(self, positive=("dt_s",), at_least_0=times)
+        for name, allowed in (("order", get_args(Order)), ("reset", ("zero", "subtract"))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; allowed: {allowed}")
+        if not self.layers:
+            raise ValueError("a chain must have at least one layer")
+        for before, after in pairwise(self.layers):
+            if before.threshold is None:
+                raise ValueError("a layer that does not fire (CubaLI, LI) must be the last one")
+            if after.weight.shape[1] != before.size:
+                raise ValueError(f"weights {after.weight.shape} do not fit {before.size} neurons")
+
 
 @dataclass(frozen=True)
 class InputSpikes:
@@ -105,6 +147,17 @@ class InputSpikes:
     unit: np.ndarray
     sample: np.ndarray
     n_samples: int
+
+    def __post_init__(self) -> None:
+        put = partial(object.__setattr__, self)
+        put("n_samples", whole("n_samples", self.n_samples, at_least=1))
+        put("time_s", numbers("time_s", self.time_s, ndim=1, unit="second"))
+        put("unit", indices("unit", self.unit, 2**62, ndim=1))
+        put("sample", indices("sample", self.sample, self.n_samples, ndim=1))
+        if not len(self.time_s) == len(self.unit) == len(self.sample):
+            raise ValueError("time_s, unit and sample must be of equal length")
+        if self.time_s.min(initial=0) < 0:
+            raise ValueError("spikes must not come before 0 s")
 
     def between(self, first: int, last: int) -> InputSpikes:
         """Return the spikes of the samples ``first`` to ``last - 1``, counted from 0."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import brian2
 import numpy as np
@@ -20,6 +20,9 @@ from scipy.sparse import csr_matrix
 from biosim.backend import session
 from biosim.chain.network import Chain, ChainRecording, InputSpikes, Layer, LayerSpikes, Scheme
 from biosim.chain.substitute import Substitute
+from biosim.given import number, whole
+from biosim.limits import check_finite, check_step
+from biosim.stimuli import whole_steps
 
 MAX_NEURONS = 100_000  # in one Brian2 network; more samples than fit are run in turns
 STATE = "v : 1\nsyn : 1\nalpha : 1 (constant)\nbeta : 1 (constant)\nkappa : 1 (constant)\n"
@@ -71,7 +74,9 @@ def run_chain(
     Raises
     ------
     ValueError
-        If ``dt_s`` does not divide ``chain.dt_s``.
+        If ``dt_s`` does not divide ``chain.dt_s`` or a delay, or is too long for the substitute; if
+        an input spike is of no unit of the first layer; or if the run shows that its step was too
+        long: variables that are not finite.
 
     Examples
     --------
@@ -86,7 +91,16 @@ def run_chain(
     >>> run_chain(chain, inputs, 20, dt_s=1e-5, scheme="exact").spikes[0].time_s
     array([0.00507])
     """
-    dt_s = chain.dt_s if dt_s is None else dt_s
+    n_steps = whole("n_steps", n_steps, at_least=1)
+    membranes_of = whole("membranes_of", membranes_of, at_least=0)
+    if scheme not in get_args(Scheme):
+        raise ValueError(f"unknown scheme {scheme!r}; allowed: {', '.join(get_args(Scheme))}")
+    n_in = chain.layers[0].weight.shape[1]
+    if inputs.unit.max(initial=0) >= n_in:
+        raise ValueError(f"input spikes of unit {inputs.unit.max()}, but there are {n_in} units")
+    dt_s = chain.dt_s if dt_s is None else number("dt_s", dt_s, above=0.0, unit="second")
+    if substitute:
+        check_step(dt_s, substitute.model.longest_step_s, "the substitute's method needs less")
     ratio = round(chain.dt_s / dt_s)
     if not np.isclose(ratio * dt_s, chain.dt_s, rtol=1e-9, atol=0):
         raise ValueError(f"dt_s = {dt_s} must divide the network's {chain.dt_s}")
@@ -116,7 +130,7 @@ def _run_copies(
     delay, own_delay = (_whole(s, dt_s) for s in (chain.delay_s, chain.recurrent_delay_s))
     # The numpy target: for these few, large groups compiling would take longer than running.
     with session(target="numpy", dt_s=dt_s) as engine:
-        network, monitors, probes = brian2.Network(), [], []
+        network, monitors, probes, groups = brian2.Network(), [], [], []
         fired: Fired = _InputEvents(inputs, chain.layers[0].weight.shape[1], dt_s)
         for k, layer in enumerate(chain.layers):
             fires, lag = layer.threshold is not None, late * (k + 1)
@@ -124,6 +138,7 @@ def _run_copies(
                 group = _substituted(layer, copies, dt_s, substitute)
             else:
                 group = _population(layer, copies, dt_s, chain, scheme)
+            groups.append(group)
             current = _values(group, "syn", copies)
             arrivals: list[Callable[[], None]] = [_Weights(fired, layer.weight, current, delay)]
             fired = _spikes_of(group)
@@ -144,6 +159,8 @@ def _run_copies(
                 monitors.append((brian2.SpikeMonitor(group), layer.size, lag))
                 network.add(monitors[-1][0])
         network.run((labels[-1] + 1) * dt_s * second)
+        ends = {f"v of layer {k}": _values(g, "v", copies) for k, g in enumerate(groups)}
+        check_finite(ends, dt_s)
         readout = None if fires else probes.pop().recorded()
         return ChainRecording(
             tuple(_layer_spikes(*each, n_steps * ratio, dt_s) for each in monitors),
@@ -178,7 +195,7 @@ def _join_spikes(pieces: tuple[LayerSpikes, ...], at_once: int) -> LayerSpikes:
 
 
 def _whole(duration_s: float, dt_s: float) -> int:
-    return round(duration_s / dt_s)
+    return whole_steps(duration_s, dt_s)
 
 
 def _values(group: Any, name: str, copies: int) -> np.ndarray:

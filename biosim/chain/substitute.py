@@ -8,6 +8,7 @@ import numpy as np
 from brian2 import Quantity, get_dimensions
 from scipy.optimize import minimize
 
+from biosim.given import number, numbers
 from biosim.neurons import NeuronModel
 from biosim.simulate import simulate
 
@@ -82,8 +83,13 @@ def calibrate(
     Raises
     ------
     ValueError
-        If the neuron fires at none of the currents.
+        If the neuron fires at none of the currents, they do not ascend, or as `biosim.simulate`.
     """
+    currents = numbers("currents", currents, ndim=1)
+    if len(currents) < 2 or not (np.diff(currents) > 0).all():
+        raise ValueError("currents must be two or more, ascending")
+    tau_mem_s = number("tau_mem_s", tau_mem_s, above=0.0, unit="second")
+    hold_s = number("hold_s", hold_s, at_least=0.0, unit="second")
     run = simulate(model, currents, dt_s=dt_s, duration_s=duration_s, record=(), target="numpy")
     rate_hz = run.rate_hz(from_s=duration_s / 4)
     if not rate_hz.any():

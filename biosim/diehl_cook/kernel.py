@@ -20,11 +20,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
-part = numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+from biosim.diehl_cook.jit import compiled
+
+whole = compiled()
+part = compiled(inline="always")
 
 TRIPLET, POWER = 0, 1
 # Below these a trace or a potential (volts) is as good as gone.
@@ -101,7 +102,7 @@ class State(NamedTuple):
     clock: np.ndarray  # [3] step, how many are awake, how many are recent
 
 
-@compiled
+@whole
 def advance(
     c: Constants,
     w: Synapses,
@@ -297,7 +298,7 @@ def _reset(c: Constants, s: State, j: int, plastic: bool) -> None:
         s.theta[j] += c.theta_plus
 
 
-@compiled
+@whole
 def normalise(c: Constants, w: Synapses, s: State) -> None:
     """Scale the weights of each neuron that may have changed to their constant sum.
 

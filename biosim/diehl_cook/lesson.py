@@ -8,13 +8,15 @@ follows for ``rest_s``; that is repeated until it `is_done` (paper, section 2.6)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from biosim import plasticity
 from biosim.diehl_cook.specification import DiehlCook
 from biosim.diehl_cook.stimulus import Spikes
+from biosim.given import numbers
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,27 @@ class Trained:
     presentations: np.ndarray
     theta_mean_v: np.ndarray
     engine: str
+
+
+def plain_trained(spec: DiehlCook, trained: Trained, n_in: int, name: str = "trained") -> Trained:
+    """Return a network with float64 weights, delays and thresholds.
+
+    Raises
+    ------
+    ValueError
+        If they do not have the shapes of the specification, are not finite, or a delay is negative
+        or longer than the silence between presentations.
+    """
+    shape = n_in, spec.n_exc
+    plain: dict[str, Any] = {}
+    for part, expected in (("weights", shape), ("delays_s", shape), ("theta_v", shape[1:])):
+        plain[part] = numbers(f"{part} of {name}", getattr(trained, part))
+        if plain[part].shape != expected:
+            raise ValueError(f"{name} has {part} {plain[part].shape}, not {expected}")
+    delays_s = plain["delays_s"]
+    if delays_s.size and not 0 <= delays_s.min() <= delays_s.max() <= spec.rest_s:
+        raise ValueError(f"{name} has delays_s outside 0..rest_s = {spec.rest_s:g} s")
+    return replace(trained, **plain)
 
 
 def normalised(spec: DiehlCook, weights: np.ndarray) -> np.ndarray:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from biosim.given import indices, numbers, whole
 
 
 def assign_labels(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
@@ -50,6 +53,12 @@ def classify(counts: np.ndarray, assignments: np.ndarray, n_classes: int) -> np.
     np.ndarray
         ``[N]`` int64.
     """
+    counts, n_classes = _plain(counts), whole("n_classes", n_classes, at_least=1)
+    assignments = indices("assignments", assignments, ndim=1)
+    if assignments.shape != counts.shape[1:] or not (assignments < n_classes).all():
+        raise ValueError(
+            f"assignments must hold a class below {n_classes} for each of {counts.shape[1]} neurons"
+        )
     member = assignments[:, None] == np.arange(n_classes)
     size = member.sum(axis=0)
     mean = np.where(size > 0, counts @ member / np.maximum(size, 1), -1.0)
@@ -99,15 +108,27 @@ def vote(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     np.ndarray
         ``[N]`` int64.
     """
+    counts, shares = _plain(counts), numbers("shares", shares, ndim=2)
+    if counts.shape[1] != len(shares):
+        raise ValueError(f"counts of {counts.shape[1]} neurons, but shares of {len(shares)}")
     return (counts @ shares).argmax(axis=1)
 
 
 def _mean_responses(counts: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
     """Return the mean count ``[n_classes, n_exc]`` over the samples of each class."""
+    counts, n_classes = _plain(counts), whole("n_classes", n_classes, at_least=1)
+    labels = indices("labels", labels, n_classes, ndim=1, booleans=True)
     if len(counts) != len(labels):
         raise ValueError(f"{len(counts)} responses but {len(labels)} labels")
-    if len(labels) and not 0 <= labels.min() <= labels.max() < n_classes:
-        raise ValueError(f"labels must lie in 0..{n_classes - 1}")
     total = np.zeros((n_classes, counts.shape[1]))
     np.add.at(total, labels, counts)
     return total / np.maximum(np.bincount(labels, minlength=n_classes), 1)[:, None]
+
+
+def _plain(counts: ArrayLike) -> np.ndarray:
+    """Return counts ``[N, n_exc]`` in a type in which sums neither overflow nor become Booleans."""
+    exact = np.asarray(counts).dtype.kind in "biu"
+    plain = indices("counts", counts, 2**53, booleans=True) if exact else numbers("counts", counts)
+    if plain.ndim != 2:
+        raise ValueError(f"counts must have the shape [N, n_exc], not {list(plain.shape)}")
+    return plain

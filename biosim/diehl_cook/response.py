@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from biosim.diehl_cook.engines import Engine, frozen
-from biosim.diehl_cook.lesson import Trained, brightest_hz, is_done
+from biosim.diehl_cook.lesson import Trained, brightest_hz, is_done, plain_trained
 from biosim.diehl_cook.specification import DiehlCook
-from biosim.diehl_cook.stimulus import Progress, check_images, poisson_spikes
+from biosim.diehl_cook.stimulus import Progress, plain_images, poisson_spikes
+from biosim.given import whole
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ def respond(
     Raises
     ------
     ValueError
-        If images have the wrong number of pixels or intensities outside 0..1, or the engine is
-        unknown.
+        If images have the wrong number of pixels or intensities outside 0..1, ``trained`` does not
+        fit ``spec``, or the engine is unknown.
 
     Examples
     --------
@@ -99,9 +100,11 @@ def respond(
     >>> biosim.diehl_cook.classify(counts, classes, n_classes=4)
     array([0, 1, 2, 3])
     """
-    check_images(images)
+    images, seed = plain_images(images), whole("seed", seed, at_least=0)
+    batch = whole("batch", batch, at_least=1)
     if images.shape[1] != len(trained.weights):
         raise ValueError(f"{images.shape[1]} pixels for {len(trained.weights)} inputs")
+    trained = plain_trained(spec, trained, images.shape[1])
     rng = np.random.default_rng(seed)
     counts = np.zeros((len(images), spec.n_exc), dtype=np.int64)
     input_spikes = np.zeros(images.shape, dtype=np.int32)

@@ -22,6 +22,9 @@ a spike of the neuron in the same step:
     P1  input arrives:  x <- x + 1                                                   `PowerLaw`
     P2  neuron fires:   w <- clip(w + rate_post (x - target) max(w_max - w, 0)^exponent, 0, w_max)
 
+What it guarantees: a specification that exists can be computed. Its step carries its time constants
+and its rates, its values are finite; `biosim.limits` and `biosim.given` refuse others.
+
 Symbols, all without unit but for the times in seconds, and where each engine holds them:
 
     ===== ============================ ====================== ================ ==================
@@ -47,9 +50,10 @@ Those of `standalone` are counted in units that grow as they decay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from biosim.given import check_fields
+from biosim.limits import EULER_REACH, check_rate, check_step, check_time_constants
 from biosim.stimuli import whole_steps
 
 
@@ -77,6 +81,9 @@ class Population:
     inhibitory_v: float
     refractory_s: float
 
+    def __post_init__(self) -> None:
+        check_fields(self, positive=("tau_mem_s",), at_least_0=("refractory_s",))
+
 
 EXCITATORY = Population(100e-3, -65e-3, -65e-3, -52e-3, 0.0, -100e-3, 5e-3)
 INHIBITORY = Population(10e-3, -60e-3, -45e-3, -40e-3, 0.0, -85e-3, 2e-3)
@@ -103,8 +110,8 @@ class Triplet:
     tau_post_slow_s: float = 40e-3
 
     def __post_init__(self) -> None:
-        _check(self, at_least_0=("rate_pre", "rate_post"))
-        _check(self, positive=("tau_pre_s", "tau_post_s", "tau_post_slow_s"))
+        times = "tau_pre_s", "tau_post_s", "tau_post_slow_s"
+        check_fields(self, positive=times, at_least_0=("rate_pre", "rate_post"))
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,18 @@ class PowerLaw:
     tau_pre_s: float = 20e-3
 
     def __post_init__(self) -> None:
-        _check(self, positive=("tau_pre_s",), at_least_0=("rate_post", "target", "exponent"))
+        at_least_0 = "rate_post", "target", "exponent"
+        check_fields(self, positive=("tau_pre_s",), at_least_0=at_least_0)
+
+
+_POSITIVE = (
+    "n_exc", "dt_s", "present_s", "rest_s", "max_rate_hz", "max_presentations", "weight_sum",
+    "initial_weight", "max_weight", "tau_exc_s", "tau_inh_s", "tau_theta_s",
+)  # fmt: skip
+_AT_LEAST_0 = (
+    "extra_rate_hz", "min_spikes", "max_delay_s", "weight_exc_inh", "weight_inh_exc",
+    "theta_plus_v", "lockout_s",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -181,6 +199,13 @@ class DiehlCook:
         Membranes start training so far below rest, volts (code).
     excitatory, inhibitory
         Neurons.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite or out of range, a duration is no multiple of the step, the step
+        is longer than a time constant that forward Euler advances, or an input of the rate of the
+        last presentation would spike more than once a step.
     """
 
     n_exc: int = 100
@@ -210,19 +235,32 @@ class DiehlCook:
     inhibitory: Population = INHIBITORY
 
     def __post_init__(self) -> None:
-        for name in ("n_exc", "max_presentations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        _check(self, positive=("dt_s", "present_s", "rest_s", "weight_sum", "initial_weight"))
-        _check(self, positive=("max_weight", "max_rate_hz", "tau_theta_s"))
-        _check(self, at_least_0=("lockout_s", "max_delay_s", "theta_plus_v", "extra_rate_hz"))
-        _check(self, at_least_0=("weight_exc_inh", "weight_inh_exc"))
+        check_fields(self, positive=_POSITIVE, at_least_0=_AT_LEAST_0)
+        self._check_step()
         for name in ("present_s", "rest_s"):
             whole_steps(getattr(self, name), self.dt_s)
         if self.rest_s < self.max_delay_s:
             raise ValueError("rest_s must be at least max_delay_s: samples must not overlap")
         if self.inhibitory.threshold_v <= self.inhibitory.rest_v:
             raise ValueError("inhibitory neurons must be silent at rest: threshold_v above rest_v")
+
+    def _check_step(self) -> None:
+        """Raise ValueError unless the step carries the time constants and the rates."""
+        tau_s = {
+            "tau_exc_s": self.tau_exc_s,
+            "tau_inh_s": self.tau_inh_s,
+            "tau_theta_s": self.tau_theta_s,
+            "excitatory.tau_mem_s": self.excitatory.tau_mem_s,
+            "inhibitory.tau_mem_s": self.inhibitory.tau_mem_s,
+        }
+        check_time_constants(self.dt_s, tau_s)
+        # What a partner adds to the leak speeds an inhibitory membrane up; nothing stops it there.
+        fastest_hz = (1 + self.weight_exc_inh) / self.inhibitory.tau_mem_s
+        check_step(self.dt_s, EULER_REACH / fastest_hz, "weight_exc_inh makes membranes too fast")
+        repeats = self.max_presentations - 1
+        largest_hz = self.max_rate_hz + repeats * self.extra_rate_hz
+        what = f"max_rate_hz + {repeats} extra_rate_hz, the rate of the last presentation"
+        check_rate(largest_hz, self.dt_s, what)
 
     @property
     def present_steps(self) -> int:
@@ -233,12 +271,3 @@ class DiehlCook:
     def rest_steps(self) -> int:
         """Time steps of the silence after it."""
         return whole_steps(self.rest_s, self.dt_s)
-
-
-def _check(spec: object, positive: Sequence[str] = (), at_least_0: Sequence[str] = ()) -> None:
-    for name in positive:
-        if not getattr(spec, name) > 0:
-            raise ValueError(f"{name} must be positive, not {getattr(spec, name)}")
-    for name in at_least_0:
-        if not getattr(spec, name) >= 0:
-            raise ValueError(f"{name} must not be negative, not {getattr(spec, name)}")

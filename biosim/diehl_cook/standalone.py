@@ -34,7 +34,7 @@ import brian2
 import numpy as np
 from brian2 import second, volt
 
-from biosim.cache import cache_folder
+from biosim.cache import BRIEF, cache_folder
 from biosim.diehl_cook import network
 from biosim.diehl_cook.lesson import Lesson, Trained, normalised
 from biosim.diehl_cook.runtime import given_spikes
@@ -122,7 +122,7 @@ def learn(lesson: Lesson, progress: Progress) -> Trained:
     RuntimeError
         If Brian2 cannot build or run the program.
     """
-    with tempfile.TemporaryDirectory(prefix="biosim-") as folder:
+    with _files() as folder:
         learned = Path(folder, "learned")
         _in_a_process(lesson, learned)
         trained: Trained = pickle.loads(learned.read_bytes())
@@ -155,7 +155,7 @@ def prepare(spec: DiehlCook, n_images: int, n_in: int, n_samples: int) -> None:
 def _in_a_process(lesson: Lesson, *learned: Path) -> None:
     """Compile the program of a lesson and, if there is a file for what is learned, run it."""
     _check(lesson.spec)
-    with tempfile.TemporaryDirectory(prefix="biosim-") as folder:
+    with _files() as folder:
         given = Path(folder, "lesson")
         given.write_bytes(pickle.dumps(lesson))
         files = map(str, (given, program_folder(lesson), *learned))
@@ -163,6 +163,11 @@ def _in_a_process(lesson: Lesson, *learned: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"Brian2's standalone program failed:\n{done.stderr[-2000:]}")
+
+
+def _files() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder in the process's own cache, whose next holder removes what a kill leaves."""
+    return tempfile.TemporaryDirectory(prefix=BRIEF, dir=cache_folder(brian2.__version__))
 
 
 def _check(spec: DiehlCook) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from biosim.diehl_cook.engines import Engine, learn
-from biosim.diehl_cook.lesson import Lesson, Trained, normalised
+from biosim.diehl_cook.lesson import Lesson, Trained, normalised, plain_trained
 from biosim.diehl_cook.specification import DiehlCook
-from biosim.diehl_cook.stimulus import Progress, Spikes, check_images
+from biosim.diehl_cook.stimulus import Progress, Spikes, plain_images, plain_spikes
+from biosim.given import indices, whole
 
 
 def train(
@@ -49,8 +50,8 @@ def train(
     Raises
     ------
     ValueError
-        If an image has intensities outside 0..1, ``order`` is out of range, ``start`` has
-        another shape, or the engine is unknown.
+        If an image has intensities outside 0..1, ``order`` is out of range or a mask, ``start``
+        has another shape, or the engine is unknown.
     RuntimeError
         If the engine needs a C++ compiler and there is none.
 
@@ -62,10 +63,10 @@ def train(
     >>> trained.weights.shape, trained.weights.sum(axis=0).max().round(6).item()
     ((100, 10), 20.0)
     """
-    check_images(images)
-    order = np.asarray(order, dtype=np.int64)
-    if len(order) and not 0 <= order.min() <= order.max() < len(images):
-        raise ValueError(f"order must hold indices of the {len(images)} images")
+    images, seed = plain_images(images), whole("seed", seed, at_least=0)
+    order = indices("order of images", order, len(images), ndim=1)
+    if spikes is not None:
+        spikes = [plain_spikes(shown, images.shape[1]) for shown in spikes]
     rng = np.random.default_rng(seed)
     shape = images.shape[1], spec.n_exc
     if start is None:
@@ -73,9 +74,8 @@ def train(
         delays_s = spec.max_delay_s * rng.random(shape)
         theta_v = np.full(spec.n_exc, spec.theta_start_v)
     else:
+        start = plain_trained(spec, start, shape[0], "start")
         weights, delays_s, theta_v = start.weights, start.delays_s, start.theta_v
-        if weights.shape != shape:
-            raise ValueError(f"start has weights {weights.shape}, not {shape}")
     input_seed = int(rng.integers(2**32))
     if not len(order):
         nothing = np.zeros(0, np.int64)

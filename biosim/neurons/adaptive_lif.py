@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from brian2 import second, volt
 
+from biosim.given import check_fields
 from biosim.neurons import lif
 from biosim.neurons.model import NeuronModel
 
@@ -34,7 +35,7 @@ class AdaptiveLIF:
     Raises
     ------
     ValueError
-        If the step is negative or the time constant not positive.
+        If a value is not finite, the step negative or the time constant not positive.
 
     Examples
     --------
@@ -57,8 +58,7 @@ class AdaptiveLIF:
     tau_threshold_s: float = 100e-3
 
     def __post_init__(self) -> None:
-        if self.step_v < 0 or self.tau_threshold_s <= 0:
-            raise ValueError(f"step must not be negative, time constant be positive: {self}")
+        check_fields(self, positive=("tau_threshold_s",), at_least_0=("step_v",))
 
     def model(self) -> NeuronModel:
         """Return the model for Brian2, integrated exactly."""

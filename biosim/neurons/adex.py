@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from brian2 import amp, farad, second, siemens, volt
 
+from biosim.given import check_fields
 from biosim.neurons.model import NeuronModel
 
 # Beyond the peak nothing counts but that it was crossed. Bounded there, a Runge-Kutta stage neither
@@ -38,8 +39,8 @@ class AdEx:
     Raises
     ------
     ValueError
-        If capacitance, leak conductance, slope or time constant is not positive, or the peak is
-        not above threshold and reset.
+        If a value is not finite, capacitance, leak conductance, slope or time constant is not
+        positive, or the peak is not above threshold and reset.
 
     Examples
     --------
@@ -66,8 +67,8 @@ class AdEx:
     peak_v: float = 20e-3
 
     def __post_init__(self) -> None:
-        if min(self.capacitance_f, self.leak_s, self.slope_v, self.tau_adaptation_s) <= 0:
-            raise ValueError(f"capacitance, leak, slope and time constant must be positive: {self}")
+        positive = "capacitance_f", "leak_s", "slope_v", "tau_adaptation_s"
+        check_fields(self, positive=positive)
         if self.peak_v <= max(self.threshold_v, self.reset_v):
             raise ValueError(f"the peak must lie above threshold and reset: {self}")
 
@@ -92,6 +93,8 @@ class AdEx:
             },
             initial={"v": self.leak_v * volt, "w": 0 * amp},
             inputs={"I": "amp"},
+            # Spikes are bounded at the peak (above); a step may be as long as what lies between.
+            longest_step_s=min(self.capacitance_f / self.leak_s, self.tau_adaptation_s),
         )
 
 

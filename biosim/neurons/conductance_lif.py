@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from brian2 import farad, siemens, volt
 
+from biosim.given import check_fields
 from biosim.neurons.lif import LIF
 from biosim.neurons.model import NeuronModel
 
@@ -34,7 +35,8 @@ class ConductanceLIF:
     Raises
     ------
     ValueError
-        If capacitance or leak is not positive, or the threshold is not above leak and reset.
+        If a value is not finite, capacitance or leak is not positive, or the threshold is not
+        above leak and reset.
 
     Examples
     --------
@@ -61,8 +63,7 @@ class ConductanceLIF:
     refractory_s: float = 5e-3
 
     def __post_init__(self) -> None:
-        if self.capacitance_f <= 0 or self.leak_s <= 0:
-            raise ValueError(f"capacitance and leak must be positive: {self}")
+        check_fields(self, positive=("capacitance_f", "leak_s"))
         self.under(0.0, 0.0)
 
     def model(self) -> NeuronModel:

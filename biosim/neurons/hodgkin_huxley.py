@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from brian2 import farad, meter, ms, mV, siemens, volt
 
+from biosim.given import check_fields
 from biosim.neurons.linoid import linoid
 from biosim.neurons.model import NeuronModel
 
@@ -47,6 +48,11 @@ class HodgkinHuxley:
     >>> len(run.spike_time_s)
     4
 
+    Raises
+    ------
+    ValueError
+        If a value is not finite, the capacitance not positive, or a conductance negative.
+
     References
     ----------
     A. L. Hodgkin and A. F. Huxley, J. Physiol. 117, 500-544 (1952),
@@ -60,6 +66,10 @@ class HodgkinHuxley:
     sodium_v: float = 50e-3
     potassium_v: float = -77e-3
     leak_v: float = -54.387e-3
+
+    def __post_init__(self) -> None:
+        conductances = "sodium_s_m2", "potassium_s_m2", "leak_s_m2"
+        check_fields(self, positive=("capacitance_f_m2",), at_least_0=conductances)
 
     def model(self) -> NeuronModel:
         """Return the model for Brian2, starting at rest."""

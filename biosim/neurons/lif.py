@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import ohm, second, volt
 
+from biosim.given import check_fields, numbers
 from biosim.neurons.model import NeuronModel
 
 EQUATIONS = """
@@ -29,8 +30,8 @@ class LIF:
     Raises
     ------
     ValueError
-        If a time or the resistance is not positive, or threshold, leak and reset are such that
-        the neuron would fire for ever.
+        If a value is not finite, a time or the resistance is not positive, or threshold, leak and
+        reset are such that the neuron would fire for ever.
 
     Examples
     --------
@@ -46,8 +47,7 @@ class LIF:
     refractory_s: float = 2e-3
 
     def __post_init__(self) -> None:
-        if self.tau_mem_s <= 0 or self.resistance_ohm <= 0 or self.refractory_s < 0:
-            raise ValueError(f"time constant and resistance must be positive: {self}")
+        check_fields(self, positive=("tau_mem_s", "resistance_ohm"), at_least_0=("refractory_s",))
         if self.threshold_v <= max(self.leak_v, self.reset_v):
             raise ValueError(f"the threshold must lie above leak and reset: {self}")
 
@@ -75,7 +75,7 @@ class LIF:
 
         T = tau_m ln((E_L + R I - v_0) / (E_L + R I - V_t))
         """
-        limit = self.leak_v + self.resistance_ohm * np.asarray(current_a, dtype=float)
+        limit = self.leak_v + self.resistance_ohm * numbers("current_a", current_a, unit="amp")
         reaches = limit > self.threshold_v
         safe = np.where(reaches, limit, np.inf)
         with np.errstate(invalid="ignore"):
@@ -88,4 +88,5 @@ class LIF:
 
     def membrane_v(self, current_a: float, time_s: np.ndarray) -> np.ndarray:
         """Return v(t) = E_L + R I (1 - exp(-t/tau_m)), before the first spike."""
+        time_s = numbers("time_s", time_s, unit="second")
         return self.leak_v + self.resistance_ohm * current_a * -np.expm1(-time_s / self.tau_mem_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol
 
 
@@ -27,6 +28,8 @@ class NeuronModel:
         SI units, as Brian2 writes them, of the inputs by name; the first is the default.
     refractory
         Seconds, or the condition that keeps a neuron from firing again.
+    longest_step_s
+        Longest time step that the method carries; see `biosim.limits`.
     """
 
     equations: str
@@ -37,6 +40,7 @@ class NeuronModel:
     initial: Mapping[str, Any]
     inputs: Mapping[str, str]
     refractory: float | str = 0.0
+    longest_step_s: float = inf
 
 
 class Neuron(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from brian2 import farad, meter, ms, mV, siemens, volt
 
+from biosim.given import check_fields
 from biosim.neurons.linoid import linoid
 from biosim.neurons.model import NeuronModel
 
@@ -51,6 +52,11 @@ class Traub:
     >>> len(run.spike_time_s)
     2
 
+    Raises
+    ------
+    ValueError
+        If a value is not finite, area or capacitance not positive, or a conductance negative.
+
     References
     ----------
     R. D. Traub and R. Miles, Neuronal Networks of the Hippocampus, Cambridge University Press
@@ -67,6 +73,10 @@ class Traub:
     potassium_v: float = -90e-3
     leak_v: float = -65e-3
     threshold_v: float = -63e-3
+
+    def __post_init__(self) -> None:
+        conductances = "sodium_s_m2", "potassium_s_m2", "leak_s_m2"
+        check_fields(self, positive=("capacitance_f_m2", "area_m2"), at_least_0=conductances)
 
     def model(self) -> NeuronModel:
         """Return the model for Brian2."""

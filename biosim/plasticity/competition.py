@@ -8,6 +8,9 @@ without its inhibitory inputs.
 
 Spikes in one step count as potentiation: in a step of dt about dt/2 of the area under the window
 goes from depression to potentiation, which a small asymmetry between the two has to outweigh.
+
+What it guarantees: inputs have the rate that was asked for, as a rate of more than one spike a step
+is refused, and so is a step longer than the time constants that forward Euler advances.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import numpy as np
 from brian2 import Hz, ms, mV, second
 
 from biosim.backend import Target, session
+from biosim.given import check_fields, whole
+from biosim.limits import check_rate, check_run, check_time_constants
 from biosim.plasticity.recipe import Rule
 from biosim.stimuli import whole_steps
 
@@ -57,7 +62,8 @@ class Competition:
     Raises
     ------
     ValueError
-        If a value is not positive or the step does not divide the duration.
+        If a value is not positive or not finite, the step does not divide the duration, is longer
+        than a time constant of the neuron, or too long for Poisson inputs of the rate.
     """
 
     n_inputs: int = 1000
@@ -68,11 +74,13 @@ class Competition:
     dt_s: float = 1e-3
 
     def __post_init__(self) -> None:
-        if min(self.n_inputs, self.n_neurons) < 1:
-            raise ValueError(f"there must be at least one input and one neuron: {self}")
-        if min(self.rate_hz, self.total_conductance, self.duration_s) <= 0:
-            raise ValueError(f"rate, conductance and duration must be positive: {self}")
+        times = "duration_s", "dt_s"
+        counts = "n_inputs", "n_neurons"
+        check_fields(self, positive=("rate_hz", "total_conductance", *times, *counts))
         whole_steps(self.duration_s, self.dt_s)
+        check_rate(self.rate_hz, self.dt_s, "rate_hz")
+        tau_s = {name: float(NEURON[name] / second) for name in ("tau_mem", "tau_syn")}
+        check_time_constants(self.dt_s, tau_s)
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,16 @@ def compete(
         Engine; see `biosim.backend.session`.
     progress
         Called ten times with the fraction done.
+
+    Raises
+    ------
+    ValueError
+        If there is no rule, the seed is no whole number from 0 on, or the run shows that its step
+        was too long: neurons that fire in one step after the other.
     """
+    if not rules:
+        raise ValueError("there must be at least one rule")
+    seed = whole("seed", seed, at_least=0)
     rng = np.random.default_rng(seed)
     shape = competition.n_neurons, competition.n_inputs
     initial = rng.random(shape)
@@ -139,6 +156,7 @@ def compete(
             steps = n_steps * (tenth + 1) // 10 - n_steps * tenth // 10
             network.run(steps * competition.dt_s * second, namespace={})
             progress((tenth + 1) / 10, "weights compete")
+        check_run(neurons, spikes, competition.dt_s)
         half_s = competition.duration_s / 2
         late = np.array(spikes.i)[np.array(spikes.t / second) >= half_s]
         return Competitors(

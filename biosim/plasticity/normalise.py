@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from biosim.given import number, numbers
+
 
 def normalised(weights: np.ndarray, total: float) -> np.ndarray:
     """Return weights scaled so that those into each neuron sum to ``total``.
@@ -22,7 +24,8 @@ def normalised(weights: np.ndarray, total: float) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a weight is negative, the total not positive, or all weights into a neuron are 0.
+        If a weight is negative or not finite, the total not positive, or all weights into a neuron
+        are 0.
 
     Examples
     --------
@@ -30,6 +33,7 @@ def normalised(weights: np.ndarray, total: float) -> np.ndarray:
     array([[0.25, 0.5 ],
            [0.75, 0.5 ]])
     """
+    weights, total = numbers("weights", weights, ndim=2), number("total", total)
     if total <= 0 or (weights < 0).any():
         raise ValueError("total must be positive, and no weight negative")
     sums = weights.sum(axis=0)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import second
 
+from biosim.given import check_fields, number, numbers
 from biosim.plasticity.recipe import UNBOUNDED, Pairing, Recipe, changed, check, marked, model
 
 
@@ -72,11 +73,9 @@ class PairSTDP:
     bounds: tuple[float, float] = UNBOUNDED
 
     def __post_init__(self) -> None:
-        if min(self.a_plus, self.a_minus, self.tau_plus_s, self.tau_minus_s) <= 0:
-            raise ValueError(f"amplitudes and time constants must be positive: {self}")
+        positive = "a_plus", "a_minus", "tau_plus_s", "tau_minus_s"
+        check_fields(self, positive=positive, at_least_0=("mu_plus", "mu_minus"))
         check(self.pairing, self.bounds)
-        if min(self.mu_plus, self.mu_minus) < 0:
-            raise ValueError(f"exponents must not be negative: {self}")
         if max(self.mu_plus, self.mu_minus) > 0 and not np.isfinite(self.bounds).all():
             raise ValueError(f"exponents other than 0 need bounds, such as (0, 1): {self}")
 
@@ -115,12 +114,13 @@ def window(rule: PairSTDP, delta_t_s: np.ndarray, weight: float = 0.0) -> np.nda
     weight
         At which the pair finds the synapse; it matters where the exponents are not 0.
     """
+    delta_t_s, weight = numbers("delta_t_s", delta_t_s, unit="second"), number("weight", weight)
     low, high = rule.bounds
     room = ((high - weight) / (high - low)) ** rule.mu_plus if rule.mu_plus else 1.0
     height = ((weight - low) / (high - low)) ** rule.mu_minus if rule.mu_minus else 1.0
     potentiation = rule.a_plus * room * np.exp(-np.abs(delta_t_s) / rule.tau_plus_s)
     depression = -rule.a_minus * height * np.exp(-np.abs(delta_t_s) / rule.tau_minus_s)
-    return np.where(np.asarray(delta_t_s) >= 0, potentiation, depression)
+    return np.where(delta_t_s >= 0, potentiation, depression)
 
 
 def printed_window(rule: PairSTDP, delta_t_s: np.ndarray) -> np.ndarray:
@@ -131,5 +131,6 @@ def printed_window(rule: PairSTDP, delta_t_s: np.ndarray) -> np.ndarray:
     depression becomes potentiation. Y.-S. Choi, Phys. High Technol. 28 (2019),
     doi:10.3938/PhiT.28.014.
     """
+    delta_t_s = numbers("delta_t_s", delta_t_s, unit="second")
     tau_s = np.where(delta_t_s >= 0, rule.tau_plus_s, rule.tau_minus_s)
     return rule.a_plus * np.exp(delta_t_s / tau_s)

@@ -90,5 +90,5 @@ def check(pairing: str, bounds: tuple[float, float]) -> None:
     allowed = get_args(Pairing)
     if pairing not in allowed:
         raise ValueError(f"unknown pairing {pairing!r}; allowed: {', '.join(allowed)}")
-    if not bounds[0] < bounds[1]:
+    if len(bounds) != 2 or not bounds[0] < bounds[1]:
         raise ValueError(f"the lower bound must lie below the upper one: {bounds}")

@@ -9,6 +9,7 @@ import brian2
 import numpy as np
 
 from biosim.backend import Target, session
+from biosim.given import number, numbers, whole
 from biosim.plasticity.recipe import Rule
 from biosim.stimuli import whole_steps
 
@@ -50,9 +51,14 @@ def simulate_pairs(
     Raises
     ------
     ValueError
-        If a value is no multiple of ``dt_s``.
+        If there is no value, or one is no multiple of ``dt_s``.
     """
-    steps = np.array([whole_steps(delta_s, dt_s) for delta_s in delta_t_s])
+    dt_s = number("dt_s", dt_s, above=0.0, unit="second")
+    margin_s = number("margin_s", margin_s, at_least=0.0, unit="second")
+    given = np.atleast_1d(numbers("delta_t_s", delta_t_s, unit="second"))
+    if given.ndim != 1 or not given.size:
+        raise ValueError(f"delta_t_s must be [K] with at least one value, not {given.shape}")
+    steps = np.array([whole_steps(delta_s, dt_s) for delta_s in given])
     margin = max(1, round(margin_s / dt_s))
     pre = margin + max(0, -steps.min())
     n_steps = pre + max(0, steps.max()) + margin + 1
@@ -90,10 +96,11 @@ def simulate_trains(
     Raises
     ------
     ValueError
-        If the numbers of trains differ, a time is negative or no multiple of ``dt_s``, or a
-        train has two spikes in one step.
+        If there is no train, their numbers differ, a time is negative or no multiple of ``dt_s``,
+        or a train has two spikes in one step.
     """
-    if len(pre_s) != len(post_s):
+    dt_s, initial = number("dt_s", dt_s, above=0.0, unit="second"), number("initial", initial)
+    if not len(pre_s) or len(pre_s) != len(post_s):
         raise ValueError(f"{len(pre_s)} presynaptic trains, but {len(post_s)} postsynaptic ones")
     pre, post = ([_steps(train, dt_s) for train in side] for side in (pre_s, post_s))
     last = max((train[-1] for train in pre + post if len(train)), default=0)
@@ -104,13 +111,21 @@ def pairings(n_pairs: int, rate_hz: float, delta_t_s: float) -> tuple[np.ndarray
     """Return the trains of either side of a synapse when a pair of spikes is repeated, ``[n]``.
 
     The first spike is at 0, and ``delta_t_s`` = t_post - t_pre.
+
+    Raises
+    ------
+    ValueError
+        If there is no pair or the rate is not positive.
     """
-    starts_s = np.arange(n_pairs) / rate_hz
+    n_pairs = whole("n_pairs", n_pairs, at_least=1)
+    delta_t_s = number("delta_t_s", delta_t_s, unit="second")
+    starts_s = np.arange(n_pairs) / number("rate_hz", rate_hz, above=0.0, unit="Hz")
     return starts_s + max(0.0, -delta_t_s), starts_s + max(0.0, delta_t_s)
 
 
 def _steps(train_s: np.ndarray, dt_s: float) -> np.ndarray:
-    steps = np.sort(np.array([whole_steps(time_s, dt_s) for time_s in train_s], dtype=int))
+    times_s = np.atleast_1d(numbers("spike times", train_s, unit="second")).ravel()
+    steps = np.sort(np.array([whole_steps(time_s, dt_s) for time_s in times_s], dtype=int))
     if len(steps) and (steps[0] < 0 or not np.diff(steps).all()):
         raise ValueError("spikes must not be before 0, nor two of one train in the same step")
     return steps

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from brian2 import second
 
+from biosim.given import check_fields
 from biosim.plasticity.recipe import UNBOUNDED, Pairing, Recipe, changed, check, marked, model
 
 
@@ -66,10 +67,9 @@ class TripletSTDP:
     bounds: tuple[float, float] = UNBOUNDED
 
     def __post_init__(self) -> None:
-        if min(self.a2_plus, self.a2_minus, self.a3_plus, self.a3_minus) < 0:
-            raise ValueError(f"amplitudes must not be negative: {self}")
-        if min(self.tau_plus_s, self.tau_minus_s, self.tau_x_s, self.tau_y_s) <= 0:
-            raise ValueError(f"time constants must be positive: {self}")
+        amplitudes = "a2_plus", "a2_minus", "a3_plus", "a3_minus"
+        times = "tau_plus_s", "tau_minus_s", "tau_x_s", "tau_y_s"
+        check_fields(self, positive=times, at_least_0=amplitudes)
         check(self.pairing, self.bounds)
 
     def recipe(self) -> Recipe:

@@ -2,6 +2,9 @@
 
 Exact gradients in float32 and float64, with cost by the spike. Samples are divided among as many
 threads as `torch.get_num_threads` says.
+
+Guaranteed: second derivatives are refused, never 0, and a state that does not fit is refused before
+the loops, which check no bounds, get to see it.
 """
 
 from __future__ import annotations
@@ -13,10 +16,10 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from gradsim.events import SpikeEvents, if_sparse
+from gradsim.first_order import first_order
 from gradsim.kernels import buffers, loops
 from gradsim.kernels.buffers import index_type
 from gradsim.kernels.layout import (
@@ -39,6 +42,8 @@ from gradsim.kernels.orders import GROUP, NO_SUMS, Spikes
 from gradsim.kernels.threads import in_parallel
 from gradsim.neurons import Decay, LIFParameters, LIFState, LIParameters, Population
 
+SECOND_ORDER = "the event-driven engine has none, engine='torch' has them"
+
 CHEAP = 8
 """Rows of weights from the cache that take about as long as a row of a trace from memory."""
 
@@ -55,6 +60,7 @@ def lif(
 ) -> tuple[Tensor, LIFState]:
     """Return the spikes ``[T, B, N]`` for weighted inputs ``[T, B, N]``, and the last state."""
     rest = torch.zeros_like(currents[0])
+    _require_state(state, rest)
     if state is not None and recurrent is not None:
         first = currents[:1] + linear(state.spikes, recurrent)
         currents = torch.cat([first, currents[1:]])
@@ -68,6 +74,15 @@ def lif(
         syn,
     )
     return spikes, LIFState(mem, syn, spikes[-1], rest)
+
+
+def _require_state(state: LIFState | None, rest: Tensor) -> None:
+    for name, part in zip(LIFState._fields, state or (), strict=False):
+        if part.shape != rest.shape or part.dtype != rest.dtype:
+            raise ValueError(
+                f"{name} of the state must be {rest.dtype} {list(rest.shape)}, not {part.dtype} "
+                f"{list(part.shape)}"
+            )
 
 
 def network(
@@ -141,7 +156,7 @@ class _LayerFunction(torch.autograd.Function):
         return raster_of(run), *(unpadded(part, n, n_samples) for part in last)
 
     @staticmethod
-    @once_differentiable
+    @first_order(SECOND_ORDER)
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         run, grid = ctx.run, ctx.grid
         (recurrent,) = ctx.saved_tensors
@@ -183,7 +198,7 @@ class _NetworkFunction(torch.autograd.Function):
         return readout.membranes(grid), peak, *counts
 
     @staticmethod
-    @once_differentiable
+    @first_order(SECOND_ORDER)
     def backward(
         ctx: Any, g_membranes: Tensor | None, g_peak: Tensor | None, *g_counts: Tensor | None
     ) -> tuple[Any, ...]:

@@ -16,10 +16,7 @@ from gradsim.kernels import buffers
 from gradsim.kernels.loops import Inputs, Neurons
 from gradsim.kernels.orders import NO_SUMS, Layout, Spikes, Sums
 from gradsim.neurons import Decay, LIFParameters, LIParameters
-from gradsim.surrogate import Surrogate
-
-INLINE = ("fast_sigmoid", "superspike")
-"""Surrogates whose derivative the loops compute themselves; others are computed by PyTorch."""
+from gradsim.surrogate import Surrogate, inline_slope
 
 
 class Grid(NamedTuple):
@@ -92,12 +89,12 @@ def neurons_of(parameters: LIParameters, decay: Decay, n: int, dtype: np.dtype) 
 
     number = dtype.type
     gain = parameters.gain_factor(decay.beta)
-    threshold, strict, keep, slope = np.inf, True, 1.0, -1.0
+    threshold, strict, keep = np.inf, True, 1.0
+    slope = None
     if isinstance(parameters, LIFParameters):
         threshold, strict = parameters.threshold, parameters.strict
         keep = 0.0 if parameters.reset == "zero" else 1.0
-        if parameters.surrogate.name in INLINE:
-            slope = parameters.surrogate.parameters[0]
+        slope = inline_slope(parameters.surrogate)
     limit = number(threshold)
     return Neurons(
         row(decay.alpha),
@@ -107,7 +104,8 @@ def neurons_of(parameters: LIParameters, decay: Decay, n: int, dtype: np.dtype) 
         fire_above=limit if strict else np.nextafter(limit, number(-np.inf)),
         keep=number(keep),
         drop=limit if keep else number(0),
-        slope=number(slope),
+        # The loops compute one derivative themselves; below 0 it is given to them.
+        slope=number(-1 if slope is None else slope),
         fire_first=parameters.order == "fire_first",
     )
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from gradsim.kernels.jit import compiled
 from gradsim.kernels.orders import GROUP, Sums
 from gradsim.kernels.simd import (
     MEDIUM,
@@ -195,7 +196,7 @@ def _layer(neurons, inputs, currents, has_currents, first, n_steps):
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def lif_forward(
     first,
     last,
@@ -409,7 +410,7 @@ def _gather(total, weights, width, column, rows, begin, end):
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def lif_backward(
     first,
     last,
@@ -701,14 +702,14 @@ def _scatter_weights(begin, end, n_steps, width, fired, gi, base, shift, g_weigh
                     store(g_weights, place + column, total + load(narrow, gi, row + column))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def scatter_weights(first, last, n_steps, width, fired, gi, g_weights):
     """Add ``gi [B, T, width]`` to the weights ``[in, width]`` of each sample's spikes."""
     base = first * n_steps * width
     _scatter_weights(first, last, n_steps, width, fired, pointer(gi), base, 0, pointer(g_weights))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def li_forward(first, last, n_steps, neurons, inputs, recorded, peak, peak_step):
     """Run integrators from rest.
 
@@ -739,7 +740,7 @@ def li_forward(first, last, n_steps, neurons, inputs, recorded, peak, peak_step)
             store(row_of, b * width + column, when)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def li_backward(first, last, n_steps, neurons, gradient, gi):
     """Turn ``gradient [B, T + 1, width]`` of what was recorded into that of the currents."""
     width, cells = len(neurons.alpha), _pointers(neurons)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from gradsim.kernels.jit import compiled
 from gradsim.kernels.orders import GROUP
 from gradsim.kernels.simd import (
     NARROW,
@@ -93,7 +94,7 @@ def _add(to, at, source, first, count):
         store(to, at + k, load(like, to, at + k) + load(like, source, first + k))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def forward(first, last, n_in, share, cell, inputs, rows, state, record):
     """Run samples ``first:last``; write their part of ``state`` and ``record``.
 
@@ -205,7 +206,7 @@ def _end(b, n_steps, signal, drive):
     return windows * (n_steps // signal.shape[1])
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def backward(first, last, n_in, cell, inputs, rows, record, signal, drive, gradient):
     """Add the gradients of ``rows`` from samples ``first:last``, by back-propagation through time.
 
@@ -265,7 +266,7 @@ def _retreat(b, t, cell, rows, n_in, block, record, signal, drive, g_neurons, g_
         put(g_currents, t * width + j, cell.alpha_gain * g_mem)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def eligibility(first, last, cell, inputs, delays, record, signal, drive, gradient):
     """Add the gradients of e-prop from samples ``first:last``, forward in time.
 

@@ -9,6 +9,7 @@ from numba import njit
 
 from gradsim.kernels import buffers
 from gradsim.kernels.buffers import index_type
+from gradsim.kernels.jit import compiled
 from gradsim.kernels.simd import get, pointer, put
 
 GROUP = 8
@@ -159,7 +160,7 @@ def list_spikes(dense: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.n
 # Through pointers, which know of no negative indices, these loops take half the time or less.
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _copy_runs(values, starts, offsets, copied):
     source, to = pointer(values), pointer(copied)
     for k in range(len(starts)):
@@ -168,7 +169,7 @@ def _copy_runs(values, starts, offsets, copied):
             put(to, begin + j, get(source, first + j))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _count_spikes(rows, counts):
     for k in range(len(rows)):
         total = others = 0
@@ -179,7 +180,7 @@ def _count_spikes(rows, counts):
         counts[k] = -1 if others else total
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _list_spikes(dense, counts, offsets, step, unit):
     for b in range(dense.shape[1]):
         k = offsets[b]
@@ -193,7 +194,7 @@ def _list_spikes(dense, counts, offsets, step, unit):
                 n += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _sort_by_step(step, unit, offsets, units, starts):
     n_steps = starts.shape[1] - 1
     place = np.empty(n_steps, np.int64)
@@ -210,7 +211,7 @@ def _sort_by_step(step, unit, offsets, units, starts):
             put(to, _take_place(places, get(steps, k)), unit[k])
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _sort_sums(step, unit, offsets, n_steps, n_chunks, first_key, for_steps, sums):
     """Sort by group, chunk, length of the sum, and target; see `Sums`.
 

@@ -1,4 +1,9 @@
-"""Threads for the compiled loops, which hold no lock of Python's, and PyTorch's beside them."""
+"""Threads for the compiled loops, which hold no lock of Python's, and PyTorch's beside them.
+
+Guaranteed: a process has at most `MORE` threads more than the machine has processors, whatever
+numbers of parts were asked for, and `lent_by_torch` leaves PyTorch's number of threads as it was,
+also where several threads enter it at once.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,11 @@ from gradsim.kernels.orders import GROUP
 
 Part = TypeVar("Part")
 
+MORE = 4
+"""Threads beyond processors: so many parts of one call may wait while others run."""
+
+_borrowers: dict[object, int] = {}  # PyTorch's number of threads before, of each who borrows
+
 _lent: ContextVar[int | None] = ContextVar("_lent", default=None)
 
 
@@ -28,17 +38,17 @@ def in_parallel(work: Callable[[int, int], Part], n_samples: int) -> list[Part]:
         return [work(0, n_samples)]
     edges = [min(n_groups * k // n_parts * GROUP, n_samples) for k in range(n_parts + 1)]
     own, *others = pairwise(edges)
-    waiting = [_pool(n_parts - 1, os.getpid()).submit(work, *edge) for edge in others]
+    waiting = [_pool(os.getpid()).submit(work, *edge) for edge in others]
     return [work(*own), *(future.result() for future in waiting)]
 
 
 @cache
-def _pool(n_threads: int, _process: int) -> ThreadPoolExecutor:
+def _pool(_process: int) -> ThreadPoolExecutor:
     """Return threads that stay, since starting them takes as long as a small layer.
 
-    A forked process has none of its parent's.
+    They start one by one when there is work for them. A forked process has none of its parent's.
     """
-    return ThreadPoolExecutor(n_threads)
+    return ThreadPoolExecutor((os.cpu_count() or 1) + MORE)
 
 
 @contextmanager
@@ -48,7 +58,11 @@ def lent_by_torch() -> Iterator[None]:
     PyTorch's threads spin for milliseconds behind every operation that they share, on the cores
     that the loops want next.
     """
-    before = torch.get_num_threads()
+    key, before = object(), torch.get_num_threads()
+    if before == 1 and _lent.get() is None:
+        # A thread that is new begins with what another, which borrows, has just set for itself.
+        before = next(iter(list(_borrowers.values())), 1)
+    _borrowers[key] = before
     token = _lent.set(_lent.get() or before)
     torch.set_num_threads(1)
     try:
@@ -56,3 +70,4 @@ def lent_by_torch() -> Iterator[None]:
     finally:
         torch.set_num_threads(before)
         _lent.reset(token)
+        del _borrowers[key]

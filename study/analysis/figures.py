@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 LOG_FROM_RATIO = 3  # of values from which on their axis is logarithmic
+ONE_DECADE = 10
 FEW_DECADES = 100  # a ratio again: below it such an axis needs more numbers than powers of ten
+THOUSANDS = 1000  # from which on they are written as k
 NAMES_IN_A_ROW = 3  # of a legend
 LETTERS_PER_INCH = 15  # of a legend's type
 LETTERS_OF_A_HANDLE = 4
@@ -117,7 +119,7 @@ def label_axes(ax: Axes, x: str, y: str) -> None:
 
 def spread(ax: Axes, values: Sequence[float]) -> None:
     """Make the horizontal axis logarithmic where values, zero or more, differ by a factor."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = min(values), max(values)
     if high <= LOG_FROM_RATIO * low:
@@ -128,9 +130,16 @@ def spread(ax: Axes, values: Sequence[float]) -> None:
     ax.set_xscale("log")
     if high < FEW_DECADES * low:
         # Powers of ten alone would leave an axis with one number or none.
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+        ax.xaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 5) if high < ONE_DECADE * low else (1, 3))
+        )
+        ax.xaxis.set_major_formatter(FuncFormatter(_brief))
         ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _brief(value: float, _place: int) -> str:
+    """Return a number of an axis; thousands as k, which leaves room for the others."""
+    return f"{value / 1000:.10g}k" if value >= THOUSANDS else f"{value:.10g}"
 
 
 def _columns(ax: Axes, longest: int) -> int:
@@ -166,6 +175,28 @@ def draw_shares(
     mean, low, high = (100 * np.array(part) for part in zip(*intervals, strict=True))
     (drawn,) = ax.plot(x, mean, **line)
     ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.2, lw=0)
+
+
+def draw_interval(ax: Axes, found: Interval, row: float, **marks: Any) -> None:
+    """Draw a mean and its interval along a row; what lies beyond the axis ends in an arrow.
+
+    Parameters
+    ----------
+    ax
+        Where to draw; its horizontal limits are set.
+    found
+        Mean and interval.
+    row
+        Place on the vertical axis.
+    marks
+        Of `matplotlib.axes.Axes.errorbar`.
+    """
+    low, high = ax.get_xlim()
+    ends = max(found.low, low), min(found.high, high)
+    ax.errorbar(found.mean, row, xerr=[[found.mean - ends[0]], [ends[1] - found.mean]], **marks)
+    for end, beyond, arrow in zip(ends, (found.low < low, found.high > high), "<>", strict=True):
+        if beyond:
+            ax.plot(end, row, arrow, color=marks.get("color"), ms=5, clip_on=False)
 
 
 def draw_levels(

@@ -14,6 +14,8 @@ MISSING = (
     "–"  # a setting that a configuration does not name: it is what it was before there was one
 )
 
+SHARES = ("accuracy", "agreement", "share")  # in a metric's name: it lies between 0 and 1
+EQUAL = 1e-9  # relative: what differs by less is the same number, computed in another order
 SCORES = ("test_accuracy", "test_symbol_accuracy")  # what tests are scored by, by the task
 
 
@@ -110,13 +112,21 @@ def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
     values = [record.metrics.get(metric) for record in group]
     if any(value is None for value in values):
         return None
-    bounds = (0.0, 1.0) if metric.endswith("accuracy") else (0.0, float("inf"))
+    bounds = (0.0, 1.0) if any(kind in metric for kind in SHARES) else (0.0, float("inf"))
     return mean_interval([float(value) for value in values if value is not None], bounds)
 
 
 def mean_of(group: Sequence[Record], metric: str) -> float:
     """Return the mean over replicates of a metric that all of them have."""
     return sum(record.metrics[metric] for record in group) / len(group)
+
+
+def spikes_apart(group: Sequence[Record]) -> tuple[float, float]:
+    """Return the mean spikes a sample that come in, and those that the network emits."""
+    total = mean_of(group, "spikes_per_sample")
+    inputs = [record.metrics.get("spikes_input_per_sample") or 0.0 for record in group]
+    come_in = sum(inputs) / len(inputs)
+    return come_in, total - come_in
 
 
 def seed_difference(
@@ -145,7 +155,7 @@ def cell(interval: Interval | None, scale: float = 1.0) -> str:
     if interval is None:
         return "–"
     mean, low, high = (value * scale for value in interval)
-    known = low < high
+    known = high - low > EQUAL * max(abs(low), abs(high))
     # Three significant digits of the mean, or of its interval where that is wider.
     size = max(abs(mean), high - mean if known else 0.0)
     places = max(0, 2 - math.floor(math.log10(size))) if size else 0
@@ -154,6 +164,31 @@ def cell(interval: Interval | None, scale: float = 1.0) -> str:
     if math.isclose(mean - low, high - mean, rel_tol=1e-6):
         return f"{mean:,.{places}f} ± {high - mean:,.{places}f}"
     return f"{mean:,.{places}f} [{low:,.{places}f}, {high:,.{places}f}]"
+
+
+def at_most(value: float, digits: int = 2) -> str:
+    """Return a bound, rounded up: what is said to be at most it is at most it.
+
+    Examples
+    --------
+    >>> at_most(1.038), at_most(1.2e-14), at_most(0)
+    ('1.1', '1.2e-14', '0')
+    """
+    if not value:
+        return "0"
+    unit = 10.0 ** (math.floor(math.log10(value)) + 1 - digits)
+    return f"{math.ceil(value / unit * (1 - EQUAL)) * unit:.{digits}g}"
+
+
+def at_least(value: float, places: int) -> str:
+    """Return a bound with so many decimal places, rounded down.
+
+    Examples
+    --------
+    >>> at_least(99.9999, 3), at_least(100, 3)
+    ('99.999', '100.000')
+    """
+    return f"{math.floor(value * 10**places * (1 + EQUAL)) / 10**places:.{places}f}"
 
 
 def significant(value: float) -> str:

@@ -38,6 +38,9 @@ class Figure:
     basis: str
 
 
+LONGEST = 60  # characters of a part of a name
+
+
 def figure_name(*parts: str) -> str:
     """Return a name for a figure that is a file name too, whatever a user called the data.
 
@@ -47,8 +50,12 @@ def figure_name(*parts: str) -> str:
 
 
 def _plain(part: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", part)
-    return plain if plain == part else f"{plain}_{hashlib.sha256(part.encode()).hexdigest()[:6]}"
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", part)[:LONGEST]
+    return (
+        plain
+        if plain == part
+        else f"{plain}_{hashlib.sha256(part.encode(errors='surrogatepass')).hexdigest()[:6]}"
+    )
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ of the machine meets all of them; a value is the median over rounds.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import shlex
@@ -20,13 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from study.analysis import spreadsheet
 from study.errors import unknown
 from study.trials import provenance
-from study.trials.store import told_when_unusable, write_atomic
+from study.trials.files import told_when_unusable, write_atomic
 from study.trials.watch import THREAD_VARIABLES
 
 COLUMNS = ("work", "implementation", "median_ms", "memory_mb", "ratio_to_fastest_peer")
@@ -118,10 +118,7 @@ def failed(rows: Sequence[Row]) -> bool:
 def write(out: Path, rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
     """Write ``bench.csv``, and ``bench.json``: where and how its numbers came about."""
     columns = list(dict.fromkeys([*COLUMNS, *(key for row in rows for key in row)]))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    table = pd.DataFrame(rows, columns=columns, dtype=object)
     source = {
         "command": "python -m study.run " + shlex.join(sys.argv[1:]),
         **provenance.of_trial(),
@@ -130,7 +127,7 @@ def write(out: Path, rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
     }
     with told_when_unusable(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_atomic(out / "bench.csv", text.getvalue().encode())
+        write_atomic(out / "bench.csv", spreadsheet.csv(table))
         write_atomic(out / "bench.json", json.dumps(source, indent=1).encode())
 
 

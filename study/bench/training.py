@@ -49,6 +49,8 @@ def measure(
     import numpy as np
     import torch
 
+    from gradsim.kernels import buffers
+
     torch.set_num_threads(threads)
     task = Work(**work)
     events, labels = samples(task)
@@ -60,6 +62,7 @@ def measure(
 
     batch = prepare()
     trainer.compile(batch)
+    buffers.release()  # what compiling left to be used again is memory of the first steps too
     with measured() as cost:
         losses = [trainer.step(batch) for _ in range(WARM_UP)]
     rate = trainer.hidden_rate(batch)

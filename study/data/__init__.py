@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,9 @@ from study.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from study.data.fetch import RemoteFile
+
+
+_noted: ContextVar[dict[str, str] | None] = ContextVar("_noted", default=None)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class DatasetEntry:
         Returns the published files; None for data that need none.
     task
         Kind of task: ``"classes"``, ``"symbols"`` or ``"signals"``; see `study.data.task`.
+    pinned
+        Whether its content follows from published checksums or from this code; see `is_pinned`.
     """
 
     kind: str
@@ -40,6 +47,7 @@ class DatasetEntry:
     load: Callable[[DataAccess], Dataset]
     files: Callable[[], list[RemoteFile]] | None = None
     task: str = "classes"
+    pinned: bool = True
 
 
 def _digits(access: DataAccess) -> Dataset:
@@ -103,7 +111,11 @@ def _heidelberg_files(name: str) -> list[RemoteFile]:
 
 def _heidelberg_entry(name: str, summary: str) -> DatasetEntry:
     return DatasetEntry(
-        "events", summary, partial(_heidelberg, name), partial(_heidelberg_files, name)
+        "events",
+        summary,
+        partial(_heidelberg, name),
+        partial(_heidelberg_files, name),
+        pinned=name != "hd-spikes",
     )
 
 
@@ -197,6 +209,24 @@ def task(ref: DatasetRef) -> str:
     return "classes" if ref.kind else find(ref.name).task
 
 
+def is_pinned(ref: DatasetRef) -> bool:
+    """Whether a name stands for the same content always, as that of files laid by hand does not."""
+    if ref.sha256 is not None:
+        return True
+    return find(ref.name).pinned and plugins.owner("DATASETS", ref.name) is None
+
+
+@contextmanager
+def noting() -> Iterator[dict[str, str]]:
+    """Yield what is loaded in this block, by name, as digests of content; it fills as it goes."""
+    noted: dict[str, str] = {}
+    token = _noted.set(noted)
+    try:
+        yield noted
+    finally:
+        _noted.reset(token)
+
+
 def load(ref: DatasetRef, access: DataAccess) -> Dataset:
     """Return the data set.
 
@@ -205,6 +235,15 @@ def load(ref: DatasetRef, access: DataAccess) -> Dataset:
     UserError
         If its files are missing or damaged.
     """
+    dataset = _load(ref, access)
+    if (noted := _noted.get()) is not None:
+        from study.data.content import content
+
+        noted[ref.name] = dataset.checksum if is_pinned(ref) else content(dataset)
+    return dataset
+
+
+def _load(ref: DatasetRef, access: DataAccess) -> Dataset:
     if access.shared is not None:
         from study.data import shared
 

@@ -9,6 +9,10 @@ Four forms, each with ``labels`` [N], integers 0, 1, ...:
 - events by place: ``time_s``, ``x``, ``y`` [E], optionally ``polarity`` [E], 0 or 1, ``offsets``,
   ``duration_s``, and ``width`` and ``height`` or ``shape``, [H, W] or [polarities, H, W]. Unit
   ``(polarity H + y) W + x`` fires.
+
+Arrays may be of any size and byte order of their kind, and lists. What is accepted can be used:
+integers are compared before they are converted, differences are never taken of unsigned ones, spans
+of time are no integers, and no number of units is beyond what an array of units can count.
 """
 
 from __future__ import annotations
@@ -18,8 +22,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from study.data.samples import Events, Images, Samples, Traces
+from study.data.steps import precision
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 
@@ -28,6 +34,7 @@ FORMS = (
     "or shape; time_s, x, y (polarity), offsets, duration_s, labels + width and height, or shape"
 )
 DEFAULT_DT_S = 1e-3
+MOST_UNITS = 2**31 - 1  # units of events are 32 bits
 
 
 def kind(names: Collection[str]) -> str:
@@ -41,17 +48,23 @@ def kind(names: Collection[str]) -> str:
     return next((name for name in ("images", "traces") if name in names), "events")
 
 
-def samples(arrays: Arrays) -> Samples:
-    """Return the samples that arrays hold.
+def samples(given: Mapping[str, ArrayLike]) -> Samples:
+    """Return the samples that arrays, or lists, hold.
+
+    Examples
+    --------
+    >>> len(samples({"images": [[[0.0, 0.5]], [[1.0, 0.5]]], "labels": [0, 1]}))
+    2
 
     Raises
     ------
     ValueError
         If they break a rule of their form; the message says which.
     """
-    given = [name for name in ("images", "traces", "time_s") if name in arrays]
-    if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} in one file.\nAllowed: {FORMS}")
+    arrays = {name: np.asarray(values) for name, values in given.items()}
+    found = [name for name in ("images", "traces", "time_s") if name in arrays]
+    if len(found) > 1:
+        raise ValueError(f"{' and '.join(found)} in one file.\nAllowed: {FORMS}")
     read: dict[str, Callable[[Arrays], Samples]] = {
         "images": _images,
         "traces": _traces,
@@ -70,7 +83,7 @@ def _traces(arrays: Arrays) -> Traces:
     traces = arrays["traces"]
     if traces.ndim != 3 or 0 in traces.shape:
         raise ValueError(f"traces must be [N, T, C] and not empty, not {list(traces.shape)}")
-    if not np.issubdtype(traces.dtype, np.floating):
+    if traces.dtype.kind != "f":
         raise ValueError(f"traces must be floating point numbers, not {traces.dtype}")
     with np.errstate(over="ignore"):
         values = traces.astype(np.float32)
@@ -92,7 +105,7 @@ def _events(arrays: Arrays) -> Events:
     unit, n_units, shape = (_by_place if places else _by_unit)(arrays, len(time_s))
     _check_offsets(offsets, len(time_s))
     return Events(
-        time_s.astype(np.float64),
+        _in_own_type(time_s),
         unit.astype(np.int32),
         offsets.astype(np.int64),
         _labels(arrays["labels"], len(offsets) - 1),
@@ -115,6 +128,7 @@ def _by_unit(arrays: Arrays, n_events: int) -> Where:
     else:
         _require(arrays, ("n_units",))
         shape, n_units = None, _whole(arrays, "n_units")
+        _check_units(n_units, "n_units")
     return _coordinate(arrays, "unit", n_units, n_events), n_units, shape
 
 
@@ -125,6 +139,7 @@ def _by_place(arrays: Arrays, n_events: int) -> Where:
     else:
         _require(arrays, ("width", "height"))
         shape = (*([2] if polar else []), _whole(arrays, "height"), _whole(arrays, "width"))
+        _check_units(math.prod(shape), "width by height")
     if len(shape) != 2 + polar:
         wanted = "[polarities, H, W] with" if polar else "[H, W] without"
         raise ValueError(f"shape must be {wanted} polarity, not {list(shape)}")
@@ -141,7 +156,7 @@ def _coordinate(arrays: Arrays, name: str, size: int, n_events: int) -> np.ndarr
         raise ValueError(f"{name} {list(values.shape)} must be [E] like time_s [{n_events}]")
     if values.dtype == bool:
         values = values.astype(np.int64)
-    if not np.issubdtype(values.dtype, np.integer):
+    if values.dtype.kind not in "iu":
         raise ValueError(f"{name} must be integers, not {values.dtype}")
     if len(values) and (values.min() < 0 or values.max() >= size):
         raise ValueError(f"{name} must lie in 0..{size - 1}, not {values.min()}..{values.max()}")
@@ -150,11 +165,17 @@ def _coordinate(arrays: Arrays, name: str, size: int, n_events: int) -> np.ndarr
 
 def _shape(arrays: Arrays) -> tuple[int, ...]:
     shape = arrays["shape"]
-    if shape.ndim != 1 or not np.issubdtype(shape.dtype, np.integer) or not len(shape):
+    if shape.ndim != 1 or shape.dtype.kind not in "iu" or not len(shape):
         raise ValueError(f"shape must be a few integers, not {shape.dtype} {list(shape.shape)}")
     if shape.min() < 1:
         raise ValueError(f"shape must be positive, not {shape.tolist()}")
+    _check_units(math.prod(shape.tolist()), "shape")
     return tuple(shape.tolist())
+
+
+def _check_units(n_units: int, name: str) -> None:
+    if n_units > MOST_UNITS:
+        raise ValueError(f"{name} has {n_units} units; at most {MOST_UNITS} are allowed")
 
 
 def _require(arrays: Arrays, names: tuple[str, ...]) -> None:
@@ -166,9 +187,11 @@ def _require(arrays: Arrays, names: tuple[str, ...]) -> None:
 def _pixels(images: np.ndarray) -> np.ndarray:
     if images.ndim != 3 or 0 in images.shape:
         raise ValueError(f"images must be [N, H, W] and not empty, not {list(images.shape)}")
+    if images.dtype == bool:
+        return images.astype(np.float32)
     if images.dtype == np.uint8:
         return images.astype(np.float32) / 255.0
-    if not np.issubdtype(images.dtype, np.floating):
+    if images.dtype.kind != "f":
         raise ValueError(f"images must be uint8 or float in 0..1, not {images.dtype}")
     if not np.isfinite(images).all():
         raise ValueError("images contain NaN or infinite values")
@@ -178,7 +201,9 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 
 
 def _labels(labels: np.ndarray, n_samples: int) -> np.ndarray:
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+    if labels.dtype == bool:
+        labels = labels.astype(np.int64)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers [N], not {labels.dtype} {list(labels.shape)}")
     if len(labels) != n_samples:
         raise ValueError(f"{len(labels)} labels for {n_samples} samples")
@@ -195,14 +220,21 @@ def _labels(labels: np.ndarray, n_samples: int) -> np.ndarray:
     return labels.astype(np.int64)
 
 
+def _in_own_type(time_s: np.ndarray) -> np.ndarray:
+    """Return times in the type in which they were stored, which says how exact they are."""
+    kind = np.dtype(np.float64) if time_s.dtype.itemsize > 8 else time_s.dtype
+    return time_s.astype(kind.newbyteorder("="))
+
+
 def _check_times(time_s: np.ndarray, duration_s: float) -> None:
     if time_s.ndim != 1:
         raise ValueError(f"time_s must be [E], not {list(time_s.shape)}")
-    if not np.issubdtype(time_s.dtype, np.floating):
+    if time_s.dtype.kind != "f":
         raise ValueError(f"time_s must be floating point seconds, not {time_s.dtype}")
     if not np.isfinite(time_s).all():
         raise ValueError("time_s contains NaN or infinite values")
-    if len(time_s) and (time_s.min() < 0 or time_s.max() > duration_s):
+    latest = duration_s * (1 + precision(time_s.dtype))
+    if len(time_s) and (time_s.min() < 0 or float(time_s.max()) > latest):
         raise ValueError(
             f"time_s must lie in 0..duration_s = {duration_s:g}, "
             f"not {time_s.min():g}..{time_s.max():g}"
@@ -212,9 +244,9 @@ def _check_times(time_s: np.ndarray, duration_s: float) -> None:
 def _check_offsets(offsets: np.ndarray, n_events: int) -> None:
     if offsets.ndim != 1 or len(offsets) < 2:
         raise ValueError(f"offsets must be [N + 1] with N >= 1, not {list(offsets.shape)}")
-    if not np.issubdtype(offsets.dtype, np.integer):
+    if offsets.dtype.kind not in "iu":
         raise ValueError(f"offsets must be integers, not {offsets.dtype}")
-    if (np.diff(offsets) < 0).any():
+    if (offsets[1:] < offsets[:-1]).any():
         raise ValueError("offsets must not decrease")
     if offsets[0] != 0 or offsets[-1] != n_events:
         raise ValueError(
@@ -232,13 +264,13 @@ def _positive(arrays: Arrays, name: str) -> float:
 
 def _whole(arrays: Arrays, name: str) -> int:
     value = _scalar(arrays, name)
-    if not value >= 1 or value != int(value):
+    if not 1 <= value < math.inf or value != int(value):
         raise ValueError(f"{name} must be a positive whole number, not {value:g}")
     return int(value)
 
 
 def _scalar(arrays: Arrays, name: str) -> float:
     value = arrays[name]
-    if value.size != 1 or not np.issubdtype(value.dtype, np.number):
+    if value.size != 1 or value.dtype.kind not in "iuf":
         raise ValueError(f"{name} must be one number, not {value.dtype} {list(value.shape)}")
     return float(value.reshape(()))

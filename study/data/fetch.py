@@ -1,10 +1,16 @@
-"""Finds a data file in the user's folders or downloads it, and opens its checked content."""
+"""Finds a data file in the user's folders or downloads it, and opens its checked content.
+
+Whatever lies at the place of a file, and wherever its cache would be, it ends with the content or a
+`UserError`: an unpacked file is bounded in size, and where no home folder is known nothing is
+looked for or kept in a cache.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
+import lzma
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -21,7 +27,12 @@ from study.errors import UserError
 
 PACKINGS = ("", ".gz", ".zip")
 BLOCK = 1 << 20  # bytes read at a time
-UNPACKING_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, RuntimeError)
+LARGEST = 16 << 30  # bytes of an unpacked file
+UNPACKING_ERRORS = (
+    EOFError, zlib.error, lzma.LZMAError, struct.error, gzip.BadGzipFile, zipfile.BadZipFile,
+    RuntimeError, ValueError, OverflowError,
+)  # fmt: skip
+"""What damaged archives raise."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +98,14 @@ class Content:
 
 
 def cache_folder() -> Path:
-    """Return the folder that downloads go to."""
+    """Return the folder that downloads go to; no absolute one where no home folder is known."""
     return Path(pooch.os_cache("twinspike")) / "data"
 
 
 def find(remote: RemoteFile, access: DataAccess) -> Path | None:
     """Return the first copy in the data folders or the cache, packed or not, or None."""
-    for folder in [*access.folders(), cache_folder()]:
+    cache = cache_folder()
+    for folder in [*access.folders(), *([cache] if cache.is_absolute() else [])]:
         for packing in PACKINGS:
             path = folder / remote.folder / f"{remote.name}{packing}"
             if path.is_file():
@@ -123,6 +135,11 @@ def locate(remote: RemoteFile, access: DataAccess) -> Path:
 
 def _download(remote: RemoteFile) -> Path:
     folder = cache_folder() / remote.folder
+    if not folder.is_absolute():
+        raise UserError(
+            f"{remote.folder}/{remote.name} cannot be kept: no home folder is known here, and "
+            f"XDG_CACHE_HOME is not set.\nSet it, or: {remote.remedy()}"
+        )
     problems = []
     for mirror in remote.mirrors:
         name = PurePosixPath(mirror.url).name
@@ -179,12 +196,20 @@ def _unpacked(path: Path, name: str) -> Iterator[IO[bytes]]:
     with tempfile.TemporaryFile() as target:
         if path.suffix == ".gz":
             with path.open("rb") as packed, gzip.open(packed) as source:
-                shutil.copyfileobj(source, target, BLOCK)
+                _copy(source, target)
         else:
             with zipfile.ZipFile(path) as archive, archive.open(_member(archive, name)) as source:
-                shutil.copyfileobj(source, target, BLOCK)
+                _copy(source, target)
         target.seek(0)
         yield target
+
+
+def _copy(source: IO[bytes] | gzip.GzipFile, target: IO[bytes]) -> None:
+    size = 0
+    while block := source.read(BLOCK):
+        size += target.write(block)
+        if size > LARGEST:
+            raise zipfile.BadZipFile(f"it becomes more than {LARGEST} bytes")
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> str:

@@ -1,14 +1,18 @@
-"""Spoken digits as spikes of 700 units: the official SHD files, and others in their layout."""
+"""Spoken digits as spikes of 700 units: the official SHD files, and others in their layout.
+
+Files are read by `study.data.hdf5`: everything comes from the file that the checksum is of.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 
+from study.data import hdf5
 from study.data.fetch import Content, Mirror, RemoteFile, contents
+from study.data.hdf5 import Column
 from study.data.reference import DataAccess
 from study.data.samples import Dataset, Events
 from study.data.task import Classes
@@ -20,8 +24,9 @@ DURATION_S = 1.4  # the longest sample lasts 1.37 s; SpyTorch's tutorial 4 takes
 # the training samples and, one speaking more English and one more German, all classes alike.
 VALIDATION_SPEAKERS = (3, 7)
 
-LAYOUT = {"spikes/times": "f", "spikes/units": "iu", "labels": "iu", "extra/speaker": "iu"}
-BLOCK = 512  # samples read at a time
+LISTS = {"spikes/times": "f", "spikes/units": "iu"}  # by sample, and of which kind of numbers
+NUMBERS = {"labels": "iu", "extra/speaker": "iu"}
+LAYOUT = LISTS | NUMBERS
 
 
 @dataclass(frozen=True)
@@ -111,75 +116,50 @@ def load(source: HeidelbergSource, access: DataAccess) -> Dataset:
 def _read(content: Content, held_out: tuple[int, ...]) -> tuple[Events, Events]:
     """Return the samples of the other speakers and those of ``held_out``, in the file's order."""
     try:
-        with h5py.File(content.stream, "r") as file:
-            columns = _columns(file)
-            labels = _labels(columns["labels"])
-            is_held_out = np.isin(columns["extra/speaker"][:], held_out)
-            order = np.argsort(is_held_out, kind="stable")
-            n_kept = int(np.sum(~is_held_out))
-            if n_kept == 0 or (held_out and n_kept == len(order)):
-                raise ValueError(
-                    f"must have samples of the speakers {', '.join(map(str, held_out))}, "
-                    "which are validation, and of others"
-                )
-            events = _events(columns["spikes/times"], columns["spikes/units"], labels, order)
-    except (OSError, RuntimeError, ValueError) as error:
+        columns = hdf5.columns(content.stream, LISTS, NUMBERS)
+        labels = _labels(columns["labels"].values)
+        is_held_out = np.isin(columns["extra/speaker"].values, held_out)
+        order = np.argsort(is_held_out, kind="stable")
+        n_kept = int(np.sum(~is_held_out))
+        if n_kept == 0 or (held_out and n_kept == len(order)):
+            raise ValueError(
+                f"must have samples of the speakers {', '.join(map(str, held_out))}, "
+                "which are validation, and of others"
+            )
+        events = _events(columns, labels, order)
+    except ValueError as error:
         raise content.refuse(f"is not in the layout of SHD: {error}") from None
     return _part(events, 0, n_kept), _part(events, n_kept, len(order))
 
 
-def _columns(file: h5py.File) -> dict[str, h5py.Dataset]:
-    columns = {name: file.get(name) for name in LAYOUT}
-    for name, kinds in LAYOUT.items():
-        column = columns[name]
-        if not isinstance(column, h5py.Dataset):
-            raise ValueError(f"it has no {name}")
-        spikes = name.startswith("spikes/")
-        dtype = h5py.check_vlen_dtype(column.dtype) if spikes else column.dtype
-        if column.ndim != 1 or dtype is None or np.dtype(dtype).kind not in kinds:
-            number = "floating point" if kinds == "f" else "whole"
-            row = f"a list of {number} numbers a sample" if spikes else f"{number} numbers"
-            raise ValueError(f"{name} must hold {row}, not {column.dtype} {list(column.shape)}")
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1 or 0 in lengths.values():
-        raise ValueError(f"numbers of samples must be equal and not 0: {lengths}")
-    return columns
+def _labels(column: np.ndarray) -> np.ndarray:
+    if column.min() < 0 or column.max() >= N_CLASSES:
+        raise ValueError(f"labels must be 0..{N_CLASSES - 1}, not {column.min()}..{column.max()}")
+    return column.astype(np.int64)
 
 
-def _labels(column: h5py.Dataset) -> np.ndarray:
-    labels = column[:].astype(np.int64)
-    if labels.min() < 0 or labels.max() >= N_CLASSES:
-        raise ValueError(f"labels must be 0..{N_CLASSES - 1}, not {labels.min()}..{labels.max()}")
-    return labels
-
-
-def _events(
-    times: h5py.Dataset, units: h5py.Dataset, labels: np.ndarray, order: np.ndarray
-) -> Events:
+def _events(columns: Mapping[str, Column], labels: np.ndarray, order: np.ndarray) -> Events:
     """Return all samples in ``order``, each written straight to its place in the arrays."""
-    counts = np.array([len(row) for _, row in _rows(units)])
-    offsets = np.concatenate(([0], np.cumsum(counts[order])))
-    begin = np.empty_like(counts)
-    begin[order] = offsets[:-1]
+    times, units = columns["spikes/times"], columns["spikes/units"]
+    if (uneven := np.flatnonzero(times.counts != units.counts)).size:
+        n = uneven[0]
+        raise ValueError(f"sample {n} has {times.counts[n]} times, {units.counts[n]} units")
+    offsets = np.concatenate(([0], np.cumsum(units.counts[order])))
     time_s = np.empty(offsets[-1], np.float32)
     unit = np.empty(offsets[-1], np.int16)
-    for column, target, limit in ((units, unit, N_UNITS - 1), (times, time_s, DURATION_S)):
-        for sample, row in _rows(column):
-            if len(row) != counts[sample]:
-                raise ValueError(f"sample {sample} has {len(row)} times, {counts[sample]} units")
+    starts = np.concatenate(([0], np.cumsum(units.counts)))
+    limits = {"spikes/units": (unit, N_UNITS - 1), "spikes/times": (time_s, DURATION_S)}
+    for name, (target, limit) in limits.items():
+        for place, sample in enumerate(order):
+            row = columns[name].values[starts[sample] : starts[sample + 1]]
             # In this form the comparison refuses NaN as well.
             if len(row) and not (row.min() >= 0 and row.max() <= limit):
                 raise ValueError(
-                    f"{column.name[1:]} of sample {sample} must lie in 0..{limit:g}, "
+                    f"{name} of sample {sample} must lie in 0..{limit:g}, "
                     f"not {row.min():g}..{row.max():g}"
                 )
-            target[begin[sample] : begin[sample] + len(row)] = row
+            target[offsets[place] : offsets[place + 1]] = row
     return Events(time_s, unit, offsets, labels[order], N_UNITS, DURATION_S)
-
-
-def _rows(column: h5py.Dataset) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(0, len(column), BLOCK):
-        yield from enumerate(column[start : start + BLOCK], start)
 
 
 def _part(events: Events, start: int, stop: int) -> Events:

@@ -3,18 +3,21 @@
 An optional array ``split`` [N] of texts says which samples are for ``train``, ``validation`` and
 ``test``. Where it has no ``validation``, a stratified fifth of the training part is drawn for it,
 with a fixed seed; where there is no ``split``, all samples are divided 64/16/20 in the same way.
+
+Whatever the file holds, it ends with a data set or a `UserError` that says what is wrong: bytes are
+read by `study.data.plain` alone, and what the arrays are is checked by `study.data.arrays`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from study.data import arrays
-from study.data.fetch import UNPACKING_ERRORS
+from study.data import arrays, plain
 from study.data.reference import DatasetRef
 from study.data.samples import Dataset
 from study.data.splits import stratified_split
@@ -23,6 +26,7 @@ from study.errors import UserError
 
 FEWEST = 5  # training samples of a label, of which one is drawn for validation
 PARTS = ("train", "validation", "test")
+Found = TypeVar("Found")
 
 
 def reference(path: Path) -> DatasetRef:
@@ -33,10 +37,15 @@ def reference(path: Path) -> DatasetRef:
     UserError
         If the file does not exist or is no archive.
     """
-    if not path.is_file():
-        raise UserError(f"data file {path} does not exist; expected an .npz file")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return DatasetRef(path.name, str(path.resolve()), digest, _kind(path))
+    try:
+        if not path.is_file():
+            raise UserError(f"data file {path} does not exist; expected an .npz file")
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    kind = arrays.kind(_asked(plain.names, path))
+    return DatasetRef(path.name, str(path.resolve()), digest, kind)
 
 
 def load(ref: DatasetRef) -> Dataset:
@@ -49,7 +58,7 @@ def load(ref: DatasetRef) -> Dataset:
         the message says which.
     """
     path = Path(ref.path or "")
-    content = _read(path)
+    content = _asked(plain.read, path)
     try:
         samples = arrays.samples(content)
         parts, split = _parts(content.get("split"), samples.labels)
@@ -67,29 +76,17 @@ def load(ref: DatasetRef) -> Dataset:
     )
 
 
-def _kind(path: Path) -> str:
-    """Return ``"images"``, ``"traces"`` or ``"events"`` without reading the arrays."""
+def _asked(ask: Callable[[Path], Found], path: Path) -> Found:
     try:
-        with zipfile.ZipFile(path) as archive:
-            return arrays.kind({name.removesuffix(".npy") for name in archive.namelist()})
-    except (OSError, zipfile.BadZipFile) as error:
+        return ask(path)
+    except OSError as error:
         raise _unreadable(path, error) from None
+    except ValueError as error:
+        raise UserError(f"data file {path} {error}") from None
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        # Object arrays would run code when read.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (*UNPACKING_ERRORS, OSError, ValueError, TypeError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(
-        f"data file {path} is damaged or not an .npz of plain arrays "
-        f"({type(error).__name__}: {error})"
-    )
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"data file {path} cannot be read ({error.strerror or error})")
 
 
 def _parts(split: np.ndarray | None, labels: np.ndarray) -> tuple[list[np.ndarray], str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,24 @@ class DatasetRef:
     path: str | None = None
     sha256: str | None = None
     kind: str | None = None
+
+    @staticmethod
+    def of(told: Mapping[str, Any]) -> DatasetRef:
+        """Return the reference that a file tells of, field by field.
+
+        Raises
+        ------
+        TypeError
+            If a field is no text, there is another one, or no name.
+        ValueError
+            If it is of no kind that there is.
+        """
+        found = DatasetRef(**told)
+        if not all(isinstance(value, str) for value in told.values() if value is not None):
+            raise TypeError("a data set is told of in texts")
+        if found.kind not in (None, "images", "events", "traces"):
+            raise ValueError(f"no data set is of the kind {found.kind!r}")
+        return found
 
     def canonical(self) -> dict[str, str]:
         """Return what identifies the content; a moved file is still the same data set."""

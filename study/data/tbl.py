@@ -112,8 +112,9 @@ def _checked(record: Any, name: str) -> tuple[str, np.ndarray]:
     if not isinstance(record, dict) or not {"letter", "taxel_data"} <= record.keys():
         raise ValueError(f"{name} must be a dict with letter and taxel_data")
     letter, frames = record["letter"], record["taxel_data"]
-    if letter not in LETTERS:
-        raise ValueError(f"{name} is of the letter {letter!r}; allowed are Space and A..Z")
+    if not isinstance(letter, str) or letter not in LETTERS:
+        told = repr(letter[:20]) if isinstance(letter, str) else f"a {type(letter).__name__}"
+        raise ValueError(f"{name} is of the letter {told}; allowed are Space and A..Z")
     if not isinstance(frames, np.ndarray) or frames.dtype.kind not in "iuf":
         raise ValueError(f"taxel_data of {name} must be an array of numbers")
     if frames.ndim != 2 or len(frames) < N_FRAMES or frames.shape[1] != N_TAXELS:

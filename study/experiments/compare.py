@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.analysis.basis import basis, teaching
+from study.analysis.figures import draw_interval
 from study.analysis.measures import COSTS, Measure, shown
 from study.analysis.replicates import (
     Replicates,
     by_dataset,
     cell,
     interval_of,
+    mean_of,
     score_of,
     seed_difference,
+    significant,
+    spikes_apart,
     tested,
 )
 from study.analysis.section import Figure, Section, Table
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 TITLE = "What each way of learning buys"
 ORDER = 60
+LEAST_P = 1e-15  # below it only that is said
+SIMULATORS = ("brian2", "standalone")  # how engines of Brian2 are called
 
 
 def trials(request: Request) -> list[Trial]:
@@ -63,10 +69,10 @@ def section(records: list[Record]) -> Section:
         ),
         findings=tuple(_findings(groups)),
         caveats=(
-            "Training times leave out what imports and Brian2's compiler take once a process "
+            "Training times leave out what imports and compilers take once a process "
             f"({_prepared(groups)}). Times are of this machine with one thread a trial while other "
-            "trials ran beside it; compare them within this report only. Brian2's time is that of "
-            "a general simulator, not of the learning rule.",
+            "trials ran beside it; compare them within this report only.",
+            *_simulated(groups),
             *teaching(records),
             "Synaptic operations are counts, not energy: memory traffic and state updates are "
             "left out of them. State updates stand in their own column.",
@@ -75,6 +81,10 @@ def section(records: list[Record]) -> Section:
         ),
         references=("mcnemar1947", "holm1979"),
     )
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= LEAST_P else f"< {LEAST_P:g}"
 
 
 def _methods(groups: Sequence[Replicates]) -> list[Table]:
@@ -89,6 +99,16 @@ def _methods(groups: Sequence[Replicates]) -> list[Table]:
         return []
     caption = "How the time of an inference was taken."
     return [Table(caption, ("learner · data set", "method"), tuple(told), basis([*told.values()]))]
+
+
+def _simulated(groups: Sequence[Replicates]) -> list[str]:
+    """Return whose time is that of Brian2, if one's is: the records say what computed them."""
+    engines = {group.learner: str(group[0].metrics.get("engine")) for group in groups}
+    return [
+        f"The time of {learner} is that of a general simulator, Brian2, not of its learning rule."
+        for learner, engine in engines.items()
+        if engine.startswith(SIMULATORS)
+    ]
 
 
 def _prepared(groups: Sequence[Replicates]) -> str:
@@ -146,7 +166,7 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
     rows = []
     for (first, second), p_value in zip(compared, p_values, strict=True):
         difference = seed_difference(first, second, score_of(first))
-        rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), f"{p_value:.2g}"))
+        rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), _p(p_value)))
     return Table(
         "Differences in test accuracy, first minus second.",
         ("pair", "difference / points", "McNemar p, first seed, Holm-corrected"),
@@ -181,7 +201,7 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
         "compare-costs",
         drawing,
         "What learning and inference cost on this machine: means with 95 % intervals, single "
-        "seeds as ticks below, logarithmic scales.",
+        "seeds as ticks below, logarithmic scales. An arrow tells that an interval goes on.",
         "Three panels of horizontal markers, one row a learner and data set: training seconds, "
         "inference milliseconds per sample, peak memory in megabytes, with intervals.",
         basis(records, interval=INTERVAL),
@@ -191,24 +211,21 @@ def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Fig
 def _costs(ax: Axes, groups: Sequence[Replicates], measure: Measure) -> None:
     from matplotlib.ticker import NullFormatter
 
-    seen: list[float] = []
-    for row, group in enumerate(groups):
+    known = [(row, group, interval_of(group, measure.name)) for row, group in enumerate(groups)]
+    rows = [(row, group, found) for row, group, found in known if found]
+    seen = [r.metrics[measure.name] for _, group, _ in rows for r in group]
+    ax.set_xscale("log", nonpositive="clip")
+    if above := [value for value in seen if value > 0]:
+        # Limits from the data: an interval that reaches zero would stretch a logarithmic axis.
+        ax.set_xlim(min(above) / 2, max(above) * 2)
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    for row, group, found in rows:
         colour, mark = style(group[0].trial.subject)
-        found = interval_of(group, measure.name)
-        if found is None:
-            continue
-        reach = [[found.mean - found.low], [found.high - found.mean]]
-        ax.errorbar(found.mean, row, xerr=reach, fmt=mark, color=colour, capsize=3)
+        draw_interval(ax, found, row, fmt=mark, color=colour, capsize=3)
         seeds = [record.metrics[measure.name] for record in group]
         ax.plot(seeds, [row + 0.25] * len(seeds), "|", color=colour, markersize=6)
-        seen += [value for value in seeds if value > 0]
     ax.set_yticks(range(len(groups)), [_name(group) for group in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
-    ax.set_xscale("log", nonpositive="clip")
-    if seen:
-        # Limits from the data: an interval that reaches zero would stretch a logarithmic axis.
-        ax.set_xlim(min(seen) / 2, max(seen) * 2)
-        ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(measure.heading)
     ax.grid(axis="x", alpha=0.3)
 
@@ -224,19 +241,25 @@ def _findings(groups: Sequence[Replicates]) -> list[str]:
 
 
 def _spike_finding(name: str, groups: Sequence[Replicates]) -> list[str]:
-    spiking = {
-        group.learner: (spikes.mean, synops.mean)
-        for group in groups
-        if (spikes := interval_of(group, "spikes_per_sample"))
-        and (synops := interval_of(group, "synops_per_sample"))
-    }
+    spiking = {group.learner: group for group in groups if _spikes_count(group)}
     if len(spiking) < 2:
         return []
-    frugal = min(spiking, key=lambda learner: spiking[learner][0])
-    lavish = max(spiking, key=lambda learner: spiking[learner][0])
-    more_spikes = spiking[lavish][0] / max(spiking[frugal][0], 1e-9)
-    more_synops = spiking[lavish][1] / max(spiking[frugal][1], 1e-9)
+    apart = {learner: spikes_apart(group) for learner, group in spiking.items()}
+    come_in, emitted = (
+        ", ".join(f"{learner} {significant(counts[k])} spikes" for learner, counts in apart.items())
+        for k in (0, 1)
+    )
+    synops = {learner: mean_of(group, "synops_per_sample") for learner, group in spiking.items()}
+    frugal, lavish = min(synops, key=synops.__getitem__), max(synops, key=synops.__getitem__)
+    more = synops[lavish] / max(synops[frugal], 1e-9)
     return [
-        f"On {name}, {lavish} uses {more_spikes:,.1f} times as many spikes and "
-        f"{more_synops:,.1f} times as many synaptic operations per sample as {frugal}."
+        f"What comes in with a sample of {name}: {come_in}.",
+        f"What networks emit for a sample of {name}: {emitted}.",
+        f"On {name}, {lavish} needs {more:,.1f} times as many synaptic operations per sample as "
+        f"{frugal}. Input codes differ: this compares systems, not kinds of learning.",
     ]
+
+
+def _spikes_count(group: Replicates) -> bool:
+    counts = ("spikes_per_sample", "synops_per_sample")
+    return all(interval_of(group, count) for count in counts)

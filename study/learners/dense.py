@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from study.data import steps
 from study.data.samples import Images, Samples, Traces
 from study.data.task import Task
 from study.learning.contract import Evaluation
@@ -22,8 +23,8 @@ def features(samples: Samples, time_bins: int) -> np.ndarray:
     counts = np.zeros((len(samples), samples.n_units * time_bins), np.float32)
     for n, row in enumerate(counts):
         span = slice(*samples.offsets[n : n + 2])
-        time_bin = (samples.time_s[span] / samples.duration_s * time_bins).astype(int)
-        cell = samples.unit[span].astype(int) * time_bins + np.minimum(time_bin, time_bins - 1)
+        time_bin = steps.time_bins(samples.time_s[span], samples.duration_s, time_bins)
+        cell = samples.unit[span].astype(int) * time_bins + time_bin
         row[:] = np.bincount(cell, minlength=len(row))
     return counts
 

@@ -32,6 +32,10 @@ STATES = {"excitatory": 4, "inhibitory": 3}  # membrane potential, two conductan
 INTERPRETED = "no C++ compiler was found: Brian2 interpreted the network, about three times slower"
 
 
+_STEPPED = "dt_s", "present_s", "rest_s", "max_rate_hz", "tau_theta_s", "max_delay_s"
+"""Settings that a time step must carry; see `biosim.diehl_cook.DiehlCook`."""
+
+
 @dataclass(frozen=True)
 class DiehlCookConfig:
     """What may differ from the published network; the rest is in `biosim.diehl_cook.DiehlCook`.
@@ -115,6 +119,8 @@ class DiehlCookConfig:
         ):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
+        if any(getattr(self, name) != getattr(DiehlCookConfig, name) for name in _STEPPED):
+            self.specification()  # loads Brian2, which what is as published need not wait for
 
     def specification(self) -> DiehlCook:
         """Return the network.
@@ -122,7 +128,8 @@ class DiehlCookConfig:
         Raises
         ------
         ValueError
-            If a duration is not a multiple of the time step.
+            If a duration is not a multiple of the time step, or the step is too long for a time
+            constant or a rate.
         """
         from biosim.diehl_cook import DiehlCook, PowerLaw, Triplet
 

@@ -155,12 +155,16 @@ class LSNNLearner:
         self.config, self.task = config, task
 
     def prepare(self, train: Samples) -> None:
-        """Compile the loops on a few sequences."""
+        """Compile the loops on a few sequences, and give back the memory that they leave."""
+        from gradsim.kernels import buffers
+
         few, config = train.take(np.arange(FEW)), self.config
         throwaway = LSNNLearner(
             dataclasses.replace(config, iterations=1, batch_size=FEW), self.task
         )
         throwaway.fit(few, few, np.random.default_rng(0), no_progress)
+        del throwaway
+        buffers.release()
 
     def fit(
         self, train: Samples, validation: Samples, rng: np.random.Generator, progress: Progress

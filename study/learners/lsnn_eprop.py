@@ -12,6 +12,10 @@ it learns nearly as well.
 **Number to reach.** The same 5 % of store-recall, with errors sent through the readout's own
 weights or through random ones.
 
+**Reached.** With these settings and 200 iterations, 580 test bits, three seeds: random feedback
+1.9, 0.5 and 0.5 % wrong; symmetric feedback 2.4, 2.8 and 8.3 %. The seed that misses does not miss
+by its weights alone: with other batches it ends at 1.8 % in validation.
+
 **How.** The end of `gradsim.lsnn_gradients`: eligibility traces ``eps_v`` and ``eps_b``, filtered
 as the readout is. ``feedback="symmetric"`` sends the error back through ``w_out``, ``"random"``
 through fixed weights drawn once.

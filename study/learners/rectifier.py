@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.data import plain
 from study.data.samples import Images, Samples
 from study.data.task import Classes
 from study.learners.rectifier_config import Part, RectifierConfig, preset
@@ -136,8 +137,8 @@ def from_bytes(
 
     with torch.random.fork_rng(devices=[]):
         trained = network(config, shape, n_classes)
-    with np.load(io.BytesIO(content)) as arrays:
-        trained.load_state_dict({name: torch.as_tensor(arrays[name]) for name in arrays.files})
+    arrays = plain.read(io.BytesIO(content))
+    trained.load_state_dict({name: torch.as_tensor(values) for name, values in arrays.items()})
     return trained.eval()
 
 

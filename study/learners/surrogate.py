@@ -63,10 +63,17 @@ class SurrogateLearner:
         self.config, self.task = config, task
 
     def prepare(self, train: Samples) -> None:
-        """Train a throwaway network on a few samples: what is compiled and allocated is there."""
+        """Train a throwaway network on a few samples, so that everything is compiled.
+
+        Memory that it leaves to be used again goes back: training is charged with what it takes.
+        """
+        from gradsim.kernels import buffers
+
         few = train.take(np.arange(min(len(train), self.config.batch_size)))
         throwaway = SurrogateLearner(dataclasses.replace(self.config, epochs=1), self.task)
         throwaway.fit(few, few, np.random.default_rng(0), no_progress)
+        del throwaway
+        buffers.release()
 
     def fit(
         self,

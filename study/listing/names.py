@@ -12,6 +12,7 @@ from rich.table import Table
 from study import data, experiments, learners, plugins
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError, unknown
+from study.streams import printable
 
 if TYPE_CHECKING:
     from study.data.fetch import RemoteFile
@@ -120,5 +121,5 @@ def _print(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*(escape(printable(cell)) for cell in row))
     _console.print(table)

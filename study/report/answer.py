@@ -12,6 +12,8 @@ from study.analysis.replicates import (
     interval_of,
     replicates,
     seed_difference,
+    significant,
+    spikes_apart,
 )
 from study.analysis.section import Section
 from study.trials.trial import Record
@@ -85,13 +87,21 @@ def _price(spiking: Sequence[Replicates]) -> list[str]:
     difference = seed_difference(first, second, "test_accuracy")
     if difference is None:
         return []
-    lead = (
-        f"{first.learner} is {cell(difference, 100)} percentage points above {second.learner}, "
-        f"with {_times(first, second, 'spikes_per_sample')} as many spikes a sample"
+    above = f"{first.learner} is {cell(difference, 100)} percentage points above {second.learner}"
+    told = [f"{above}; {_spikes(first, second)}."]
+    if len(processors([*first, *second])) <= 1:  # of two, times do not compare
+        told.append(f"It trains in {_times(first, second, 'train_seconds')} the time.")
+    return [" ".join(told)]
+
+
+def _spikes(first: Replicates, second: Replicates) -> str:
+    """Return what two networks emit, and what comes in: an input code's price is no network's."""
+    ours, theirs = spikes_apart(first), spikes_apart(second)
+    return (
+        f"its network emits {significant(ours[1])} spikes a sample against "
+        f"{significant(theirs[1])}, besides {significant(ours[0])} against "
+        f"{significant(theirs[0])} that come in"
     )
-    if len(processors([*first, *second])) > 1:  # whose times do not compare
-        return [f"{lead}."]
-    return [f"{lead} and {_times(first, second, 'train_seconds')} its training time."]
 
 
 def _times(first: Replicates, second: Replicates, metric: str) -> str:

@@ -13,16 +13,18 @@ import pandas as pd
 
 from study import experiments, plugins
 from study.analysis.basis import engine_notes, processors
+from study.analysis.same_names import told_apart
 from study.analysis.section import Section
+from study.analysis.spreadsheet import csv
 from study.analysis.table import trials_table
 from study.report import answer, summary
 from study.report.details import details, failure
 from study.report.document import Report
 from study.report.render import render
 from study.request import Request
-from study.trials import provenance
-from study.trials.store import write_atomic
-from study.trials.trial import Lacking, Record
+from study.trials import outdated, provenance
+from study.trials.files import write_atomic
+from study.trials.trial import Damaged, Lacking, Record
 
 
 def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
     out
         Folder of the report.
     """
-    write_atomic(out / "trials.csv", trials.to_csv(index=False).encode())
+    write_atomic(out / "trials.csv", csv(trials))
     write_atomic(out / "provenance.json", json.dumps(report.provenance, indent=1).encode())
     return (*report.notes, *render(report, out))
 
@@ -56,6 +58,7 @@ def gather(
     command
         The command line, for provenance.
     """
+    records = told_apart(records)
     trials = trials_table(records)
     unique = {record.trial.id: record for members in records.values() for record in members}
     source = _provenance(list(unique.values()), command)
@@ -74,7 +77,7 @@ def _report(
     for name, members in records.items():
         done = [record for record in members if record.done]
         if done and name in known:
-            sections.append(replace(_section(name, done), command=request.command(name)))
+            sections.append(replace(_of_whole(name, done), command=request.command(name)))
     opening = _opening(records)
     question, told = answer.opening(opening, sections)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
@@ -111,11 +114,31 @@ def _ended(records: Sequence[Record]) -> datetime:
     return max(ends, default=datetime.now().astimezone()).replace(microsecond=0)
 
 
+def _of_whole(name: str, done: list[Record]) -> Section:
+    """Return the section of an experiment without the trials whose arrays are damaged."""
+    damaged: list[str] = []
+    while True:
+        left = [record for record in done if record.trial.id not in damaged]
+        try:
+            section = _section(name, left)
+        except Damaged as problem:
+            damaged.append(problem.trial)
+            continue
+        told = (f"Trial {trial} is left out: its arrays are damaged. Remove its files and run the "
+                "same command again." for trial in damaged)  # fmt: skip
+        return replace(section, caveats=(*section.caveats, *told))
+
+
 def _section(name: str, done: list[Record]) -> Section:
     """Return the section of an experiment, or one that says why there is none.
 
     Records of other versions may lack what a section needs; the rest of the report should not be
     lost with it. Whatever else goes wrong is a mistake in the section, and not hidden.
+
+    Raises
+    ------
+    Damaged
+        If the arrays of a record are.
     """
     experiment = experiments.load(name)
     try:
@@ -123,6 +146,8 @@ def _section(name: str, done: list[Record]) -> Section:
         if not isinstance(found, Section):
             raise TypeError(f"it returned {type(found).__name__}, not a Section")
         return found
+    except Damaged:
+        raise
     except Lacking as problem:
         reason = f"trial {problem.trial} has no {problem.name}, which it needs."
     except Exception as problem:
@@ -157,9 +182,10 @@ def _notes(records: Sequence[Record], request: Request, learners: set[str]) -> l
     if others:
         subjects = ", ".join(dict.fromkeys(record.trial.subject for record in others.values()))
         notes.append(
-            f"{len(others)} of {len(records)} trials were run by code other than today's, those of "
-            f"{subjects}; the table of trials names the version of each."
+            f"{len(others)} of {len(records)} trials were run by another version of the code than "
+            f"today's, those of {subjects}; the table of trials names the version of each."
         )
+    notes += outdated.told(records)
     if len(machines := processors(records)) > 1:
         notes.append(
             f"The trials ran on {len(machines)} kinds of processor, and times of one do not "

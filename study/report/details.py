@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from study.analysis.table import with_users
 from study.report.document import FailedTrial, TrialDetail
-from study.trials.trial import Record
+from study.trials.trial import Lacking, Record
 
 FOLLOWED = ("train_accuracy", "validation_accuracy")
 WITH_CURVES = 1000  # trials at most whose arrays are read: a file each
@@ -53,12 +51,12 @@ def _detail(record: Record, experiment: str, drawn: bool) -> TrialDetail:
 
 
 def _curves(record: Record) -> dict[str, tuple[float, ...]]:
-    path = record.folder / f"{record.trial.id}.npz"
-    if not path.exists():
+    try:
+        followed = record.read_arrays(FOLLOWED)
+    except Lacking:  # damaged: that costs this curve alone
         return {}
-    with np.load(path, allow_pickle=False) as archive:
-        return {
-            name: tuple(np.asarray(archive[name], dtype=float).tolist())
-            for name in FOLLOWED
-            if name in archive.files
-        }
+    return {
+        name: tuple(values.astype(float).tolist())
+        for name, values in followed.items()
+        if values.ndim == 1 and values.dtype.kind in "iuf"
+    }

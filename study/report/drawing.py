@@ -7,18 +7,23 @@ figure that holds objects of a plug-in, is drawn here.
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.analysis.section import Figure
-from study.trials.store import write_atomic
+from study.report.figure_texts import as_data
+from study.report.legible import faults
+from study.trials.files import write_atomic
 from study.trials.watch import search_path
 
 if TYPE_CHECKING:
@@ -29,61 +34,75 @@ WORTH_A_PROCESS = 8  # figures; for fewer, starting Python takes longer than dra
 CODE = "import sys; from study.report.drawing import beside; beside(*sys.argv[1:])"
 
 
-def write_all(figures: Sequence[Figure], folder: Path) -> dict[str, bytes]:
-    """Write each figure as ``NAME.png`` and ``NAME.svg``; return the SVGs by name.
+def write_all(figures: Sequence[Figure], folder: Path) -> tuple[dict[str, bytes], list[str]]:
+    """Write each figure as ``NAME.png`` and ``NAME.svg``; return SVGs by name, and `faults`.
 
     The same figures give the same bytes, whoever draws them.
     """
     drawings = {figure.name: figure.drawing for figure in figures}
+    told: dict[str, list[str]] = {}
     with _drawn_beside(drawings, folder) as theirs:
-        found = {
-            name: write(name, drawing, folder)
-            for name, drawing in drawings.items()
-            if name not in theirs
-        }
-    for name in theirs:
-        path = folder / f"{name}.svg"
-        found[name] = path.read_bytes() if path.exists() else write(name, drawings[name], folder)
-    return {name: found[name] for name in drawings}
+        for name, drawing in drawings.items():
+            if name not in theirs.names:
+                told[name] = write(name, drawing, folder)
+    told |= theirs.told
+    for name in drawings:
+        if name not in told:
+            told[name] = write(name, drawings[name], folder)
+    svgs = {name: (folder / f"{name}.svg").read_bytes() for name in drawings}
+    return svgs, [f"figure {name}: {each}" for name in drawings for each in told[name]]
 
 
-def write(name: str, drawing: Drawing, folder: Path) -> bytes:
-    """Write a figure as PNG and SVG; return the SVG."""
+def write(name: str, drawing: Drawing, folder: Path) -> list[str]:
+    """Write a figure as PNG and SVG; return its `faults`."""
     from matplotlib import rc_context
 
+    as_data(drawing)
     png, svg = io.BytesIO(), io.BytesIO()
     # Text as outlines, as no viewer can be trusted to have the font; fixed ids and no date, so
     # that the same figure gives the same bytes.
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "report"}):
+    own: Any = {"svg.fonttype": "path", "svg.hashsalt": "report"}
+    with rc_context(own), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it
         drawing.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
         drawing.set_layout_engine("none")  # it is laid out now, and that takes long
         drawing.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        found = faults(drawing)
     write_atomic(folder / f"{name}.png", png.getvalue())
     write_atomic(folder / f"{name}.svg", svg.getvalue())
-    return svg.getvalue()
+    return found
+
+
+@dataclass
+class _Theirs:
+    """What another process draws: names of figures and, once it has ended, their faults."""
+
+    names: Sequence[str] = ()
+    told: dict[str, list[str]] = field(default_factory=dict)
 
 
 @contextmanager
-def _drawn_beside(drawings: dict[str, Drawing], folder: Path) -> Iterator[list[str]]:
-    """Let another process draw about half of the figures meanwhile; yield their names."""
+def _drawn_beside(drawings: dict[str, Drawing], folder: Path) -> Iterator[_Theirs]:
+    """Let another process draw about half of the figures meanwhile."""
     if len(drawings) < WORTH_A_PROCESS or (os.cpu_count() or 1) < 2:
-        yield []
+        yield _Theirs()
         return
     kept = _pickled(drawings, _half(drawings))
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "drawings.pickle"
         path.write_bytes(pickle.dumps(kept))
-        for name in kept:
-            (folder / f"{name}.svg").unlink(missing_ok=True)  # what is there then is theirs
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", CODE, str(path), str(folder)],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(search_path())},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        theirs = _Theirs(list(kept))
         try:
-            yield list(kept)
-            process.wait()
+            yield theirs
+            lines = process.communicate()[0].decode().splitlines()
+            theirs.told.update(json.loads(line) for line in lines)
         finally:
             process.kill()
             process.wait()
@@ -112,7 +131,10 @@ def _pickled(drawings: dict[str, Drawing], names: Sequence[str]) -> dict[str, by
 
 
 def beside(path: str, folder: str) -> None:
-    """Draw the figures in a file that `write_all` wrote; what cannot be drawn is left to it."""
+    """Draw the figures in a file that `write_all` wrote; what cannot be drawn is left to it.
+
+    A line for each that is drawn goes to standard output: its name and its faults, as JSON.
+    """
     from study.analysis.figures import house_style
     from study.report.fonts import figure_font
 
@@ -120,4 +142,5 @@ def beside(path: str, folder: str) -> None:
     with house_style():
         for name, pickled in pickle.loads(Path(path).read_bytes()).items():
             with suppress(Exception):  # it is told where it is drawn again
-                write(name, pickle.loads(pickled), Path(folder))
+                told = write(name, pickle.loads(pickled), Path(folder))
+                print(json.dumps([name, told]))  # noqa: T201

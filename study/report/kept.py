@@ -15,8 +15,8 @@ from pathlib import Path
 
 from study import plugins
 from study.request import REQUEST_FILE
+from study.trials.files import write_atomic
 from study.trials.provenance import code_version
-from study.trials.store import write_atomic
 
 FILE = ".rendered.json"
 REPORT = ("report.html", "report.pdf", "trials.csv", "provenance.json")

@@ -13,7 +13,7 @@ from study.report import html, language, pdf
 from study.report.context import context
 from study.report.document import Report
 from study.report.drawing import write_all
-from study.trials.store import write_atomic
+from study.trials.files import write_atomic
 
 FILE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -36,7 +36,7 @@ def render(report: Report, out: Path) -> list[str]:
     told = language.of(report)
     for figure in report.figures:
         told.draw(figure.drawing)
-    drawings = write_all(report.figures, folder)
+    drawings, faults = write_all(report.figures, folder)
     plain = told.context(context(report))
     page = html.page({**plain, "translate": told.translate}, drawings)
     write_atomic(out / "report.html", page.encode())
@@ -48,7 +48,7 @@ def render(report: Report, out: Path) -> list[str]:
         raise RuntimeError(
             f"report.pdf could not be made, report.html is complete: {error.diagnostic}"
         ) from error
-    return told.notes()
+    return [*told.notes(), *faults]
 
 
 def _check_names(figures: Sequence[Figure]) -> None:

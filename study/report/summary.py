@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 BESIDE = 3  # marks of a panel that have room for names beside them
 ROWS = 14  # of the table at most; of more learners it shows the best of each family
 TEXT_HEIGHT = 0.055  # of a name, as a share of a panel
+ROOM = 0.15  # above and below what is drawn, as a share of its range
+LEAST_RANGE = 0.04  # of the vertical axis, as a share of all samples
 COLUMNS = 3  # panels side by side, and names of the legend
 
 
@@ -105,7 +107,8 @@ def figure(records: Sequence[Record]) -> Figure | None:
     for ax, name in zip(grid.flat, data_sets, strict=False):
         _panel(ax, name, [group for group in groups if group.dataset == name], names)
         ax.set_xlabel("spikes per sample")
-    for ax, name in zip(grid.flat, data_sets, strict=False):  # which share their limits
+    _set_limits(grid[0, 0], [group for group in groups if group.dataset in data_sets])
+    for ax, name in zip(grid.flat, data_sets, strict=False):
         _name_baselines(ax, [group for group in groups if group.dataset == name])
     for ax in grid[:, 0]:
         ax.set_ylabel("test accuracy / %")
@@ -173,10 +176,18 @@ def _panel(ax: Axes, name: str, groups: Sequence[Replicates], names: Sequence[st
             centre, xytext=(9, 5), textcoords="offset points", fontsize=8, color=colour,
         )  # fmt: skip
     spread(ax, means)
-    ax.margins(x=0.5, y=0.25)
-    ax.set_ylim(top=min(ax.get_ylim()[1], 101))
+    ax.margins(x=0.5)
     ax.set_title(name)
     ax.grid(alpha=0.3)
+
+
+def _set_limits(ax: Axes, groups: Sequence[Replicates]) -> None:
+    """Let the vertical axis, which all panels share, hold every mark, interval and line."""
+    found = [interval for group in groups if (interval := interval_of(group, "test_accuracy"))]
+    ends = [end for each in found for end in each if math.isfinite(end)]  # one seed has none
+    low, high = min(ends), max(ends)
+    room = ROOM * max(high - low, LEAST_RANGE)
+    ax.set_ylim(100 * max(low - room, 0.0) - 0.5, 100 * min(high + room, 1.0) + 0.5)
 
 
 def _name_baselines(ax: Axes, groups: Sequence[Replicates]) -> None:

@@ -6,6 +6,9 @@ error and never dropped in silence.
 A configuration is part of the identity of its trials, and it may grow all the same: a field that
 `added` declares stays out of the identity as long as its value is what held before the field was
 there, so that records from that time remain those of today's trials.
+
+Whatever text is given for a setting, on the command line or in a grid file, ends as a value of the
+field's type that the configuration accepts, or as a `UserError`.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from study.settings import design as designs
 Config = TypeVar("Config")
 Value = TypeVar("Value")
 
+SHOWN = 200  # characters of a value in a message
 _BEFORE = "before"  # key of a field's metadata
 
 
@@ -105,6 +109,23 @@ class Setting:
     key: str
     values: tuple[str, ...]
 
+    @staticmethod
+    def of(owner: object, key: object, values: object) -> Setting:
+        """Return the setting that a file tells of.
+
+        Raises
+        ------
+        ValueError
+            If these are no texts, or there is no value.
+        """
+        if not (owner is None or isinstance(owner, str)) or not isinstance(key, str):
+            raise ValueError("a setting has a key, and an owner or none")
+        if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
+            raise ValueError(f"the values of {key} are no texts")
+        if not values:
+            raise ValueError(f"{key} has no value")
+        return Setting(owner, key, tuple(values))
+
     def __str__(self) -> str:
         """Return the setting as on the command line."""
         owner = f"{self.owner}." if self.owner else ""
@@ -157,10 +178,10 @@ def read_grid(path: Path) -> tuple[Setting, ...]:
     import tomllib
 
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read grid file {path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"grid file {path} is not TOML: {error}") from None
     found = []
     for key, value in content.items():
@@ -170,11 +191,20 @@ def read_grid(path: Path) -> tuple[Setting, ...]:
             texts = tuple(map(_text, values if isinstance(values, list) else [values]))
             if not texts or None in texts:
                 raise UserError(
-                    f"grid file {path}: {own_key} = {values!r} is no setting.\n"
+                    f"grid file {path}: {own_key} = {_shown(values)} is no setting.\n"
                     "Allowed: a number, true, false, a text, or a list of some that is not empty."
                 )
             found.append(Setting(owner, own_key, tuple(text for text in texts if text)))
     return tuple(found)
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message, however large it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # of a whole number of thousands of digits
+        return "..."
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _text(value: object) -> str | None:
@@ -184,7 +214,7 @@ def _text(value: object) -> str | None:
     if isinstance(value, bool | int | float | list):
         try:
             return json.dumps(value)
-        except TypeError:
+        except (TypeError, ValueError, RecursionError):
             return None
     return None
 
@@ -215,7 +245,7 @@ def configure(
         values = {key: axes[key][level] for key, level in zip(axes, point, strict=True)}
         try:
             configs.append(dataclasses.replace(config, **values))  # type: ignore[type-var]
-        except ValueError as error:
+        except (ValueError, TypeError, ArithmeticError) as error:
             raise UserError(f"{name}: {error}") from None
     return configs
 
@@ -255,8 +285,10 @@ def field_types(cls: type) -> dict[str, Any]:
 def _convert(setting: Setting, text: str, kind: Any) -> Any:
     try:
         return _parse(text, kind)
-    except (ValueError, TypeError):
-        raise UserError(f"setting {setting.key}={text!r}: expected {described(kind)}") from None
+    except (ValueError, TypeError, RecursionError):
+        raise UserError(
+            f"setting {setting.key}={_shown(text)}: expected {described(kind)}"
+        ) from None
 
 
 def _parse(text: str, kind: Any) -> Any:
@@ -269,7 +301,7 @@ def _parse(text: str, kind: Any) -> Any:
         return _parse_union(text, arguments)
     if origin is tuple:
         values = json.loads(text)
-        if not isinstance(values, list):
+        if not isinstance(values, list) or len(arguments) not in (len(values), _any_length(kind)):
             raise ValueError
         return tuple(_parse(json.dumps(value), arguments[0]) for value in values)
     if kind is bool:
@@ -278,6 +310,12 @@ def _parse(text: str, kind: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError  # no JSON, so no identity of a trial, has it
     return value
+
+
+def _any_length(kind: Any) -> int | None:
+    """Return the number of arguments of a tuple that takes any number of items."""
+    arguments = typing.get_args(kind)
+    return len(arguments) if arguments[1:] == (...,) else None
 
 
 def _parse_union(text: str, kinds: tuple[Any, ...]) -> Any:

@@ -12,6 +12,7 @@ from study.errors import UserError
 
 FULL, FRACTION, RANDOM = "full", "fraction", "random"
 SEED = 0  # of random designs
+MOST_POINTS = 10**6  # of a grid that is run
 LISTED = 10**6  # grids up to this size are shuffled whole
 MOST_DIGITS = 9  # of the number of random points
 MIN_AXES = 3  # with fewer, a fraction would take the effect of one axis for that of the other
@@ -54,8 +55,19 @@ def points(n_levels: Sequence[int], design: str = FULL) -> list[tuple[int, ...]]
         ``random:N``
             N of them, drawn without repetition with the fixed seed `SEED`, in the order of the
             draw: a larger N only adds points.
+
+    Raises
+    ------
+    UserError
+        If these are more points than anybody runs.
     """
     name, _, count = design.partition(":")
+    size = math.prod(n_levels)
+    if (wanted := min(size, int(count)) if name == RANDOM else size) > MOST_POINTS:
+        raise UserError(
+            f"the settings make a grid of {wanted:,} points; at most {MOST_POINTS:,} are run.\n"
+            "Allowed: fewer values, or --design random:N"
+        )
     if name == RANDOM:
         return _draw(n_levels, int(count))
     everything = product(*map(range, n_levels))

@@ -1,10 +1,14 @@
 """Where trials run: local processes, or a Dask cluster by its address. One interface for both.
 
 Either way a trial runs in a process of its own, watched by `study.trials.watch`.
+
+What is promised: an address at which no Dask scheduler answers is told in a sentence, whatever
+answers there; and that a cluster has no workers, at the start or later, is told within seconds.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -18,13 +22,16 @@ from study.errors import UserError
 from study.installation import how_to_install
 from study.plugins import Plugin
 from study.trials import measure
+from study.trials.door import knock
 from study.trials.trial import Outcome, Trial
 from study.trials.watch import Child, Limits, Memory
 from study.trials.worker import Result
 
 SHARE = 0.9  # of the memory that the workers of a host may hold together
+GREETING_SECONDS = 10
 CONNECT_SECONDS = 30  # also for a scheduler that comes back
 FIRST_WORKER_SECONDS = 60
+TOLD_SECONDS = 3  # until it is said that there is none
 COUNT_SECONDS = 5.0  # between two looks at how many workers a cluster has
 
 
@@ -59,7 +66,7 @@ class LocalWorkers:
             if child is not None:
                 child.end()
             try:
-                child = self._children[slot] = Child(self._memory)
+                child = self._children[slot] = Child(self._memory, self._limits.portable)
             except OSError as problem:  # no memory or no processes left
                 return _failed(problem)
 
@@ -151,7 +158,7 @@ def run_in_dask_worker(
         if task.state == "cancelled":  # the command was interrupted or killed
             raise CancelledError
 
-    child = _child_here(worker.memory_manager.memory_limit)
+    child = _child_here(worker.memory_manager.memory_limit, limits.portable)
     try:
         return child.run(trial, needs, data, limits, stop_if_unwanted, known)
     except CancelledError:
@@ -159,15 +166,15 @@ def run_in_dask_worker(
         raise
 
 
-def _child_here(memory_limit: int | None) -> Child:
+def _child_here(memory_limit: int | None, portable: bool) -> Child:
     """Return the process beside this thread; its Dask worker may hold ``memory_limit`` bytes."""
     global _memory
     with _lock:
         if _memory is None:
             _memory = Memory(SHARE * memory_limit / 2**20 if memory_limit else None)
     child: Child | None = getattr(_here, "child", None)
-    if child is None or not child.alive:
-        child = _here.child = Child(_memory)
+    if child is None or not child.alive or child.portable is not portable:
+        child = _here.child = Child(_memory, portable)
     return child
 
 
@@ -180,7 +187,7 @@ def open_workers(jobs: int, scheduler: str | None, limits: Limits) -> Iterator[W
     UserError
         If the cluster cannot be reached or `distributed` is not installed.
     """
-    if scheduler:
+    if scheduler is not None:
         with _cluster(scheduler, limits) as cluster:
             yield cluster
         return
@@ -200,21 +207,45 @@ def _cluster(address: str, limits: Limits) -> Iterator[ClusterWorkers]:
             f"--scheduler needs the package distributed: {how_to_install('cluster')}"
         ) from None
     try:
+        knock(address, GREETING_SECONDS)
+        # Certificates for tls:// are those of Dask's own configuration.
         client = Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError, TimeoutError) as error:
+    except Exception as error:  # whatever a server of another kind makes of it
         raise UserError(
-            f"no Dask scheduler answers at {address} ({error}).\n"
-            "Start one with `dask scheduler`, workers with `dask worker ADDRESS`."
+            f"no Dask scheduler answers at {address} ({error}).\n{_remedy(address)}"
         ) from None
     with client:
         try:
-            client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
+            _wait_for_a_worker(client, address)
         except TimeoutError:
             raise UserError(
                 f"the Dask scheduler at {address} has no workers.\n"
                 f"Start some with `dask worker {address} --nthreads 1`."
             ) from None
         yield ClusterWorkers(client, address, limits)
+
+
+def _remedy(address: str) -> str:
+    if address.startswith("tls://"):
+        return (
+            "It has to be one with TLS, and Dask's configuration has to name the certificates: "
+            "distributed.comm.tls.ca-file, and key and cert below distributed.comm.tls.client."
+        )
+    return (
+        "Start one with `dask scheduler`, workers with `dask worker ADDRESS`; another program may "
+        "listen there."
+    )
+
+
+def _wait_for_a_worker(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=min(TOLD_SECONDS, FIRST_WORKER_SECONDS))
+    except TimeoutError:
+        sys.stderr.write(
+            f"the Dask scheduler at {address} has no workers yet; waiting for up to "
+            f"{FIRST_WORKER_SECONDS:g} s\n"
+        )
+        client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
 
 
 def _all_mb() -> float | None:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from study.data.reference import DatasetRef
+from study.trials.reading import DEEPEST, check_canonical
 from study.trials.trial import Trial, from_canonical
 
 Plan = dict[str, list[Trial]]
@@ -68,11 +69,16 @@ def from_json(saved: Mapping[str, Any]) -> Plan:
         If it does not hold together: a trial that is told of has another identity.
     """
     trials: dict[str, Trial] = {}
+    height: dict[str, int] = {}
     for identity, told in saved["trials"].items():  # needs come first
-        kind = saved["kinds"][told["kind"]]
-        dataset = DatasetRef(**kind["dataset"]) if kind["dataset"] else None
+        fields = saved["kinds"][told["kind"]] | {"seed": told["seed"], "needs": told["needs"]}
+        check_canonical(fields)
+        dataset = DatasetRef.of(fields["dataset"]) if fields["dataset"] else None
         needs = [trials[needed] for needed in told["needs"]]
-        trial = from_canonical({**kind, "seed": told["seed"]}, needs, dataset)
+        height[identity] = 1 + max((height[needed] for needed in told["needs"]), default=0)
+        if height[identity] > DEEPEST:
+            raise ValueError(f"trial {identity} needs others that need others, too many times")
+        trial = from_canonical(fields, needs, dataset)
         if trial.id != identity:
             raise ValueError(f"trial {identity} is not what it is said to be")
         trials[identity] = trial

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from study.streams import printable
 from study.trials.pace import Kind, Pace, kind
 from study.trials.trial import Record, Trial
 
+NO_WORKERS = "the cluster has no workers any more; waiting for some, what is done is kept"
 QUIET_SECONDS = 10.0  # between two lines about trials that went well, where nobody watches
 
 
@@ -37,6 +39,7 @@ class SweepProgress:
         self.started_at: dict[str, tuple[Kind, float]] = {}
         self.bars: dict[int, TaskID] = {}
         self.n_workers, self.told_at = 1, float("-inf")
+        self.has_workers = True
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -63,6 +66,9 @@ class SweepProgress:
 
     def advanced(self, fractions: Sequence[float]) -> None:
         """Move the bars."""
+        if bool(fractions) is not self.has_workers:
+            self.has_workers = bool(fractions)
+            self._say("workers are there again" if fractions else NO_WORKERS)
         self.n_workers = len(fractions)
         for slot, bar in self.bars.items():
             if slot < len(fractions):
@@ -87,13 +93,13 @@ class SweepProgress:
         self.progress.update(self.total, completed=self.n_finished, left=left)
         failed = f", {self.n_failed} failed" if self.n_failed else ""
         told = f"; {left}" if left and not self.console.is_terminal else ""
-        self.console.print(
+        self._say(
             f"[{self.n_finished}/{self.n_trials}{failed}] {record.status:<6} {record.trial.label}"
-            f" ({seconds:.0f} s){_outcome(record)}{told}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+            f" ({seconds:.0f} s){printable(_outcome(record))}{told}"
         )
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _left(self, now: float) -> str:
         elapsed = [(name, now - since) for name, since in self.started_at.values()]

@@ -1,12 +1,19 @@
-"""Which code, on which machine, with which libraries: what stands beside every number."""
+"""Which code, on which machine, with which libraries: what stands beside every number.
+
+What is promised: a record names the sources and plug-ins that made it, the versions of libraries,
+the content of the data that it read, the vector units that libraries used, and the threads. What of
+it is not today's, or is not one in a row, `study.trials.outdated` finds.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +23,10 @@ from study import plugins
 from study.installation import DISTRIBUTION, PACKAGES, ROOT
 from study.trials.trial import Record
 
-LIBRARIES = ("brian2", "torch", "numpy", "scipy", "pandas", "matplotlib", "scikit-learn", "nir")
+LIBRARIES = (
+    *("brian2", "torch", "numpy", "scipy", "pandas", "matplotlib", "scikit-learn", "nir"),
+    *("numba", "llvmlite", "h5py"),
+)
 
 
 @cache
@@ -43,8 +53,7 @@ def of_other_code(records: Iterable[Record]) -> dict[tuple[str, str], list[Recor
     today = {plugin.name: plugin.digest for plugin in plugins.in_use()}
     found: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        version = "src." + str(record.provenance.get("code_version")).rpartition("src.")[2]
-        made = {sources(): version} | {
+        made = {sources(): _sources_of(record)} | {
             f"{name} {today[name]}": f"{name} {digest}"
             for name, digest in record.provenance.get("plugins", {}).items()
             if name in today
@@ -53,6 +62,20 @@ def of_other_code(records: Iterable[Record]) -> dict[tuple[str, str], list[Recor
             if record.done and then != now:
                 found.setdefault((then, now), []).append(record)
     return found
+
+
+def code_of(record: Record) -> tuple[str, dict[str, str]] | None:
+    """Return the hashes of the sources and of the plug-ins that made a record, if it has noted any.
+
+    A commit that leaves the sources alone makes no other code.
+    """
+    if "code_version" not in record.provenance:
+        return None
+    return _sources_of(record), dict(record.provenance.get("plugins", {}))
+
+
+def _sources_of(record: Record) -> str:
+    return "src." + str(record.provenance.get("code_version")).rpartition("src.")[2]
 
 
 def _package_version() -> str:
@@ -113,6 +136,47 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             versions[library] = "absent"
     return versions
+
+
+def of_process() -> dict[str, object]:
+    """Return what this process computes with: vector units as libraries use them, and threads.
+
+    Only libraries that are loaded are asked. The same trial may have other results with other
+    vector units: sums are taken in another order.
+    """
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else os.environ.get("OMP_NUM_THREADS")
+    return {
+        "vector_units": {name: ask() for name, ask in VECTOR_UNITS.items() if name in sys.modules},
+        "threads": int(threads or os.cpu_count() or 1),
+    }
+
+
+def _numpys() -> str:
+    core = importlib.import_module("numpy._core._multiarray_umath")
+    known = [*core.__cpu_baseline__, *core.__cpu_dispatch__]  # from old ones to new ones
+    return [name for name in known if core.__cpu_features__[name]][-1]
+
+
+def _torchs() -> str:
+    import torch
+
+    return str(torch.backends.cpu.get_cpu_capability())
+
+
+def _numbas() -> str:
+    from llvmlite import binding
+
+    config = importlib.import_module("numba.core.config")
+    name = config.CPU_NAME or binding.get_host_cpu_name()
+    used = config.CPU_FEATURES
+    if used is None:
+        used = binding.get_host_cpu_features().flatten()
+    known = [unit for unit in ("avx512f", "avx2", "avx", "neon") if f"+{unit}" in used]
+    return " ".join([name, *known[:1]])
+
+
+VECTOR_UNITS = {"numpy": _numpys, "torch": _torchs, "numba": _numbas}
 
 
 def of_trial(rest_on: Mapping[str, str] | None = None) -> dict[str, object]:

@@ -1,49 +1,58 @@
 """Which trials run now: one small file a run in the store, rewritten as a sign of life.
 
-It names host and process of the run, so that `status` can tell a run that was killed from one that
-works; from another host, by the age of the file.
+It belongs to the run's sign of life (`study.trials.life`), so that `status` can tell a run that was
+killed from one that works; that of another machine by the age of the file, which is measured by the
+clock that dates files there, whatever the hosts think of the time. What it says is taken with care:
+a damaged file is one that says nothing.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from study.trials.store import own_prefix, owner_lives
+from study.trials.files import OWNED, UNREADABLE, clock, life_of, lives, own_prefix, temporary
+from study.trials.life import alive
+from study.trials.reading import json_at
 from study.trials.trial import Record, Trial
 
 BEAT_SECONDS = 20.0
 CHANGE_SECONDS = 1.0  # at least, between two writes
 # A network file system may show a change a minute late.
 STALE_SECONDS = 120.0
+MOST_WORKERS = 10**6
 
 
 class RunningFile:
     """A `study.trials.sweep.Reporter` that keeps the file of this run up to date.
 
-    A run that ends well removes it; what is left of another says how many workers it had.
+    However a run ends, it removes it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / f"{own_prefix('run')}running.json"
-        self.since: dict[str, float] = {}
+        self.began: dict[str, float] = {}
         self.changed, self.written = True, float("-inf")
+        self._alive = ExitStack()
 
     def __enter__(self) -> RunningFile:
+        life = self._alive.enter_context(alive(self.path.parent))
+        self.path = self.path.with_name(life.name("run", "running.json"))
         return self
 
-    def __exit__(self, *problem: object) -> None:
-        if problem[0] is None:
-            self.path.unlink(missing_ok=True)
+    def __exit__(self, *_problem: object) -> None:
+        with suppress(OSError):
+            self.path.unlink()
+        self._alive.close()
 
     def started(self, trial: Trial, _slot: int) -> None:
         """Note that a trial runs."""
-        self.since[trial.id] = time.time()
+        self.began[trial.id] = time.monotonic()
         self.changed = True
 
     def advanced(self, fractions: Sequence[float]) -> None:
@@ -52,47 +61,52 @@ class RunningFile:
         if time.monotonic() - self.written < pause:
             return
         self.changed, self.written = False, time.monotonic()
+        ran = {trial: self.written - began for trial, began in self.began.items()}
+        content = json.dumps({"workers": len(fractions), "ran": ran}).encode()
         # A full disk ends the sweep where a record cannot be kept, not here.
-        with suppress(OSError):
-            content = {"workers": len(fractions), "since": self.since}
-            fresh = self.path.with_name(f"{own_prefix('tmp')}running.json")
-            fresh.write_text(json.dumps(content))
+        with suppress(OSError), temporary(self.path, content) as fresh:
             fresh.replace(self.path)
 
     def finished(self, record: Record, _slot: int | None) -> None:
         """Note that a trial runs no more."""
-        self.changed = self.since.pop(record.trial.id, None) is not None or self.changed
+        self.changed = self.began.pop(record.trial.id, None) is not None or self.changed
 
 
 def running(folder: Path) -> dict[str, float]:
     """Return seconds since their start of the trials that run now, by identity."""
-    now = time.time()
     return {
-        trial: now - since
+        trial: run.age_s + seconds
         for run in _read(folder)
         if run.works
-        for trial, since in run.content["since"].items()
+        for trial, seconds in run.ran.items()
     }
 
 
-def last_workers(folder: Path) -> int:
-    """Return how many workers the runs that work have, else the last one; 1 if none is known."""
-    found = sorted(_read(folder), key=lambda run: run.age_s)
-    working = sum(run.content["workers"] for run in found if run.works)
-    return working or (found[0].content["workers"] if found else 0) or 1
+def workers(folder: Path) -> int:
+    """Return how many workers the runs have that work now."""
+    return sum(run.workers for run in _read(folder) if run.works)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What the file of a run says."""
+    """What the file of a run says: seconds that trials ran when it was written, and its age."""
 
-    content: Mapping[str, Any]
+    workers: int
+    ran: dict[str, float]
     age_s: float
     works: bool
 
 
 def _read(folder: Path) -> Iterator[_Run]:
-    for path in folder.glob(".run~*~*~*.json"):
-        with suppress(OSError, json.JSONDecodeError):  # a run may end, and remove it, just now
-            content, age_s = json.loads(path.read_text()), time.time() - path.stat().st_mtime
-            yield _Run(content, age_s, owner_lives(path) is not False and age_s < STALE_SECONDS)
+    paths = [path for path in folder.glob(".run~*~*~*~*.json") if OWNED.fullmatch(path.name)]
+    now = clock(folder) if paths else None
+    for path in paths:
+        # A run may end, and remove it, just now.
+        with suppress(*UNREADABLE):
+            content = json_at(path)
+            n_workers, ran = int(content["workers"]), dict(content["ran"])
+            if not (0 <= n_workers < MOST_WORKERS and all(0 <= s < math.inf for s in ran.values())):
+                raise ValueError(f"{path.name} says what cannot be")
+            age_s = 0.0 if now is None else max(0.0, now - path.stat().st_mtime)
+            known = lives(life_of(path))
+            yield _Run(n_workers, ran, age_s, known is not False and age_s < STALE_SECONDS)

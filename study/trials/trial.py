@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,9 @@ import numpy as np
 
 from study.data.reference import DataAccess, DatasetRef
 from study.errors import UserError
+from study.streams import printable
 from study.trials import addresses
+from study.trials.kept import ARRAYS, KeptFile, unpacked_arrays
 
 Held = TypeVar("Held")
 
@@ -102,7 +104,7 @@ class Trial:
     def label(self) -> str:
         """A short name for people."""
         parts = [self.subject, self.dataset_name, f"seed {self.seed}"]
-        return " · ".join(part for part in parts if part)
+        return " ".join(printable(" · ".join(part for part in parts if part)).split())
 
     def resolve(self) -> Callable[[Trial, Context], Outcome]:
         """Import the procedure."""
@@ -225,6 +227,10 @@ class Lacking(KeyError):
         return f"trial {self.trial} has no {self.name}"
 
 
+class Damaged(Lacking):
+    """The arrays of a record are there and cannot be read."""
+
+
 class Kept(dict[str, Held]):
     """What a record holds by name; to ask for what it lacks raises `Lacking`."""
 
@@ -240,7 +246,8 @@ class Kept(dict[str, Held]):
 class Record:
     """A trial that was run: what the store holds and what experiments draw from.
 
-    A metric or an array that is not there raises `Lacking`, which names the trial.
+    A metric or an array that is not there raises `Lacking`, which names the trial. ``kept`` has the
+    files beside it by suffix, each with its digest; None in a record from before there were any.
     """
 
     trial: Trial
@@ -249,6 +256,7 @@ class Record:
     error: Mapping[str, str] | None
     provenance: Mapping[str, Any]
     folder: Path
+    kept: Mapping[str, KeptFile] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", Kept(self.trial.id, self.metrics))
@@ -264,13 +272,52 @@ class Record:
         return not self.provenance.get("files_left_out")
 
     @property
+    def gone(self) -> list[str]:
+        """The files that it names and that are not there any more."""
+        return [f.name for f in self.named.values() if not (self.folder / f.name).exists()]
+
+    @property
+    def named(self) -> Mapping[str, KeptFile]:
+        """The files that it names, by suffix; of arrays in an older record, what is there."""
+        if self.kept is not None:
+            return self.kept
+        suffixes = self.provenance.get("files")
+        if suffixes is None:  # a record from before files were named
+            suffixes = self._suffixes()
+        there = [ARRAYS] if (self.folder / f"{self.trial.id}.{ARRAYS}").exists() else []
+        return {suffix: KeptFile(f"{self.trial.id}.{suffix}") for suffix in [*suffixes, *there]}
+
+    def is_damaged(self, limit: int | None = None) -> bool:
+        """Whether a file that it names is gone or is not what was written.
+
+        Parameters
+        ----------
+        limit
+            Larger files, in bytes, are not read for it: their size tells. None means all are.
+        """
+        return any(file.is_damaged(self.folder, limit) for file in self.named.values())
+
+    @property
     def arrays(self) -> Kept[np.ndarray]:
-        """The arrays of the outcome, read from disk."""
-        path = self.folder / f"{self.trial.id}.npz"
-        if not path.exists():
+        """All arrays of the outcome; see `read_arrays`."""
+        return self.read_arrays()
+
+    def read_arrays(self, names: Collection[str] | None = None) -> Kept[np.ndarray]:
+        """Return arrays of the outcome, read from disk: those of these names, or all.
+
+        Raises
+        ------
+        Damaged
+            If they are damaged, or named and gone.
+        """
+        file = self.named.get(ARRAYS)
+        if file is None:
             return Kept(self.trial.id, {})
-        with np.load(path, allow_pickle=False) as archive:
-            return Kept(self.trial.id, {name: archive[name] for name in archive.files})
+        try:
+            return Kept(self.trial.id, unpacked_arrays(file.content(self.folder), names))
+        except Exception:  # whatever a damaged file may raise
+            remedy = "the command that ran the trial runs it again"
+            raise Damaged(self.trial.id, f"arrays that can be read ({remedy})") from None
 
     def outcome(self) -> Outcome:
         """Return the whole outcome, read from disk.
@@ -279,6 +326,8 @@ class Record:
         ------
         UserError
             If its files were left out of a packed store.
+        Lacking, OSError, ValueError
+            If files are damaged or gone.
         """
         if not self.whole:
             left_out = ", ".join(self.provenance["files_left_out"])
@@ -286,15 +335,14 @@ class Record:
                 f"{left_out} of trial {self.trial.id} is not kept in a packed store: the trial has "
                 "to be run again"
             )
-        suffixes = self.provenance.get("files")
-        if suffixes is None:  # a record from before files were named
-            suffixes = self._suffixes()
         files = {
-            suffix: (self.folder / f"{self.trial.id}.{suffix}").read_bytes() for suffix in suffixes
+            suffix: file.content(self.folder)
+            for suffix, file in self.named.items()
+            if suffix != ARRAYS
         }
         return Outcome(dict(self.metrics), dict(self.arrays), files)
 
     def _suffixes(self) -> list[str]:
         prefix = f"{self.trial.id}."
         found = [path.name.removeprefix(prefix) for path in self.folder.glob(f"{prefix}*")]
-        return [suffix for suffix in found if suffix not in {"json", "npz"}]
+        return [suffix for suffix in found if suffix not in {"json", ARRAYS}]

@@ -2,6 +2,9 @@
 
 The watcher is a thread outside the process, since compiled code may keep a thread inside from
 running. It is the same on this machine and in a Dask worker.
+
+What is promised: a worker ends when nobody holds it any more, and with it go its folder for
+temporary files and all that it and its libraries left there, however it ended.
 """
 
 from __future__ import annotations
@@ -9,11 +12,14 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,10 +30,12 @@ from study.data.reference import DataAccess
 from study.installation import ROOT
 from study.plugins import Plugin
 from study.trials import measure
+from study.trials.portable import variables
 from study.trials.trial import Outcome, Trial
 from study.trials.worker import Result, source
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+TEMPORARY_VARIABLES = ("TMPDIR", "TEMP", "TMP")
 CHECK_SECONDS = 0.2
 DIED, TOO_LONG, TOO_LARGE = "WorkerDied", "TimeLimit", "MemoryLimit"
 
@@ -42,10 +50,14 @@ class Limits:
         Wall-clock time.
     memory_mb
         Memory of its process in MB, without files that it maps.
+    portable
+        Whether its libraries may use no wider vector units than other processors have; see
+        `study.trials.portable`.
     """
 
     seconds: float | None = None
     memory_mb: float | None = None
+    portable: bool = False
 
 
 class Memory:
@@ -101,17 +113,15 @@ class Child:
     On Linux it ends with the thread that made it, see `study.trials.worker`.
     """
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from study.trials.worker import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ
-            | dict.fromkeys(THREAD_VARIABLES, "1")
-            | {"PYTHONPATH": os.pathsep.join(search_path())},
-            start_new_session=True,  # so that Ctrl-C is left to the parent
-        )
+    def __init__(self, memory: Memory, portable: bool = False) -> None:
+        self._memory, self.portable = memory, portable
+        scratch = tempfile.mkdtemp(prefix="twinspike-")
+        try:
+            self._process = _started(variables(portable), scratch)
+        except OSError:
+            os.rmdir(scratch)
+            raise
+        self._finish = weakref.finalize(self, _finish, self._process, scratch)
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._ready = False
         threading.Thread(
@@ -162,13 +172,8 @@ class Child:
 
     def end(self) -> int:
         """End the process and those that it started, at once; return its status."""
-        if self.alive:
-            with suppress(ProcessLookupError):
-                _kill(self._process)
         self._memory.forget(self._process.pid)
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
+        self._finish()
         return self._process.wait()
 
     def _ending(self) -> str:
@@ -197,6 +202,31 @@ def search_path() -> list[str]:
     first = [] if own in entries else [own]
     last = [here] if here in entries and here != own else []
     return [*first, *(entry for entry in entries if entry not in last), *last]
+
+
+def _started(units: dict[str, str], scratch: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", "from study.trials.worker import main; main()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ
+        | dict.fromkeys(THREAD_VARIABLES, "1")
+        | units
+        | {"PYTHONPATH": os.pathsep.join(search_path())}
+        | dict.fromkeys(TEMPORARY_VARIABLES, scratch),
+        start_new_session=True,  # so that Ctrl-C is left to the parent
+    )
+
+
+def _finish(process: subprocess.Popen[bytes], scratch: str) -> None:
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            _kill(process)
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.close()
+    process.wait()
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

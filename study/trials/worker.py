@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from study import plugins
+from study import plugins, streams
+from study.data import noting
 from study.data.reference import DataAccess
 from study.plugins import Plugin
 from study.trials import provenance
@@ -37,6 +38,7 @@ class Result:
 def main() -> None:
     """Run trials that come on standard input until it ends; answer on standard output."""
     calls, answers = _claim_streams()
+    streams.prepare()  # what a procedure prints ends no trial
     _end_with_parent()
     _send(answers, READY)
     while True:
@@ -73,18 +75,22 @@ def execute(
     known
         The plug-ins of the command.
     """
-    outcome, error, rest_on = None, None, {}
+    outcome, error = None, None
+    rest_on: Mapping[str, str] = {}
+    loaded: Mapping[str, str] = {}
     started, clock = datetime.now(UTC), time.monotonic()
     try:
         context = Context(data, tuple(needs), lambda fraction, _note: report(fraction))
-        with plugins.using(known):
+        with plugins.using(known), noting() as loaded:
             rest_on = plugins.used_by(trial.subject, trial.dataset_name, trial.procedure)
             outcome = trial.resolve()(trial, context)
         if not isinstance(outcome, Outcome):
             raise TypeError(f"{trial.procedure} returned {type(outcome).__name__}, not an Outcome")
     except Exception as problem:
         outcome, error = None, describe(problem)
-    return Result(outcome, error, source(started, time.monotonic() - clock, rest_on))
+    seconds = time.monotonic() - clock
+    noted = {**provenance.of_process(), **({"data": loaded} if loaded else {})}
+    return Result(outcome, error, {**source(started, seconds, rest_on), **noted})
 
 
 def source(

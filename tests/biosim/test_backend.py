@@ -1,14 +1,17 @@
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
-from biosim import cache
+from biosim import backend, cache
 from biosim.backend import has_compiler, resolve_target, session
+from biosim.diehl_cook.jit import compiled
 
 
 def global_state():
@@ -138,3 +141,99 @@ def test_cython_and_numpy_agree_and_print_nothing(capfd):
             voltages[target] = np.array(group.v)
     np.testing.assert_allclose(voltages["cython"], voltages["numpy"], rtol=1e-12)
     assert capfd.readouterr() == ("", "")
+
+
+def broken(folder: Path, text: str) -> str:
+    """Return the path of a compiler that is there and does not work."""
+    compiler = folder / "c++"
+    compiler.write_text(f"#!/bin/sh\necho '{text}' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    return str(compiler)
+
+
+@pytest.fixture
+def _broken_compiler(tmp_path, monkeypatch):
+    for name in ("CC", "CXX"):
+        monkeypatch.setenv(name, broken(tmp_path, "fatal error: cstdlib: No such file"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    backend.why_not_compiled.cache_clear()
+    backend._tell.cache_clear()
+    cache.claim.cache_clear()
+    yield
+    backend.why_not_compiled.cache_clear()
+    cache.claim.cache_clear()
+
+
+@pytest.mark.usefixtures("_broken_compiler")
+@pytest.mark.skipif(os.name != "posix", reason="the compiler is a shell script")
+def test_a_compiler_that_does_not_work_means_numpy_and_is_told_once() -> None:
+    assert has_compiler()
+    with pytest.warns(RuntimeWarning, match="Brian2 interprets"):
+        assert resolve_target("auto") == "numpy"
+    assert resolve_target("auto") == "numpy"
+    with pytest.raises(RuntimeError, match="'cython' does not work here, 'numpy' does"):
+        resolve_target("cython")
+
+
+@pytest.mark.parametrize(("name", "value"), [("XDG_CACHE_HOME", ""), ("XDG_CACHE_HOME", "here")])
+def test_an_empty_or_relative_cache_is_not_the_working_directory(monkeypatch, name, value) -> None:
+    monkeypatch.setenv(name, value)
+    assert cache.user_cache().is_absolute()
+
+
+@pytest.mark.parametrize("home", ["", "relative", None])
+def test_without_a_home_the_cache_is_a_temporary_folder(monkeypatch, tmp_path, home) -> None:
+    def nobody(_uid):
+        raise KeyError("no such user")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    if home is None:
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr("pwd.getpwuid", nobody)
+    else:
+        monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(cache, "held", held := ExitStack())
+    cache.claim.cache_clear()
+    folder = cache.claim(Path("somewhere"), -7)
+    assert folder.parent == tmp_path / "tmp"
+    assert [path.name for path in tmp_path.iterdir()] == ["tmp"]
+    held.close()
+
+
+@pytest.mark.skipif(cache.fcntl is None, reason="no file locks on this platform")
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_is_not(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cache, "held", held := ExitStack())
+    killed, living = cache._temporary(), None
+    held.close()  # as when a process ends
+    living = cache._temporary()
+    assert not killed.exists()
+    cache._temporary()
+    assert living.exists()
+    held.close()
+
+
+@pytest.mark.skipif(cache.fcntl is None, reason="no file locks on this platform")
+def test_what_ran_in_a_slot_when_its_process_was_killed_is_removed(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(cache, "held", held := ExitStack())
+    slot = cache.claim(tmp_path, -11)
+    (slot / f"{cache.BRIEF}lesson").mkdir()
+    held.close()
+    assert cache.claim(tmp_path, -12) == slot
+    assert not (slot / f"{cache.BRIEF}lesson").exists()
+    held.close()
+
+
+def test_where_numba_finds_no_place_for_a_cache_it_compiles_without(monkeypatch) -> None:
+    def nowhere(function, **options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return function
+
+    monkeypatch.setattr(numba, "njit", lambda **options: lambda f: nowhere(f, **options))
+    assert compiled()(abs) is abs

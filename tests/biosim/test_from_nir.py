@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nir
@@ -14,8 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosim.chain import Chain, ChainRecording, Conventions, InputSpikes, read_chain, run_chain
-from biosim.chain.conventions import norse, snntorch
+from biosim.chain import (
+    Chain,
+    ChainRecording,
+    Conventions,
+    InputSpikes,
+    Preset,
+    read_chain,
+    run_chain,
+)
+from biosim.chain.conventions import norse, settled, snntorch
 
 DT, TAU_MEM, TAU_SYN = 1e-3, 10e-3, 5e-3
 DATA = Path(__file__).parent / "data"
@@ -92,7 +101,11 @@ def test_a_graph_within_the_graph_is_opened() -> None:
 
 @given(st.floats(1.5e-4, 1.0), st.floats(1.5e-4, 1.0))
 def test_euler_decays_are_kept_step_by_step(tau_mem, tau_syn) -> None:
-    found = read_chain(graph(lif=neuron(tau_mem=tau_mem, tau_syn=tau_syn)), snntorch())
+    lif, readout = (
+        neuron(tau_mem=tau_mem, tau_syn=tau_syn, r=tau_mem / 1e-4),
+        neuron(nir.CubaLI, r=100.0),
+    )
+    found = read_chain(graph(lif=lif, readout=readout), snntorch("subtract"))
     decay = np.exp(-1e-4 / np.array([found.layers[0].tau_mem_s, found.layers[0].tau_syn_s]))
     np.testing.assert_allclose(decay[:, 0], 1 - 1e-4 / np.array([tau_mem, tau_syn]), rtol=1e-9)
 
@@ -169,20 +182,21 @@ def test_time_constants_in_another_unit_are_noticed() -> None:
     """Norse's exporter multiplies time constants by dt: read as they are they undercut the step."""
     with pytest.raises(ValueError, match=r"tau_syn must be above 0.001 s.*unit of time is 1 s"):
         read_chain(graph(lif=neuron(tau_syn=1e-5)), Conventions(DT, decay="euler"))
-    found = read_chain(graph(lif=neuron(tau_syn=1e-5)), norse())
+    scaled = neuron(tau_syn=1e-5, tau_mem=2e-5), neuron(nir.CubaLI, tau_syn=1e-5, tau_mem=2e-5)
+    found = read_chain(graph(lif=scaled[0], readout=scaled[1]), norse(DT, "1.1.0"))
     assert found.layers[0].tau_syn_s == pytest.approx(-1e-3 / np.log(0.9))
 
 
 FOREIGN = {
-    "snntorch_synaptic": snntorch(),
+    "snntorch_synaptic": snntorch("subtract"),
     "snntorch_zero": snntorch(reset="zero"),
-    "snntorch_leaky": snntorch(),
-    "snntorch_recurrent": snntorch(),
-    "norse_lif": norse(),
+    "snntorch_leaky": snntorch("subtract"),
+    "snntorch_recurrent": snntorch("subtract"),
+    "norse_lif": norse(DT, "1.1.0"),
 }
 
 
-def run_foreign(folder: Path, name: str, conventions: Conventions) -> tuple[list, list]:
+def run_foreign(folder: Path, name: str, conventions: Conventions | Preset) -> tuple[list, list]:
     """Return rasters [T, B, N] of each layer: the tool's own, and those that Brian2 makes."""
     chain = read_chain(nir.read(folder / f"{name}.nir"), conventions)
     with np.load(folder / f"{name}.npz") as archive:
@@ -218,7 +232,8 @@ def test_a_graph_that_another_tool_wrote_gives_that_tools_own_spikes(name) -> No
 )
 def test_read_with_other_conventions_it_does_not(name, wrong) -> None:
     """Negative controls: the reset, the meaning of a spike, the hold after a spike."""
-    expected, found = run_foreign(DATA, name, dataclasses.replace(FOREIGN[name], **wrong))
+    right = settled(FOREIGN[name], {}, nir.read(DATA / f"{name}.nir").nodes)
+    expected, found = run_foreign(DATA, name, dataclasses.replace(right, **wrong))
     same = sum((a & b).sum() for a, b in zip(expected, found, strict=True))
     assert 2 * same / sum(a.sum() + b.sum() for a, b in zip(expected, found, strict=True)) < 0.9
 
@@ -232,3 +247,103 @@ def test_the_exporters_still_write_such_graphs(tmp_path) -> None:
     for name, conventions in FOREIGN.items():
         for theirs, ours in zip(*run_foreign(tmp_path, name, conventions), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def parallel(kind, layers):
+    """Return a graph of two nodes a layer, each connected to both of the next one."""
+    nodes = {"input": nir.Input(np.ones(1, int)), "output": nir.Output(np.ones(1, int))}
+    nodes |= {f"{side}{k}": kind() for k in range(layers) for side in "ab"}
+    edges = [("input", "a0"), ("input", "b0")]
+    edges += [(f"{s}{k}", f"{t}{k + 1}") for k in range(layers - 1) for s in "ab" for t in "ab"]
+    edges += [(f"{side}{layers - 1}", "output") for side in "ab"]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda: nir.Linear(np.ones((1, 1))),
+        lambda: nir.Flatten({"input": np.ones(1, int)}, 0, -1),
+    ],
+    ids=["Linear", "Flatten"],
+)
+def test_parallel_paths_are_refused_in_time_in_proportion_to_the_graph(kind):
+    started = time.perf_counter()
+    with pytest.raises(ValueError, match="several"):
+        read_chain(parallel(kind, 2000), snntorch())
+    assert time.perf_counter() - started < 5
+
+
+def test_a_long_chain_of_weights_and_a_long_cycle_of_them_need_no_recursion():
+    nodes = {"input": nir.Input(np.ones(1, int))}
+    nodes |= {f"w{k}": nir.Linear(np.ones((1, 1))) for k in range(3000)}
+    edges = [("input", "w0"), *((f"w{k}", f"w{k + 1}") for k in range(2999))]
+    with pytest.raises(ValueError, match="must feed one population"):
+        read_chain(nir.NIRGraph(nodes, edges, type_check=False), snntorch())
+    with pytest.raises(ValueError, match="form a cycle without delay"):
+        read_chain(nir.NIRGraph(nodes, [*edges, ("w2999", "w7")], type_check=False), snntorch())
+
+
+def test_graphs_within_graphs_have_a_limit():
+    nested = graph()
+    for _ in range(100):
+        nodes = {"input": nir.Input(np.ones(1)), "g": nested, "output": nir.Output(np.ones(1))}
+        nested = nir.NIRGraph(nodes, [("input", "g"), ("g", "output")], type_check=False)
+    with pytest.raises(ValueError, match="lies deeper than"):
+        read_chain(nested, snntorch())
+
+
+def test_nodes_that_pass_on_in_a_circle_and_wires_to_nowhere_are_refused():
+    flat = nir.Flatten({"input": np.ones(1, int)}, 0, -1)
+    nodes = {"input": nir.Input(np.ones(1, int)), "f": flat, "g": flat}
+    circle = [("input", "f"), ("f", "g"), ("g", "f")]
+    with pytest.raises(ValueError, match="cycle without delay"):
+        read_chain(nir.NIRGraph(nodes, circle, type_check=False), snntorch())
+    with pytest.raises(ValueError, match="joins a node that is not there"):
+        read_chain(nir.NIRGraph(nodes, [("input", "x")], type_check=False), snntorch())
+
+
+def one_neuron(tau: float, r: float = 1.0) -> nir.NIRGraph:
+    """A graph as tools write it: one LIF neuron, no metadata."""
+    one = np.ones(1)
+    lif = nir.LIF(tau=tau * one, r=r * one, v_leak=0 * one, v_threshold=0.1 * one, v_reset=0 * one)
+    nodes = {"in": nir.Input(one), "w": nir.Linear(np.eye(1)), "lif": lif, "out": nir.Output(one)}
+    edges = [("in", "w"), ("w", "lif"), ("lif", "out")]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+@pytest.mark.parametrize(
+    ("read", "preset", "reason"),
+    [
+        (one_neuron(2.5e-3), norse(1e-4), "tell neither the step nor the release"),
+        (one_neuron(2.5e-3), norse(release="1.1.0"), "tell neither the step nor the release"),
+        (one_neuron(2.5e-3), norse(1e-4, "1.1.0"), "longer than a second if Norse 1.1.0"),
+        (one_neuron(2.5e-7), norse(1e-4, "1.0.0"), "tau must be above 0.0001 s"),
+        (one_neuron(2.5e-3, 25.0), snntorch(), "do not tell the reset"),
+        (one_neuron(2.5e-3, 25.0), snntorch("zero", dt_s=1e-3), "the graph's step is 0.0001 s"),
+        (graph(lif=neuron(r=3.0)), snntorch("zero"), "snnTorch did not write this graph"),
+    ],
+)
+def test_a_preset_asks_what_no_file_tells_and_refuses_other_files(read, preset, reason) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_chain(read, preset)
+
+
+def test_a_preset_reads_the_file_of_its_version() -> None:
+    for read, preset in (
+        (one_neuron(2.5e-3), norse(1e-4, "1.0.0")),
+        (one_neuron(2.5e-7), norse(1e-4, "1.1.0")),
+        (one_neuron(2.5e-3, 25.0), snntorch("zero")),
+    ):
+        chain = read_chain(read, preset)
+        assert chain.dt_s == 1e-4
+        assert chain.layers[0].tau_mem_s[0] == pytest.approx(-1e-4 / np.log(1 - 1e-4 / 2.5e-3))
+
+
+def test_a_graph_that_holds_another_twice_at_every_depth_is_refused_in_no_time() -> None:
+    inner = one_neuron(2.5e-3)
+    for _ in range(24):
+        nodes = {"in": nir.Input(np.ones(1)), "g": inner, "h": inner, "out": nir.Output(np.ones(1))}
+        inner = nir.NIRGraph(nodes, [("in", "g"), ("g", "out")], type_check=False)
+    with pytest.raises(ValueError, match="more than 10000 nodes"):
+        read_chain(inner, Conventions(DT))

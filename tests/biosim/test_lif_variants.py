@@ -131,7 +131,7 @@ def test_without_a_step_the_threshold_does_not_adapt():
         (lambda: ConductanceLIF(leak_s=0.0), "must be positive"),
         (lambda: ConductanceLIF(threshold_v=-70e-3), "threshold must lie above"),
         (lambda: AdaptiveLIF(step_v=-1e-3), "must not be negative"),
-        (lambda: AdaptiveLIF(tau_threshold_s=0.0), "time constant be positive"),
+        (lambda: AdaptiveLIF(tau_threshold_s=0.0), "tau_threshold_s must be positive"),
     ],
 )
 def test_parameters_that_make_no_neuron_are_refused(make, message):

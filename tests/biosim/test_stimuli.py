@@ -151,7 +151,8 @@ def test_recorded_spikes_of_one_neuron_can_drive_another():
         (lambda: exponential_input([], 1.0, 1.0), "at least one spike train"),
         (lambda: exponential_input([np.array([-0.1])], 1.0, 1.0), "before 0 s"),
         (lambda: poisson_trains(-1.0, 1.0, np.random.default_rng(0)), "must not be negative"),
-        (lambda: poisson_trains(1.0, -inf, np.random.default_rng(0)), "must not be negative"),
+        (lambda: poisson_trains(1.0, -1.0, np.random.default_rng(0)), "must not be negative"),
+        (lambda: poisson_trains(1.0, inf, np.random.default_rng(0)), "not finite"),
     ],
 )
 def test_stimuli_that_cannot_be_are_refused(make, message):

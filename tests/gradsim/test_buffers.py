@@ -1,6 +1,7 @@
 """Memory that is used again, and never while something refers to it."""
 
 import gc
+import queue
 import threading
 
 import numpy as np
@@ -105,3 +106,49 @@ def test_threads_never_receive_the_same_memory():
     for thread in threads:
         thread.join()
     assert not clashes
+
+
+def waiting():
+    return sum(pages * len(blocks) for pages, blocks in buffers._free.items())
+
+
+def test_memory_that_waits_is_bounded_by_what_was_in_use_at_once_whatever_sizes_come():
+    buffers.release()
+    most = 0
+    for n_pages in range(1, 40):
+        held = [buffers.empty(n_pages * buffers.HUGE_PAGE, np.uint8) for _ in range(2)]
+        most = 2 * n_pages
+        del held
+        assert waiting() <= buffers.SPARE * most
+
+
+def test_memory_that_is_not_needed_any_more_goes_back():
+    buffers.release()
+    buffers.empty(50 * buffers.HUGE_PAGE, np.uint8)
+    assert waiting() == 50
+    for _ in range(buffers.RECENT + 1):
+        buffers.empty(LARGE, np.uint8)
+    assert waiting() <= 2
+    buffers.release()
+    assert waiting() == 0
+
+
+def test_a_size_that_is_used_again_and_again_stays_when_others_go():
+    buffers.release()
+    place = address(buffers.empty(10 * buffers.HUGE_PAGE, np.uint8))
+    for n_pages in range(1, 9):
+        buffers.empty(n_pages * buffers.HUGE_PAGE, np.uint8)
+        assert address(buffers.empty(10 * buffers.HUGE_PAGE, np.uint8)) == place
+
+
+def test_memory_is_bounded_also_where_one_thread_takes_and_another_gives_back():
+    buffers.release()
+    taken = queue.Queue(maxsize=2)
+    giver = threading.Thread(target=lambda: [None for _ in iter(taken.get, None)])
+    giver.start()
+    for n_pages in range(1, 60):
+        taken.put([buffers.empty(n_pages * buffers.HUGE_PAGE, np.uint8)])
+    taken.put(None)
+    giver.join()
+    assert not buffers._in_use
+    assert waiting() <= buffers.SPARE * 5 * 60

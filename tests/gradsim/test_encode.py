@@ -224,3 +224,56 @@ def test_recorded_times_fall_into_the_step_that_holds_them():
 def test_encoders_refuse_what_they_cannot_encode(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+TYPES = [np.float16, np.float32, np.float64, ">f4", ">f8"]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize(("dt_s", "n"), [(1e-3, 1000), (0.5e-3, 2000), (1e-2, 140), (2e-3, 700)])
+def test_times_of_a_grid_belong_to_their_step_for_the_type_they_were_stored_in(kind, dt_s, n):
+    n = min(n, round(1 / dt_s) if kind is np.float16 and dt_s < 1e-2 else n)
+    step = np.arange(0, n, 2) if kind is np.float16 and dt_s < 1e-3 else np.arange(n)
+    times = (step * dt_s).astype(kind)
+    events = bin_events(times, 0 * step, np.array([0, len(step)]), 1, n * dt_s, n)
+    if kind is np.float16 and dt_s < 1e-3:  # finer than the type: the nearest step
+        assert np.abs(events.step - step).max() <= 1
+    else:
+        assert events.step.tolist() == step.tolist()
+
+
+@given(st.integers(1, 5000), st.floats(1e-4, 10), st.data())
+def test_times_off_the_grid_stay_in_their_step(n, duration_s, data):
+    step = np.array(data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=9)))
+    part = data.draw(st.floats(0.01, 0.99))
+    times = ((step + part) * duration_s / n).astype(np.float32)
+    events = bin_events(times, 0 * step, np.array([0, len(step)]), 1, duration_s, n)
+    assert events.step.tolist() == step.tolist()
+
+
+def test_a_time_at_the_end_may_be_rounded_up_by_its_type():
+    assert float(np.float32(1.1)) > 1.1
+    end = np.array([1.1], np.float32)
+    assert bin_events(end, [0], [0, 1], 1, 1.1, 11).step.tolist() == [10]
+    with pytest.raises(ValueError, match="spike times must lie in"):
+        bin_events(end.astype(float), [0], [0, 1], 1, 1.1, 11)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_trace_that_rises_by_the_threshold_gives_an_event_at_every_sample(kind):
+    trace = (0.1 * np.arange(200)).astype(kind).reshape(1, -1, 1)
+    assert delta(trace, 0.1).step.tolist() == list(range(1, 200))
+    assert delta(trace, 0.1, steps_per_sample=10).step.tolist() == list(range(10, 2000, 10))
+
+
+def test_levels_are_rounded_alike_in_every_type():
+    x = np.arange(21) / 20  # halves of a step among them
+    steps = [linear_latency(x[None].astype(kind), 11).step for kind in (np.float32, np.float64)]
+    assert np.array_equal(*steps)
+
+
+def test_an_intensity_at_the_threshold_is_silent_in_every_type():
+    for threshold in np.arange(1, 255) / 255:
+        for kind in (np.float16, np.float32, np.float64):
+            found = latency(np.array([[threshold]], kind), 10_000, threshold=float(threshold))
+            assert len(found.step) == 0

@@ -278,3 +278,8 @@ def test_a_slowly_driven_neuron_fires_ever_less_often_when_its_threshold_adapts(
 def test_wrong_settings_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_preset_of_snntorch_has_the_reset_that_is_asked_for():
+    assert [snntorch(reset=how).reset for how in ("zero", "subtract")] == ["zero", "subtract"]
+    assert snntorch() == snntorch(reset="subtract")

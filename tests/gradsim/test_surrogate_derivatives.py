@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import pickle
 from statistics import NormalDist
@@ -7,7 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradsim.surrogate import SURROGATES, Surrogate, fast_sigmoid, spike, superspike
+from gradsim.network import NetworkConfig, SpikingNetwork
+from gradsim.neurons import LIFParameters
+from gradsim.surrogate import SURROGATES, Surrogate, built_in, fast_sigmoid, spike, superspike
 
 X = torch.linspace(-40, 40, 800_001, dtype=torch.float64)
 
@@ -128,3 +131,31 @@ def test_a_shape_of_ones_own_is_a_surrogate():
     x = torch.tensor([0.3], requires_grad=True)
     spike(x, Surrogate("flat", torch.ones_like)).sum().backward()
     assert x.grad.item() == 1
+
+
+def flat(x, slope, height):
+    return height / (slope * x.abs() + 1) ** 2
+
+
+@pytest.mark.parametrize("name", ["superspike", "fast_sigmoid", "own"])
+def test_a_name_decides_nothing_in_either_engine(name):
+    own = Surrogate(name, flat, (100.0, 0.3))
+    assert not built_in(own)
+    gradients = []
+    for engine in ("torch", "events"):
+        config = NetworkConfig(5, (4,), 3, LIFParameters(surrogate=own))
+        net = SpikingNetwork(config, torch.Generator().manual_seed(0), engine=engine)
+        x = (torch.rand(40, 6, 5, generator=torch.Generator().manual_seed(1)) < 0.2).float()
+        net(x).readout.sum().backward()
+        gradients.append(net.hidden[0].weight.grad)
+    assert gradients[0].abs().max() > 0
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("factory", SURROGATES.values())
+def test_what_a_factory_makes_is_built_in_and_another_shape_is_not(factory):
+    made = factory()
+    assert built_in(made)
+    assert built_in(pickle.loads(pickle.dumps(made)))
+    assert not built_in(dataclasses.replace(made, shape=flat))
+    assert not built_in(dataclasses.replace(made, parameters=(1.0,) * 7))

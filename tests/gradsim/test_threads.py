@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from gradsim.kernels.orders import GROUP
-from gradsim.kernels.threads import in_parallel, lent_by_torch
+from gradsim.kernels.threads import MORE, in_parallel, lent_by_torch
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +60,39 @@ def test_pytorch_has_its_threads_again_after_an_error() -> None:
         in_parallel(fail, 1000)
     assert torch.get_num_threads() == 3
     assert len(ranges(1000)) == 3
+
+
+def test_threads_do_not_add_up_over_the_numbers_of_parts() -> None:
+    before = threading.active_count()
+    for n_threads in range(2, 40):
+        torch.set_num_threads(n_threads)
+        assert len(ranges(1000)) == n_threads
+    assert threading.active_count() - before <= (os.cpu_count() or 1) + MORE
+
+
+def test_pytorch_has_its_threads_again_whichever_of_two_threads_ends_first() -> None:
+    inside, done, found = threading.Event(), threading.Event(), []
+
+    def other() -> None:
+        with lent_by_torch():
+            inside.set()
+            done.wait(10)
+            found.append(len(ranges(1000)))
+        found.append(torch.get_num_threads())
+
+    with lent_by_torch():
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert inside.wait(10)
+    assert torch.get_num_threads() == 3
+    done.set()
+    thread.join()
+    assert found == [3, 3]
+    later: list[int] = []
+    thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert later == [3]
 
 
 @pytest.mark.skipif(

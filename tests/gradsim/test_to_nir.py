@@ -1,5 +1,9 @@
+import contextlib
+import io
 import math
+import time
 
+import h5py
 import nir
 import numpy as np
 import pytest
@@ -7,7 +11,7 @@ import torch
 
 from gradsim.network import NetworkConfig, SpikingNetwork
 from gradsim.neurons import Adaptation, LIFParameters, snntorch
-from gradsim.surrogate import Surrogate, triangle
+from gradsim.surrogate import Surrogate, superspike, triangle
 from gradsim.to_nir import from_bytes, from_nir, to_bytes, to_nir
 
 VARIANTS = [
@@ -132,13 +136,13 @@ def widen(name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda graph: graph.metadata.clear(), "lacks 'surrogate'"),
+        (lambda graph: graph.metadata.clear(), "lacks 'tau_mem_s'"),
         (lambda graph: graph.metadata.update(step_order="norse"), "order must be 'fire_first' or"),
         (lambda graph: graph.metadata.update(time_unit="ms"), "time_unit must be 's'"),
         (lambda graph: graph.metadata.update(dt_s=2e-3), "node lif_0: r cannot be"),
         (lambda graph: graph.metadata.update(input_delay_steps=0), "input_delay_steps must be 1"),
         (damage_node("linear_0", "weight", np.nan), "weights of 'linear_0' are not all finite"),
-        (widen("linear_readout"), "type mismatch: lif_0"),
+        (widen("linear_readout"), "layers do not fit each other"),
         (damage_node("lif_0", "v_leak", -0.5), "node lif_0: v_leak"),
         (damage_node("lif_0", "tau_mem", 11e-3), "node lif_0: tau_mem"),
         (damage_node("readout", "w_in", 1.0), "node readout: w_in"),
@@ -178,3 +182,114 @@ def test_a_surrogate_without_a_name_cannot_be_read_back():
     own = network(neuron=LIFParameters(surrogate=Surrogate("own", torch.ones_like)))
     with pytest.raises(ValueError, match="'own'"):
         from_bytes(to_bytes(own))
+    assert from_bytes(to_bytes(network())).config.neuron.surrogate == superspike()
+
+
+def steep(x, slope):
+    return torch.exp(-slope * x.abs())
+
+
+def test_a_surrogate_of_ones_own_is_never_taken_for_one_of_the_same_name():
+    own = Surrogate("superspike", steep, (100.0,))
+    graph = to_nir(network(neuron=LIFParameters(surrogate=own)))
+    with pytest.raises(ValueError, match=r"'superspike' is none of .*; hand yours"):
+        from_nir(graph)
+    assert from_nir(graph, own).config.neuron.surrogate is own
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[" * 10**5, "[]", '{"name": "triangle", "parameters": ["x"]}', "null", b"\xff", 3]
+)
+def test_a_surrogate_that_is_none_is_refused(text):
+    graph = to_nir(network())
+    graph.metadata["surrogate"] = text
+    with pytest.raises(ValueError, match=r"surrogate|not a graph of this package"):
+        from_nir(graph)
+
+
+def test_sizes_are_looked_at_before_a_network_of_that_size_is_made():
+    graph = to_nir(network(hidden=(8,), recurrent=True))
+    n = 2_000_000  # recurrent weights of that size would take 16 TB
+    graph.nodes["linear_0"].weight = np.ones((n, 1), np.float32)
+    with pytest.raises(ValueError, match="layers do not fit each other"):
+        from_nir(graph)
+
+
+def test_nodes_that_are_connected_to_nothing_are_refused():
+    graph = to_nir(network())
+    graph.nodes["stray"] = nir.Linear(np.ones((2, 2), np.float32))
+    with pytest.raises(ValueError, match=r"nodes at fault: \['stray'"):
+        from_nir(graph)
+
+
+def test_a_long_chain_takes_time_in_proportion():
+    seconds = []
+    for n in (100, 400):
+        graph = to_nir(SpikingNetwork(NetworkConfig(1, (1,) * n, 1), torch.Generator()))
+        started = time.perf_counter()
+        from_nir(graph)
+        seconds.append(time.perf_counter() - started)
+    assert seconds[1] < 12 * seconds[0] + 0.5
+
+
+def changed(change):
+    """Return the content of a file after a change to it as HDF5."""
+    buffer = io.BytesIO(to_bytes(network()))
+    with h5py.File(buffer, "r+") as file:
+        change(file)
+    return buffer.getvalue()
+
+
+def nested(file):
+    group = file["node"]
+    for _ in range(500):
+        group = group.create_group("nodes_of_nodes")
+
+
+def filled(file):
+    file["node"].create_dataset("zeros", (2**40,), np.uint8, chunks=(2**20,), compression="gzip")
+
+
+def outside(file):
+    file["node"].create_dataset("x", (4,), np.uint8, external=[("/etc/hostname", 0, 4)])
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout(shape=(4,), dtype=np.uint8)
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", shape=(4,))
+    file["node"].create_virtual_dataset("x", layout)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (nested, "deeper than"),
+        (filled, "bytes"),
+        (outside, "does not lie in the file"),
+        (virtual, "does not lie in the file"),
+        (lambda file: file["node"].__setitem__("again", file["node"]), "occurs twice"),
+        (lambda file: file.__setitem__("x", h5py.SoftLink("/node")), "link to somewhere else"),
+        (lambda file: file.__setitem__("x", h5py.ExternalLink("a.nir", "/")), "link to somewhere"),
+        (lambda file: file.__delitem__("node"), "KeyError"),
+        (lambda file: file["node"].create_dataset("x", data=np.zeros(2, [("a", "f4")])), "holds"),
+        (lambda file: file["node/nodes/lif_0"].__delitem__("tau_mem"), "not a readable .nir file"),
+    ],
+)
+def test_a_file_that_is_more_than_a_graph_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        from_bytes(changed(change))
+
+
+def test_damaged_files_are_refused_or_read_and_nothing_else_happens():
+    content, rng = bytearray(to_bytes(network())), np.random.default_rng(0)
+    read = 0
+    for _ in range(80):
+        damaged = content.copy()
+        for place in rng.integers(len(content), size=rng.integers(1, 4)):
+            damaged[place] ^= 1 << rng.integers(8)
+        with contextlib.suppress(ValueError):
+            read += isinstance(from_bytes(bytes(damaged)), SpikingNetwork)
+    assert 0 < read < 80
+    for length in range(0, len(content), 3989):
+        with pytest.raises(ValueError, match="not a readable"):
+            from_bytes(bytes(content[:length]))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gradsim import checkpoint as checkpoints
 from gradsim.events import SpikeEvents
 from gradsim.losses import max_over_time_nll
 from gradsim.network import NetworkConfig, SpikingNetwork
@@ -240,6 +241,71 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     torch.save([1, 2], path)
     with pytest.raises(ValueError, match="is not a checkpoint"):
         learn(checkpoint=path)
+
+
+def test_damage_to_a_checkpoint_is_never_taken_for_other_numbers(tmp_path):
+    path, rng = tmp_path / "training.pt", np.random.default_rng(0)
+    identity, state = {"epochs": 3}, {"weights": torch.arange(500.0), "rows": [(0.5, [1.0, 2.0])]}
+    checkpoints.save(path, identity, state)
+    whole, read = path.read_bytes(), 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            found = checkpoints.load(path, identity)
+        except ValueError:
+            continue
+        read += 1
+        assert torch.equal(found["weights"], state["weights"])
+        assert found["rows"] == state["rows"]
+    assert 0 < read < 200  # bits of the archive that mean nothing
+
+
+def old(path):
+    """Rewrite a checkpoint as an earlier version wrote it: no digest, no constants of layers."""
+    content = torch.load(path, weights_only=True)
+    del content["digest"]
+    for name in ("weights", "best_weights"):
+        weights = content["state"][name]
+        content["state"][name] = {k: v for k, v in weights.items() if "_extra_state" not in k}
+    torch.save(content, path)
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on_to_the_same_weights(tmp_path):
+    path = tmp_path / "training.pt"
+    with pytest.raises(Interrupted):
+        learn(checkpoint=path, progress=interrupt_after(2))
+    old(path)
+    same(learn(), learn(checkpoint=str(path)))
+
+
+def test_a_checkpoint_of_an_earlier_version_that_lacks_something_is_refused(tmp_path):
+    path = tmp_path / "training.pt"
+    learn(checkpoint=path, epochs=2)
+    old(path)
+    content = torch.load(path, weights_only=True)
+    for part in ("rows", "optimiser", "generator"):
+        broken = {name: value for name, value in content["state"].items() if name != part}
+        torch.save(content | {"state": broken}, path)
+        with pytest.raises(ValueError, match="is damaged; delete it"):
+            learn(checkpoint=path, epochs=2)
+
+
+def one(x):
+    return 1 / (10 * x.abs() + 1)
+
+
+def another(x):
+    return 1 / (10 * x.abs() + 1) ** 3
+
+
+def test_a_surrogate_of_ones_own_is_part_of_a_trainings_identity(tmp_path):
+    path = tmp_path / "training.pt"
+    learn(checkpoint=path, epochs=2, surrogate=Surrogate("own", one))
+    learn(checkpoint=path, epochs=2, surrogate=Surrogate("own", one))
+    with pytest.raises(ValueError, match="own surrogates"):
+        learn(checkpoint=path, epochs=2, surrogate=Surrogate("own", another))
 
 
 @pytest.mark.parametrize("readout", ["max", "sum", "last"])

@@ -8,9 +8,9 @@ import numpy as np
 
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
-from study.analysis.replicates import cell, interval_of
+from study.analysis.replicates import at_least, at_most, cell, interval_of
 from study.analysis.section import Figure, Table
-from study.analysis.stats import INTERVAL, mean_interval
+from study.analysis.stats import INTERVAL
 from study.experiments.bridge import run as bridge
 from study.experiments.bridge.groups import (
     Group,
@@ -66,10 +66,10 @@ def part(groups: list[Group]) -> Part:
         basis(records, n=counted(records)),
     )  # fmt: skip
     findings = [
-        f"At equal dt at least {100 * least(records, 'agreement_same'):.3f} % of hidden spikes "
-        f"agree in every network; {total(records, 'trains_differing')} trains differ, "
+        f"At equal dt at least {at_least(100 * least(records, 'agreement_same'), 3)} % of hidden "
+        f"spikes agree in every network; {total(records, 'trains_differing')} trains differ, "
         f"{total(records, 'trains_differing_by_rounding_tie')} of them from a rounding tie on. "
-        f"Membranes differ by at most {most(records, 'membrane_error'):.0e}; "
+        f"Membranes differ by at most {at_most(most(records, 'membrane_error'))}; "
         f"{_total_changed(records)} of {total(records, 'n_test')} answers differ.",
         f"{_detected(records)} of {len(records) * len(CONTROLS)} controls are told apart (less "
         f"than {100 * ALIKE:g} % of hidden spikes agree). At most agree "
@@ -98,10 +98,7 @@ def _controls(groups: list[Group]) -> Table:
         (
             group[0].trial.dataset_name,
             CONTROL_NAMES.get(name, "the same network"),
-            *(
-                cell(mean_interval([r.metrics[f"{key}_{name}"] for r in group]), scale)
-                for key, _, scale in columns
-            ),
+            *(cell(interval_of(group, f"{key}_{name}"), scale) for key, _, scale in columns),
         )
         for group in groups
         for name in ("same", *CONTROLS)

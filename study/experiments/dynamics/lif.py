@@ -8,6 +8,7 @@ import numpy as np
 
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, label_axes
+from study.analysis.replicates import at_most
 from study.analysis.section import Figure
 from study.experiments.dynamics.measured import (
     Target,
@@ -127,8 +128,8 @@ def found(record: Record) -> list[str]:
     """Return how close to the closed form the neuron is, and where it begins to fire."""
     metrics = record.metrics
     told = [
-        f"LIF: the trace is within {metrics['max_trace_error_v'] * 1e3:.1e} mV of the closed form, "
-        f"and the rates of the f-I curve within {metrics['max_rate_error_hz']:.2g} Hz."
+        f"LIF: the trace is within {at_most(metrics['max_trace_error_v'] * 1e3)} mV of the closed "
+        f"form, and the rates of the f-I curve within {at_most(metrics['max_rate_error_hz'])} Hz."
     ]
     if metrics["firing_current"] is not None:
         told.append(

@@ -10,6 +10,7 @@ import numpy as np
 
 from study.analysis.basis import basis
 from study.analysis.figures import panel_grid
+from study.analysis.replicates import at_most
 from study.analysis.section import Figure, Section, Table
 from study.experiments.rates.run import PROCEDURE, RatesConfig
 from study.request import Request
@@ -188,5 +189,5 @@ def _finding(record: Record) -> str:
         f"to {last:.1f} Hz."
     )
     error = metrics["max_rate_error_hz"]
-    told = f" The rates are those of the closed form within {error:.2g} Hz." if error else ""
+    told = f" The rates are those of the closed form within {at_most(error)} Hz." if error else ""
     return found + told

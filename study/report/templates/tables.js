@@ -43,8 +43,10 @@ const makeFilter = (tools, rows) => {
   show();
 };
 
-// A cell that begins like a formula would be run by spreadsheets; a number is none.
-const harmless = (text) => (/^[=+@\t\r]|^-(?![\d.])/.test(text) ? `'${text}` : text);
+// A cell that begins like a formula would be run by spreadsheets; a number, or one with its
+// interval, is none.
+const harmless = (text) =>
+  /^[=+@\t\r\n＝＋－＠]|^-(?![\d.])|^-[^]*[|!(=]/.test(text) ? `'${text}` : text;
 const quoted = (text) => `"${harmless(text).replaceAll('"', '""')}"`;
 const save = (name, lines) => {
   const text = lines.map((cells) => cells.map(quoted).join(",")).join("\r\n");

@@ -101,6 +101,22 @@ def test_damage_is_told_with_file_checksum_and_remedy(
         assert part in str(told.value)
 
 
+def test_an_archive_that_becomes_too_large_is_told(tmp_path, folder, monkeypatch) -> None:
+    (folder / "file.h5.gz").write_bytes(PACKED["file.h5.gz"])
+    monkeypatch.setattr(fetch, "LARGEST", len(CONTENT) - 1)
+    with pytest.raises(UserError, match=r"cannot be unpacked .it becomes more than"):
+        read(remote(), tmp_path)
+
+
+def test_without_a_home_folder_nothing_is_kept_in_the_working_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(fetch, "cache_folder", lambda: Path("~/.cache/twinspike/data"))
+    monkeypatch.chdir(tmp_path)
+    file = remote(Mirror("https://a.org/file.h5.gz", "md5:0"))
+    with pytest.raises(UserError, match=r"(?s)no home folder.*XDG_CACHE_HOME"):
+        fetch.locate(file, DataAccess())
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_that_may_not_be_read_is_told(tmp_path, folder, monkeypatch) -> None:
     path = folder / "file.h5.gz"
     path.write_bytes(PACKED["file.h5.gz"])

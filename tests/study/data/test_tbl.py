@@ -132,6 +132,60 @@ def test_other_classes_and_functions_are_refused(foreign: object) -> None:
         pickles.load(io.BytesIO(pickle.dumps(foreign)))
 
 
+def array_of(dtype: np.dtype, content: object, shape: tuple[int, ...] = (1,)) -> bytes:
+    """Return a pickle that makes an array of a type from what is called its bytes."""
+
+    class Array:
+        def __reduce__(self) -> tuple[Any, ...]:
+            made = np.empty(0).__reduce__()[0], (np.ndarray, (0,), b"b")
+            return *made, (1, shape, dtype, False, content)
+
+    return pickle.dumps(Array(), 4)
+
+
+ADDRESS = (0xDEADBEEF).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        array_of(np.dtype(object), ADDRESS),
+        array_of(np.dtype(object), [1]),
+        array_of(np.dtype([("a", object)]), ADDRESS),
+        array_of(np.dtype("V8"), ADDRESS),
+        array_of(np.dtype("f8"), ADDRESS, (2,)),
+        array_of(np.dtype("f8"), ADDRESS, (-1, -1)),
+        array_of(np.dtype("f8"), [1.0]),
+        array_of(np.dtype("?"), b"\x07"),
+        array_of(np.dtype("f8"), ADDRESS).replace(b"f8", b"O8"),
+        b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(S'O8'\ntRS'AAAAAAAA'\ntR.",
+        b"\x80\x04cnumpy\ndtype\n\x8c\x02O8\x85R.",
+        b"\x80\x04\x8e" + b"\xff" * 8 + b"N.",
+        b"\x80\x04]h\x00.",
+    ],
+)
+def test_what_would_reach_beyond_the_pickle_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"damaged pickle|must be an array of numbers"):
+        pickles.load(io.BytesIO(content))
+
+
+def test_an_array_that_is_named_twice_is_one_array() -> None:
+    array = np.arange(3.0)
+    first, second = pickles.load(io.BytesIO(pickle.dumps([array, array])))
+    assert first is second
+    assert first.flags.writeable
+
+
+def test_a_letter_that_is_endless_is_not_printed(tmp_path) -> None:
+    endless: tuple[Any, ...] = ()
+    for _ in range(60):
+        endless = (endless, endless)
+    given = records()
+    given[3]["letter"] = endless
+    with pytest.raises(UserError, match="recording 3 is of the letter a tuple"):
+        load(tmp_path, pickle.dumps(given))
+
+
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
     | st.binary(),

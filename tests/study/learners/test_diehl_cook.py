@@ -213,3 +213,16 @@ def test_it_reads_digits_far_better_than_without_learning(data):
     assert learned >= 0.82
     assert learned > accuracy(dataclasses.replace(quick, rate_post=0.0)) + 0.15
     assert learned > accuracy(dataclasses.replace(quick, presentations=0)) + 0.15
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"dt_s": 5e-3}, "dt_s = 0.005 s is too long"),
+        ({"max_rate_hz": 4000.0}, "cannot be drawn in steps"),
+        ({"present_s": 0.3501}, "not a multiple"),
+    ],
+)
+def test_settings_that_the_step_cannot_carry_are_refused_before_any_trial(change, reason) -> None:
+    with pytest.raises(ValueError, match=reason):
+        DiehlCookConfig(**change)

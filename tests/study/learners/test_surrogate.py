@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gradsim import TrainingError
+from gradsim.kernels import buffers
 from gradsim.to_nir import from_bytes
 from gradsim.training import predict
 from study.data import digits, randman
@@ -94,6 +95,13 @@ def test_the_same_seed_gives_the_same_predictions(evaluation, learner, data):
     other = fitted(TINY, data, 1, n_train=400).evaluate(data.test, np.random.default_rng(0))
     assert np.array_equal(again.answers, evaluation.answers)
     assert not np.array_equal(other.answers, evaluation.answers)
+
+
+def test_nothing_that_preparing_took_waits_for_training_to_use_it(data):
+    learner = SurrogateLearner(TINY, Classes(10))
+    buffers.empty(3 * buffers.HUGE_PAGE, np.uint8)  # as an earlier trial leaves it
+    learner.prepare(data.train)
+    assert not any(buffers._free.values())
 
 
 def test_black_images_are_silent_and_all_alike(learner):

@@ -24,6 +24,7 @@ def records(
             {
                 "test_accuracy": accuracy,
                 "spikes_per_sample": spikes,
+                "spikes_input_per_sample": None if spikes is None else 0.8 * spikes,
                 "train_seconds": 4.0,
                 "data_source": "somewhere",
             },
@@ -45,8 +46,8 @@ def test_learners_stand_from_best_to_worst_with_intervals_and_price() -> None:
     assert told == (
         "Test accuracy on digits, best first: surrogate 96.0 ± 2.5 %, linear 93.0 %, "
         "diehl-cook 91.0 ± 2.5 % (up to 3 seeds).",
-        "surrogate is 5.00 percentage points above diehl-cook, with 0.05 times as many spikes a "
-        "sample and 1 times its training time.",
+        "surrogate is 5.00 percentage points above diehl-cook; its network emits 10.0 spikes a "
+        "sample against 200, besides 40.0 against 800 that come in. It trains in 1 times the time.",
     )
 
 
@@ -70,8 +71,8 @@ def test_times_of_different_processors_are_not_compared() -> None:
     elsewhere = [dataclasses.replace(r, provenance={"cpu": "other"}) for r in LOCAL]
     here = [dataclasses.replace(r, provenance={"cpu": "this"}) for r in SURROGATE]
     assert answer.answer([*here, *elsewhere])[1] == (
-        "surrogate is 5.00 percentage points above diehl-cook, with 0.05 times as many spikes a "
-        "sample."
+        "surrogate is 5.00 percentage points above diehl-cook; its network emits 10.0 spikes a "
+        "sample against 200, besides 40.0 against 800 that come in."
     )
 
 
@@ -122,7 +123,7 @@ def test_where_no_learners_are_compared_the_sections_speak() -> None:
 def test_missing_metrics_are_called_unknown() -> None:
     bare = [dataclasses.replace(r, metrics={**r.metrics, "train_seconds": None}) for r in LOCAL]
     told = " ".join(answer.answer([*SURROGATE, *bare]))
-    assert "an unknown multiple of its training time" in told
+    assert "trains in an unknown multiple of the time" in told
 
 
 def test_the_basis_names_data_and_the_machines_of_the_trials() -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from study.analysis.section import Section
 from study.data.reference import DatasetRef
 from study.experiments import beyond
 from study.report import assemble
 from study.report.document import Report
 from study.request import Request
-from study.trials.trial import Lacking, Record
+from study.trials.trial import Damaged, Lacking, Record
 from tests.study.experiments.grid_records import planted
 
 REQUEST = Request("quick", None, (DatasetRef("digits"),))
@@ -40,6 +41,22 @@ def test_a_record_without_a_measure_costs_its_section_alone(records: list[Record
         f"{records[-1].trial.id} has no spikes_input_per_sample, which it needs.",
     )
     assert len(report.details) == len(whole.details)
+
+
+def test_damaged_arrays_cost_their_record_and_not_the_section(
+    records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, damaged = beyond.section, records[0].trial.id
+
+    def section(members: list[Record]) -> Section:
+        if damaged in {record.trial.id for record in members}:
+            raise Damaged(damaged, "arrays that can be read")
+        return make(members)
+
+    monkeypatch.setattr(beyond, "section", section)
+    (found,) = reported(records).sections
+    assert found.findings
+    assert found.caveats[-1].startswith(f"Trial {damaged} is left out: its arrays are damaged.")
 
 
 @pytest.mark.parametrize("mistake", [KeyError("typo"), TypeError("None"), ValueError("shape")])

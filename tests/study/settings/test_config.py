@@ -113,13 +113,44 @@ def test_a_grid_file_says_what_the_command_line_would(tmp_path: Path) -> None:
         ("[a.b]\nsize = 1", "is no setting"),
         ("size = ''", "is no setting"),
         ("size = [1, '']", "is no setting"),
+        (f"size = 0x{'f' * 5000}", "is no setting"),
+        (f"size = {'[' * 5000}", "is not TOML"),
+        ("size = '\udcff'", "is not TOML"),
     ],
 )
 def test_grid_files_of_another_form_are_refused(tmp_path: Path, content: str, told: str) -> None:
     path = tmp_path / "grid.toml"
-    path.write_text(content)
-    with pytest.raises(UserError, match=told):
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(UserError, match=told) as refused:
         read_grid(path)
+    assert len(str(refused.value)) < 20_000
+
+
+@pytest.mark.parametrize(
+    "text", [f"layers={'[' * 9000}", "layers=[1e999]", f"size={'9' * 9000}", "size=٣²"]
+)
+def test_values_that_nothing_can_read_are_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(UserError, match="expected") as refused:
+        applied(text)
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_grid_that_nobody_runs_is_refused_before_it_is_made() -> None:
+    values = ",".join(map(str, range(1, 1002)))
+    with pytest.raises(UserError, match=r"1,002,001 points"):
+        applied(f"size={values}", f"rate={values}")
+
+
+def test_arithmetic_that_a_configuration_cannot_do_is_told() -> None:
+    @dataclass(frozen=True)
+    class Odd:
+        n: int = 1
+
+        def __post_init__(self) -> None:
+            1 / self.n
+
+    with pytest.raises(UserError, match="division by zero"):
+        configure(Odd(), "odd", [parse_setting("n=0")])
 
 
 def test_a_grid_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:

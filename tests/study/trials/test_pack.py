@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from study.errors import UserError
-from study.trials.pack import PACKED, pack, unpack
+from study.trials.pack import PACKED, _check_room, pack, unpack
 from study.trials.store import Store
 from study.trials.trial import Outcome, Trial
 
@@ -83,6 +83,70 @@ def test_a_file_that_would_fill_the_memory_is_refused(run: Path, monkeypatch) ->
     with pytest.raises(UserError, match="more than 100 bytes"):
         unpack(run)
     assert not (run / "trials").exists()
+
+
+def stranger(folder: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(folder / PACKED, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{TRIALS[0].id}.{name}", content)
+    return folder
+
+
+def test_many_files_that_would_fill_the_disk_are_refused(run: Path, monkeypatch) -> None:
+    pack(run)
+    shutil.rmtree(run / "trials")
+    for limit, value, told in (
+        ("MOST", 2, "4 files"),
+        ("RATIO", 0, "would become"),
+        ("_check_room", lambda out, total: _check_room(out, total + 2**60), "left"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr("study.trials.pack.SLACK", 0)
+            patched.setattr(f"study.trials.pack.{limit}", value)
+            with pytest.raises(UserError, match=told):
+                unpack(run)
+    assert not (run / "trials").exists()
+    assert unpack(run) == 3
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"json": b"{}"},
+        {"json": b"[" * 10**5},
+        {"json": b"\xff"},
+        {"npz": b"no arrays"},
+        {"seed": 7},
+    ],
+)
+def test_what_is_no_record_is_not_written(run: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(pack(run)) as archive:
+        whole = {"json": archive.read(f"{TRIALS[0].id}.json")}
+    shutil.rmtree(run / "trials")
+    if "seed" in members:  # the record of another trial
+        members = {"json": whole["json"].replace(b'"seed": 0', b'"seed": 7')}
+    assert unpack(stranger(run, **whole | members)) == 0
+    assert not list((run / "trials").iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_stands_twice_is_refused(run: Path) -> None:
+    with zipfile.ZipFile(pack(run), "a") as archive:
+        archive.writestr(f"{TRIALS[0].id}.json", "{}")
+    with pytest.raises(UserError, match="5 files"):
+        unpack(run)
+
+
+def test_what_pack_would_write_and_unpack_refuse_is_told_by_pack(run: Path, monkeypatch) -> None:
+    monkeypatch.setattr("study.trials.pack.MOST", 2)
+    with pytest.raises(UserError, match="4 files"):
+        pack(run)
+
+
+def test_a_record_whose_arrays_are_damaged_is_left_out(run: Path) -> None:
+    (run / "trials" / f"{TRIALS[0].id}.npz").write_bytes(b"PK")
+    with zipfile.ZipFile(pack(run)) as archive:
+        assert not [name for name in archive.namelist() if name.startswith(TRIALS[0].id)]
 
 
 def test_a_damaged_file_is_told(run: Path) -> None:

@@ -70,3 +70,12 @@ def test_a_trial_that_starts_twice_has_one_bar() -> None:
     shown.started(TRIALS[0], 0)
     shown.started(TRIALS[0], 0)
     assert len(shown.progress.tasks) == 2
+
+
+def test_that_a_cluster_has_no_workers_is_said_once_and_so_is_that_it_has_again() -> None:
+    out = io.StringIO()
+    progress = SweepProgress([], Pace(), Console(file=out, force_terminal=False))
+    for fractions in ([0.0], [], [], [0.0], [0.0]):
+        progress.advanced(fractions)
+    assert out.getvalue().count("no workers") == 1
+    assert out.getvalue().count("again") == 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.data.reference import DatasetRef
-from study.trials.store import FORGOTTEN_SECONDS, Store, own_prefix, remove_leftovers, write_atomic
+from study.trials import files
+from study.trials import store as stores
+from study.trials.files import FORGOTTEN_SECONDS, machine, remove_leftovers, write_atomic
+from study.trials.life import alive
+from study.trials.store import Store
 from study.trials.trial import Outcome, Record, Trial
 
 TRIAL = Trial("study.nothing:run", "model", DatasetRef("digits"), {"size": 3}, seed=1)
@@ -44,7 +49,7 @@ def test_an_outcome_comes_back_whole(store: Store) -> None:
 def test_a_record_from_before_files_were_named_has_them(store: Store) -> None:
     outcome = Outcome({}, {"curve": np.arange(3.0)}, {"network.nir": b"graph"})
     record = store.put_done(TRIAL, outcome, {})
-    old = dataclasses.replace(record, provenance={})
+    old = dataclasses.replace(record, provenance={}, kept=None)
     assert old.outcome().files == outcome.files
 
 
@@ -84,12 +89,14 @@ def test_everything_comes_with_what_it_needed(store: Store) -> None:
 
 @pytest.mark.parametrize("failing", ["npz", "json"])
 def test_an_outcome_that_does_not_fit_leaves_nothing(store: Store, monkeypatch, failing) -> None:
-    def write(path: Path, content: bytes) -> None:
+    def create(path: Path, content: bytes) -> None:
         if path.suffix == f".{failing}":
             raise OSError(28, "No space left on device")
-        write_atomic(path, content)
+        real(path, content)
 
-    monkeypatch.setattr("study.trials.store.write_atomic", write)
+    real = files.create
+    monkeypatch.setattr(files, "create", create)
+    monkeypatch.setattr(stores, "create", create)
     with pytest.raises(OSError, match="No space"):
         store.put_done(TRIAL, Outcome({}, {"curve": np.arange(3.0)}, {"network.nir": b"graph"}), {})
     assert list(store.folder.iterdir()) == []
@@ -132,28 +139,36 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch) -
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_folders_of_dead_processes_go_too(tmp_path: Path) -> None:
-    shared = tmp_path / f".tmp~{socket.gethostname()}~999999999~data"
-    shared.mkdir()
-    (shared / "0.bin").write_bytes(b"data")
-    remove_leftovers(tmp_path)
-    assert not list(tmp_path.iterdir())
+DEAD = f".life~host~{machine()}~0123456789abcdef"
+ELSEWHERE = ".life~elsewhere~00000000~{}"
 
 
-def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
-    host = socket.gethostname()
-    living = tmp_path / f".tmp~{host}~{os.getppid()}~a.json"
-    dead = tmp_path / f".tmp~{host}~999999999~b.json"
-    elsewhere = tmp_path / f".tmp~{host}-999999998~1~c.json"  # a host whose name begins alike
-    for path in (living, dead, elsewhere):
-        path.write_text("")
-    remove_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, elsewhere.name])
+def test_what_the_dead_left_goes_and_what_belongs_to_the_living_stays(tmp_path: Path) -> None:
+    dead = tmp_path / DEAD
+    dead.write_text("0")
+    folder = tmp_path / f"{dead.name.replace('life', 'tmp')}~data"
+    folder.mkdir()
+    (folder / "0.bin").write_bytes(b"data")
+    with alive(tmp_path) as life:
+        mine = tmp_path / life.name("tmp", "data")
+        mine.mkdir()
+        remove_leftovers(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {life.path.name, mine.name}
+    assert [path.name for path in tmp_path.iterdir()] == [mine.name]
 
 
-def test_leftovers_of_other_hosts_go_a_day_after_the_last_sign_of_life(tmp_path: Path) -> None:
-    names = [f".{kind}~elsewhere~{pid}~{rest}" for pid in (1, 2)
-             for kind, rest in (("tmp", "data"), ("run", "running.json"))]  # fmt: skip
+def test_whoever_looks_a_living_process_stays(tmp_path: Path) -> None:
+    """As from another container, where the number of the process says nothing."""
+    code = "import sys; from pathlib import Path; from study.trials.files import remove_leftovers"
+    with alive(tmp_path) as life:
+        look = [sys.executable, "-c", f"{code}; remove_leftovers(Path({str(tmp_path)!r}))"]
+        subprocess.run(look, check=True)
+        assert life.path.exists()
+
+
+def test_leftovers_of_other_machines_go_a_day_after_the_last_sign_of_life(tmp_path: Path) -> None:
+    names = [ELSEWHERE.format(n).replace("life", kind) + rest for n in (1, 2)
+             for kind, rest in (("tmp", "~data"), ("life", ""))]  # fmt: skip
     long_ago = time.time() - 2 * FORGOTTEN_SECONDS
     for name in names:
         (tmp_path / name).mkdir() if name.endswith("data") else (tmp_path / name).write_text("")
@@ -163,14 +178,11 @@ def test_leftovers_of_other_hosts_go_a_day_after_the_last_sign_of_life(tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[2:])
 
 
-def test_what_bears_the_name_of_a_process_that_only_begins_is_an_earlier_ones(
-    tmp_path: Path,
-) -> None:
-    """A container that is started again gives its run the same host and number."""
-    shared = tmp_path / f"{own_prefix('tmp')}data"
-    shared.mkdir()
+def test_a_host_whose_clock_is_ahead_removes_nothing_of_others(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / ELSEWHERE.format(1)).write_text("0")
+    monkeypatch.setattr(time, "time", lambda: 4e9)
     Store(tmp_path).prepare()
-    assert not list(tmp_path.iterdir())
+    assert (tmp_path / ELSEWHERE.format(1)).exists()
 
 
 def test_a_failure_does_not_replace_what_another_run_has_done(tmp_path: Path) -> None:
@@ -185,8 +197,8 @@ def test_a_failure_does_not_replace_what_another_run_has_done(tmp_path: Path) ->
 def test_an_interrupt_leaves_no_record_without_its_arrays(tmp_path: Path, monkeypatch) -> None:
     store, trial = Store(tmp_path), Trial("m:f", "x", None, {}, 0)
 
-    def interrupted(record: Record) -> Record:
-        Store._put(store, record)
+    def interrupted(*call) -> Record:
+        Store._put(store, *call)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(store, "_put", interrupted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -215,7 +216,7 @@ def test_what_is_no_outcome_is_a_failure_of_its_trial_alone(store: Store, worker
 
 
 def test_a_process_that_cannot_be_started_is_a_failure(store: Store, monkeypatch) -> None:
-    def none_left(_memory: Memory) -> None:
+    def none_left(*_: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(executor, "Child", none_left)
@@ -299,14 +300,32 @@ def test_what_a_trial_prints_does_not_disturb(store: Store, workers: Workers) ->
     assert found(store, chatty).done
 
 
-def test_a_record_that_was_needed_and_is_damaged_fails_only_who_needs_it(
-    store: Store, workers: Workers
+@pytest.mark.parametrize("content", [b"no archive", None])
+def test_what_is_damaged_or_gone_is_run_again(
+    store: Store, workers: Workers, content: bytes | None
+) -> None:
+    needed, after = trial(store, 1), trial(store, 2)
+    run([needed, after], store, workers)
+    arrays = store.folder / f"{needed.id}.npz"
+    arrays.write_bytes(content) if content else arrays.unlink()
+    assert [one.id for one in missing([needed, after], store)] == [needed.id]
+    run([trial(store, 4, needs=(needed,)), after], store, workers)
+    assert found(store, trial(store, 4, needs=(needed,))).done
+    assert found(store, needed).arrays["array"].tolist() == [1, 1, 1]
+    assert times_run(store, needed) == 2
+    assert times_run(store, after) == 1
+    assert len(list(store.folder.glob(f"{needed.id}*"))) == 2
+
+
+def test_a_record_damaged_under_way_fails_only_who_needs_it(
+    store: Store, workers: Workers, monkeypatch
 ) -> None:
     needed = trial(store, 1)
     run([needed], store, workers)
-    (store.folder / f"{needed.id}.npz").write_bytes(b"no archive")
     after, other = trial(store, 2, needs=(needed,)), trial(store, 3)
-    run([after, other], store, workers)
+    waiting = missing([after, other], store)
+    (store.folder / f"{needed.id}.npz").write_bytes(b"no archive")
+    sweep(waiting, store, workers, DataAccess(), [])
     assert not found(store, after).done
     assert found(store, other).done
 
@@ -315,11 +334,16 @@ def no_room(*_args: object) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_an_outcome_without_room_is_a_failure(store: Store, workers: Workers, monkeypatch) -> None:
+def test_where_nothing_can_be_kept_nothing_more_is_started(
+    store: Store, workers: Workers, monkeypatch
+) -> None:
     monkeypatch.setattr(store, "put_done", no_room)
-    one = trial(store, 1)
-    run([one], store, workers)
-    assert error_of(store, one)[0] == "OSError"
+    listener, trials = Listener(), [trial(store, seed) for seed in range(8)]
+    with pytest.raises(UserError, match="No space left on device"):
+        sweep(trials, store, workers, DataAccess(), [listener])
+    assert len(listener.begun) <= 3
+    assert {record.status for record in listener.records} == {"failed"}
+    assert store.records(trials) == {}
 
 
 def test_an_unwritable_store_is_told_in_a_sentence(store: Store, workers: Workers, monkeypatch):
@@ -484,9 +508,10 @@ def test_on_a_full_disk_what_fits_is_kept_and_the_rest_is_told(
     (small_disk / "log").mkdir()
     too_large = trial(store, 1, "large", megabytes=6)
     small = [trial(store, seed) for seed in range(2, 6)]
-    run([too_large, *small], store, workers)
-    kind, message = error_of(store, too_large)
-    assert (kind, "No space left" in message) == ("OSError", True)
+    with pytest.raises(UserError, match="No space left on device"):
+        run([*small, too_large], store, workers)
+    assert store.get(too_large) is None
+    run(small, store, workers)
     assert all(found(store, one).done for one in small)
     assert not list(store.folder.glob(f"{too_large.id}*.npz"))
 
@@ -503,3 +528,42 @@ def test_on_a_full_disk_what_fits_is_kept_and_the_rest_is_told(
     filler.unlink()
     run(others[:1], store, workers)
     assert found(store, others[0]).done
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "foo://127.0.0.1:1", "tcp://localhost", "tcp://127.0.0.1:99999999", "http://h:1", "h:0"],
+)
+def test_what_is_no_address_is_told(address: str) -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(UserError, match="no address"), open_workers(1, address, Limits()):
+        pass
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+def test_where_something_else_listens_no_scheduler_answers(protocol: str, monkeypatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(executor, "HANDSHAKE_SECONDS", 0.3)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        pytest.raises(UserError, match="no Dask scheduler answers"),
+        open_workers(1, f"{protocol}://127.0.0.1:{other.getsockname()[1]}", Limits()),
+    ):
+        pass
+
+
+def test_a_cluster_without_workers_is_told_before_patience_ends(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(executor, "TOLD_SECONDS", 0.1)
+    monkeypatch.setattr(executor, "FIRST_WORKER_SECONDS", 0.5)
+    with (
+        distributed.LocalCluster(
+            n_workers=0, processes=False, dashboard_address=None, local_directory=str(tmp_path)
+        ) as cluster,
+        pytest.raises(UserError, match="has no workers"),
+        open_workers(1, cluster.scheduler_address, Limits()),
+    ):
+        pass
+    assert "has no workers yet" in capsys.readouterr().err
