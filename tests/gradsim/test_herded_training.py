@@ -39,7 +39,7 @@ def test_it_learns(settings):
 
 
 def test_weights_that_change_first_make_every_unit_spike_more_until_nothing_is_left():
-    slow = {"epochs": 6, "decay": 1.0, "learning_rate": 0.02}
+    slow = {"epochs": 5, "decay": 1.0, "learning_rate": 0.02}
     _, usual = trained(**slow)
     _, wrong = trained(**slow, update_first=True)
     assert usual.validation_accuracy[-1] > 0.95

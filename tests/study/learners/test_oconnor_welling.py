@@ -20,7 +20,7 @@ from study.learners.oconnor_welling import (
 from study.learning.artefacts import curve
 from study.trials.trial import no_progress
 
-SMALL = dataclasses.replace(preset("quick", "digits"), hidden=50, epochs=8)
+SMALL = dataclasses.replace(preset("quick", "digits"), hidden=50, deviation=0.03, epochs=15)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_costs_are_those_of_the_library(usual, digits) -> None:
 def test_it_keeps_what_training_took(usual) -> None:
     kept = usual.keep()
     by_epoch = kept.arrays["train_operations_by_epoch"]
-    assert by_epoch.shape == (8, 3)
+    assert by_epoch.shape == (15, 3)
     assert kept.metrics["train_synops_per_sample"] == pytest.approx(by_epoch.mean(0).sum())
     assert kept.metrics["train_macs_per_sample"] == 0
     assert len(kept.arrays["validation_synops_by_step"]) == 10
@@ -116,4 +116,4 @@ def test_what_is_taken_away_is_missed(usual, digits) -> None:
         for learner in (usual, fitted(digits, reset_errors=True))
     ]
     assert scores[0] > 0.85
-    assert scores[1] < scores[0] - 0.1
+    assert scores[1] < 0.6
