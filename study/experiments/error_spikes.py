@@ -235,6 +235,8 @@ def _caveats(records: Sequence[Record], sets: Mapping[str, Networks]) -> list[st
         "the machine. An error spike adds a count to each weight whose input has spiked, an "
         "addition of an integer where weights are integers.",
         "Multiply-accumulates are of all weights; a machine that leaves out zeros does with fewer.",
+        "An output whose drive is negative for every image gets no error any more, and its class "
+        "is lost.",
     ]
     placed = {r.trial.id for networks in sets.values() for r in _all(networks)}
     unplaced = sum(record.trial.id not in placed for record in records)
