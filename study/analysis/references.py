@@ -186,6 +186,13 @@ REFERENCES: dict[str, Reference] = {
         "IEEE Signal Processing Magazine 36(6):51-63",
         "10.1109/MSP.2019.2931595",
     ),
+    "oconnor2016": Reference(
+        "O'Connor P., Welling M.",
+        2016,
+        "Deep spiking networks",
+        "arXiv:1602.08323",
+        "https://arxiv.org/abs/1602.08323",
+    ),
     "pedersen2024": Reference(
         "Pedersen J. E., Abreu S., Jobst M., Lenz G., Fra V., Bauer F. C., et al.",
         2024,

@@ -9,6 +9,7 @@ again on demand; what one row pools from different ones is told of.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -74,15 +75,18 @@ def either(*conditions: Outdated) -> Outdated:
 
 def mixed(rows: Collection[Sequence[Record]]) -> dict[str, int]:
     """Return in how many rows records differ in what is `NOTED`, by what differs."""
-    counted = {
-        what: sum(len(_known(noted, row)) > 1 for row in rows) for what, noted in NOTED.items()
-    }
+    counted = {what: sum(_differ(noted, row) for row in rows) for what, noted in NOTED.items()}
     return {what: n for what, n in counted.items() if n}
 
 
-def _known(noted: Callable[[Record], Any], row: Sequence[Record]) -> set[str]:
-    found = (noted(record) for record in row if record.done)
-    return {json.dumps(value, sort_keys=True, default=str) for value in found if value is not None}
+def _differ(noted: Callable[[Record], Any], row: Sequence[Record]) -> bool:
+    """Whether records noted different things; of several by name, under a name that they share."""
+    found = [value for record in row if record.done and (value := noted(record)) is not None]
+    named = [value if isinstance(value, dict) else {"": value} for value in found]
+    values = defaultdict(set)
+    for name, value in (item for each in named for item in each.items()):
+        values[name].add(json.dumps(value, sort_keys=True, default=str))
+    return any(len(different) > 1 for different in values.values())
 
 
 def rows_of(records: Iterable[Record]) -> list[list[Record]]:

@@ -188,7 +188,10 @@ def test_a_child_that_is_forked_while_a_thread_holds_the_turn_does_not_wait_for_
         thread.join()
 
 
-def test_an_interrupt_ends_a_call_and_does_not_shorten_its_result() -> None:
+def test_an_interrupt_ends_a_call_and_does_not_shorten_its_result(monkeypatch) -> None:
+    # What is started in the background has interrupts ignored, and Brian2 remembers that.
+    monkeypatch.setattr(brian2._int_handler, "previous_handler", signal.default_int_handler)
+
     def interrupt(_fraction: float, _note: str) -> None:
         signal.raise_signal(signal.SIGINT)
 

@@ -109,7 +109,7 @@ def test_the_neurons_of_one_rule_do_not_feel_the_other():
 
 
 def test_competitions_without_inputs_are_refused():
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="at least 1"):
         Competition(n_inputs=0)
     with pytest.raises(ValueError, match="must be positive"):
         Competition(rate_hz=0.0)

@@ -157,7 +157,9 @@ def test_one_file_outside_runs_in_workers_and_stands_in_the_report(
     assert done.returncode == 0, done.stderr
     require_report(out)
     saved = json.loads((out / "request.json").read_text())
-    assert saved["command"] == f"python -m study.run {' '.join(words)}"
+    assert saved["command"] == (
+        "python -m study.run dice --profile quick --seeds 2 --plugin lab.py"
+    )
     assert saved["plugins"] == [
         {"name": "lab", "path": "lab.py", "digest": plugins.read(lab).digest}
     ]

@@ -105,7 +105,8 @@ def test_networks_trained_on_a_processor_each_have_no_time_to_compare(
 
 def test_an_accuracy_that_shows_only_at_the_end_costs_all_the_time(records: list[Record]) -> None:
     """On the way fewer samples may be looked at, and the level be missed by chance."""
-    store = Store(records[0].folder)
+    store = Store(records[0].folder / "slow")  # where they are done, the first record stays
+    store.prepare()
     slow = [
         store.put_done(
             r.trial, Outcome(r.metrics, {"validation_accuracy": np.array([0.5, 0.7, 0.89])}), {}

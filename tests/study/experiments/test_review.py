@@ -68,6 +68,15 @@ def test_the_quick_profile_takes_small_data_and_leaves_out_what_has_none() -> No
     assert "lsnn-eprop" not in {trial.subject for trial in quick}
 
 
+def test_controls_have_one_seed_in_the_quick_profile_unless_the_user_says_how_many() -> None:
+    def seeds(request: Request) -> set[int]:
+        return {trial.seed for trial in review.trials(request) if is_control(trial)}
+
+    assert seeds(Request("quick")) == {0}
+    assert seeds(Request("quick", 2)) == {0, 1}
+    assert len(seeds(Request("standard"))) == 5
+
+
 @pytest.mark.parametrize(
     ("n_seeds", "scores", "verdict"),
     [

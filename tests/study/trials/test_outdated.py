@@ -134,3 +134,8 @@ def test_workers_are_held_to_units_that_other_processors_have(monkeypatch) -> No
     assert "avx512" not in told["NUMBA_CPU_FEATURES"]
     monkeypatch.setattr(portable, "_features", lambda: frozenset({"ASIMD"}))
     assert portable.variables(True) == {}
+
+
+def test_a_library_that_one_process_had_not_loaded_is_no_difference() -> None:
+    units = [{"numpy": "AVX2"}, {"numpy": "AVX2", "torch": "AVX2"}]
+    assert outdated.told([record({"vector_units": one}, n) for n, one in enumerate(units)]) == []

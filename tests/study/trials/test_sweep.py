@@ -436,7 +436,7 @@ def test_a_cluster_without_workers_is_a_users_mistake(tmp_path: Path, monkeypatc
     monkeypatch.setattr(executor, "FIRST_WORKER_SECONDS", 0.5)
     with (
         distributed.LocalCluster(
-            n_workers=0, processes=False, dashboard_address=None, local_directory=str(tmp_path)
+            n_workers=0, processes=False, dashboard_address=":0", local_directory=str(tmp_path)
         ) as cluster,
         pytest.raises(UserError, match="has no workers"),
         open_workers(1, cluster.scheduler_address, Limits()),
@@ -451,7 +451,7 @@ def test_a_cluster_runs_the_same_trials_under_the_same_limits(store: Store, tmp_
     killed, endless = trial(store, 7, "die", deaths=1), trial(store, 8, "never_end")
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0",
             local_directory=str(tmp_path),
         ) as cluster,
         open_workers(1, cluster.scheduler_address, Limits(seconds=1.5)) as remote,
@@ -469,7 +469,7 @@ def test_a_trial_that_nobody_waits_for_leaves_its_worker_to_others(
     # The second one dies so that no idle process outlives the cluster's threads.
     endless, next_one = trial(store, 9, "never_end"), trial(store, 10, "die", deaths=1)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0",
         local_directory=str(tmp_path),
     ) as cluster:  # fmt: skip
         with open_workers(1, cluster.scheduler_address, Limits()) as remote:
@@ -537,7 +537,7 @@ def test_a_cluster_without_workers_is_told_before_patience_ends(
     monkeypatch.setattr(executor, "FIRST_WORKER_SECONDS", 0.5)
     with (
         distributed.LocalCluster(
-            n_workers=0, processes=False, dashboard_address=None, local_directory=str(tmp_path)
+            n_workers=0, processes=False, dashboard_address=":0", local_directory=str(tmp_path)
         ) as cluster,
         pytest.raises(UserError, match="has no workers"),
         open_workers(1, cluster.scheduler_address, Limits()),
