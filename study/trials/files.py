@@ -92,7 +92,7 @@ def own_prefix(kind: str, token: str | None = None) -> str:
     return f".{kind}~{host}~{machine()}~{token or secrets.token_hex(8)}~"
 
 
-def read(path: Path) -> bytes:
+def read(path: Path, at_most: int = -1) -> bytes:
     """Return the content of a file; what is no file, such as a pipe, is no reason to wait.
 
     Raises
@@ -104,7 +104,7 @@ def read(path: Path) -> bytes:
     with open(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "is no file", str(path))
-        return stream.read()
+        return stream.read(at_most)
 
 
 def create(path: Path, content: bytes) -> None:

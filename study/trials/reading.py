@@ -12,7 +12,7 @@ import errno
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,20 @@ def _check_plain(value: Any, left: int) -> None:
     """Refuse what is nested too deeply, and numbers that are none or beyond all that are kept."""
     if not left:
         raise ValueError(f"is nested more than {DEEPEST} times")
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
+    for item in _items(value):
+        kind = type(item)  # not by isinstance: a store has many records of many numbers
+        if kind is dict or kind is list:
             _check_plain(item, left - 1)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("holds a number that JSON does not have")
-    elif isinstance(value, int) and abs(value) >= MOST:
-        raise ValueError("holds a whole number of more than 64 bits")
+        elif kind is float and not math.isfinite(item):
+            raise ValueError("holds a number that JSON does not have")
+        elif kind is int and abs(item) >= MOST:
+            raise ValueError("holds a whole number of more than 64 bits")
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else [value]
 
 
 def check_canonical(fields: Any) -> None:

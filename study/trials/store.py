@@ -22,6 +22,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ from study.trials.trial import (
     unread,
 )
 
+SEAL = b',\n "seal": "'
+
 
 def serves(record: Record) -> bool:
     """Whether a record is of use as it is: done, its files there as they were written."""
@@ -75,7 +78,9 @@ class Store:
         trial under this name, or one that was edited, is no record of it.
         """
         try:
-            return _record(trial, reading.entry_at(self._path(trial)), self.folder)
+            text = read(self._path(trial), reading.LARGEST + 1)
+            entry = reading.checked(reading.parsed(text))
+            return _record(trial, entry, self.folder, _is_as_sealed(text))
         except UNREADABLE:
             return None
 
@@ -293,13 +298,29 @@ def _text(record: Record) -> bytes:
 
 
 def sealed(entry: Mapping[str, Any]) -> bytes:
-    """Return an entry as strict JSON with a digest over all of it, in place of an earlier one."""
+    """Return an entry as strict JSON with a digest over all of it, in place of an earlier one.
+
+    The seal at the end is the digest of the text before it, which takes less time to look at.
+    """
     plain = json.loads(json.dumps(_finite(entry), allow_nan=False))
-    plain.pop("digest", None)
-    return json.dumps(plain | {"digest": canonical_hash(plain)}, indent=1).encode()
+    for name in ("digest", "seal"):
+        plain.pop(name, None)
+    text = json.dumps(plain | {"digest": canonical_hash(plain)}, indent=1).encode()
+    return text.removesuffix(b"\n}") + SEAL + _seal(text.removesuffix(b"\n}"))
 
 
-def _record(trial: Trial, entry: dict[str, Any], folder: Path) -> Record:
+def _seal(text: bytes) -> bytes:
+    return f'{sha256(text).hexdigest()[:16]}"\n}}'.encode()
+
+
+def _is_as_sealed(text: bytes) -> bool:
+    before, found, seal = text.rpartition(SEAL)
+    return bool(found) and seal == _seal(before)
+
+
+def _record(
+    trial: Trial, entry: dict[str, Any], folder: Path, is_as_sealed: bool = False
+) -> Record:
     """Return the record that an entry holds; an older one has no digest.
 
     Raises
@@ -309,8 +330,8 @@ def _record(trial: Trial, entry: dict[str, Any], folder: Path) -> Record:
     """
     if canonical_hash({key: entry[key] for key in CANONICAL}) != trial.id:
         raise ValueError("it is of another trial")
-    digest = entry.pop("digest", None)
-    if digest is not None and digest != canonical_hash(entry):
+    digest, _ = entry.pop("digest", None), entry.pop("seal", None)
+    if digest is not None and not is_as_sealed and digest != canonical_hash(entry):
         raise ValueError("it is damaged")
     status, error = entry["status"], entry["error"]
     if status not in ("done", "failed") or not isinstance(entry["metrics"], dict):

@@ -43,11 +43,10 @@ def test_every_flipped_bit_of_numbers_arrays_and_files_is_found(store: Store) ->
         content[rng.integers(len(content))] ^= 1 << rng.integers(8)
         path.write_bytes(content)
         record = store.get(TRIAL)
-        if record is not None and serves(record):  # white space, or the word for the digest
+        if record is not None and serves(record):  # white space, or what the digest is called
             again = json.loads(content)
-            assert {name: again[name] for name in told if name != "digest"} == {
-                name: told[name] for name in told if name != "digest"
-            }
+            numbers = told.keys() - {"digest", "seal"}
+            assert all(again[name] == told[name] for name in numbers)
         path.write_bytes(whole[path])
     assert serves(found(store))
 
