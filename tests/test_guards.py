@@ -47,3 +47,14 @@ def test_each_kind_of_pollution_fails_the_test_that_did_it(tmp_path: Path, root:
     ):
         assert f"the test changed global state: {name}" in done.stdout, done.stdout
     assert "6 passed, 5 errors" in done.stdout
+
+
+def test_numba_keeps_what_it_compiles_by_jit_alone(root: Path) -> None:
+    """Elsewhere a package folder that cannot be written would end the import."""
+    keeping = {
+        path.relative_to(root).as_posix()
+        for package in ("biosim", "gradsim", "study")
+        for path in (root / package).rglob("*.py")
+        if "cache=True" in path.read_text()
+    }
+    assert keeping == {"biosim/diehl_cook/jit.py", "gradsim/kernels/jit.py"}

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from gradsim.kernels.jit import compiled
 
 MOST = 100_000  # spikes of a unit in a step, which only a network emits that has lost its way
 
@@ -72,7 +73,7 @@ class Record(NamedTuple):
     changes: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _emit(potential, spikes, unit, half, n):
     """Add to ``spikes`` what rectified quantisers emit."""
     for j in range(n):
@@ -81,7 +82,7 @@ def _emit(potential, spikes, unit, half, n):
             spikes[j] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _emit_signed(potential, spikes, unit, half, n):
     """Add to ``spikes`` what signed quantisers emit."""
     for j in range(n):
@@ -93,7 +94,7 @@ def _emit_signed(potential, spikes, unit, half, n):
             spikes[j] -= 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _listed(values, n, listed):
     """List whose value is not 0; return how many."""
     n_listed = 0
@@ -104,7 +105,7 @@ def _listed(values, n, listed):
     return n_listed
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _forward(network, layer, state, listed, n_listed):
     """Let the spikes of a layer reach the next, which spikes."""
     rows, unit, half = network.weights[layer], network.unit, network.half
@@ -128,7 +129,7 @@ def _forward(network, layer, state, listed, n_listed):
         drive[j] += arriving[j]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _arrive(potential, spikes, row, count, unit, half):
     """Let spikes of one unit arrive one by one, with a look at the potentials after each."""
     n = len(row)
@@ -141,7 +142,7 @@ def _arrive(potential, spikes, row, count, unit, half):
             _emit(potential, spikes, unit, half, n)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _backward(network, layer, state, listed, n_listed):
     """Let the errors behind a layer reach it, and quantise them; those that are blocked are 0."""
     rows, unit, half = network.weights[layer], network.unit, network.half
@@ -162,7 +163,7 @@ def _backward(network, layer, state, listed, n_listed):
             errors[i] = 0
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _arrive_signed(potential, errors, column, count, unit, half):
     """Let error spikes of one unit arrive one by one, with a look at the potentials after each."""
     sign = 1 if count > 0 else -1
@@ -172,7 +173,7 @@ def _arrive_signed(potential, errors, column, count, unit, half):
         _emit_signed(potential, errors, unit, half, len(column))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _learn(rows, counts, errors, rate, listed, n_listed):
     """Take ``rate`` times counts times errors from weights; return how many weights changed."""
     changed = 0
@@ -188,7 +189,7 @@ def _learn(rows, counts, errors, rate, listed, n_listed):
     return changed * spikes
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _output_errors(state, label, last, n):
     """Set the errors of the output: its spikes less the target's, where they pass."""
     for k in range(n):
@@ -198,7 +199,7 @@ def _output_errors(state, label, last, n):
         state.errors[last, k] = error if state.drive[last, k] >= 0 else 0
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _teach(network, learning, label, state, record, listed):
     """Send the errors of a step back from layer to layer, and change the weights on the way."""
     last = len(network.weights)
@@ -221,7 +222,7 @@ def _teach(network, learning, label, state, record, listed):
             _backward(network, layer, state, listed, n_listed)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _learn_late(network, learning, state, record, listed):
     """Change the weights by the counts of a whole sample."""
     for layer in range(len(network.weights)):
@@ -232,7 +233,7 @@ def _learn_late(network, learning, state, record, listed):
         )
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _reset(state, errors_too):
     """Begin a sample."""
     state.potential[:] = 0
@@ -243,7 +244,7 @@ def _reset(state, errors_too):
         state.error_potential[:] = 0
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _spread(network, image, state, spikes, listed):
     """Run the network for a step; count its spikes, of the sample and in ``spikes``."""
     n, potential, emitted = len(image), state.potential[0], state.spikes[0]
@@ -261,7 +262,7 @@ def _spread(network, image, state, spikes, listed):
             n = network.weights[layer].shape[1]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def run(images, labels, network, learning, state, record):
     """Show images ``[N, n_in]`` one after another; weights change in place.
 

@@ -8,10 +8,11 @@ What `gradsim.kernels.herding` approximates with spikes, in real numbers: with o
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gradsim.kernels.jit import compiled
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _forward(rows, inputs, drive, outputs):
     """Set drive and outputs of a layer."""
     drive[:] = 0
@@ -23,7 +24,7 @@ def _forward(rows, inputs, drive, outputs):
         outputs[j] = max(drive[j], 0)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _backward(rows, behind, drive, errors):
     """Set the errors of a layer from those behind its weights."""
     for i in range(len(rows)):
@@ -33,7 +34,7 @@ def _backward(rows, behind, drive, errors):
         errors[i] = error if drive[i] >= 0 else 0
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _learn(rows, inputs, errors, rate):
     for i in range(len(rows)):
         if inputs[i] != 0:
@@ -42,7 +43,7 @@ def _learn(rows, inputs, errors, rate):
                 rows[i, k] -= change * errors[k]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def descend(images, labels, weights, rate):
     """Change ``weights``, one ``[in, out]`` a layer, by each of ``images [N, n_in]`` in turn."""
     widest, last = max([max(rows.shape) for rows in weights]), len(weights)
