@@ -28,20 +28,15 @@ def number(
     unit: str | None = None,
 ) -> float:
     """Return one finite number within its bounds as a float."""
-    array = numbers(name, value, unit=unit)
-    if array.size != 1:
-        raise ValueError(f"{name} must be one number, not an array of shape {array.shape}")
-    return _bounded(name, array.item(), above, at_least, at_most)
+    one = _one(name, numbers(name, value, unit=unit))
+    return _bounded(name, one, above, at_least, at_most)
 
 
 def whole(name: str, value: Any, *, at_least: int | None = None, at_most: int | None = None) -> int:
     """Return one whole number within its bounds as an int."""
     if isinstance(value, int) and not isinstance(value, bool):
         return _bounded(name, value, None, at_least, at_most)  # of any size
-    array = indices(name, value)
-    if array.size != 1:
-        raise ValueError(f"{name} must be one number, not an array of shape {array.shape}")
-    return _bounded(name, int(array.item()), None, at_least, at_most)
+    return _bounded(name, _one(name, indices(name, value)), None, at_least, at_most)
 
 
 def numbers(
@@ -74,8 +69,7 @@ def numbers(
     array = array.astype(float)
     if np.isnan(array).any() or (finite and not np.isfinite(array).all()):
         raise ValueError(f"{name} has values that are not finite")
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions, not the shape {array.shape}")
+    _check_ndim(name, array, ndim)
     return array
 
 
@@ -109,8 +103,7 @@ def indices(
         array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.round(array))).all()
     ):
         raise ValueError(f"{name} must hold whole numbers, not {_kind(array)}")
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions, not the shape {array.shape}")
+    _check_ndim(name, array, ndim)
     limit = 2**63 if below is None else below
     lowest = -(2**63) if below is None else 0
     if array.size and not lowest <= int(array.min()) <= int(array.max()) < limit:
@@ -152,6 +145,17 @@ def _bounded(
     if at_most is not None and not value <= at_most:
         raise ValueError(f"{name} must be at most {at_most:g}, not {value}")
     return value
+
+
+def _one(name: str, array: np.ndarray) -> Any:
+    if array.size != 1:
+        raise ValueError(f"{name} must be one number, not an array of shape {array.shape}")
+    return array.item()
+
+
+def _check_ndim(name: str, array: np.ndarray, ndim: int | None) -> None:
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimensions, not the shape {array.shape}")
 
 
 def _array(name: str, value: Any) -> np.ndarray:

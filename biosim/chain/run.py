@@ -127,7 +127,7 @@ def _run_copies(
     dt_s, copies = chain.dt_s / ratio, inputs.n_samples
     late = int(chain.order == "integrate_first")
     n_recorded = n_steps + (chain.order == "fire_first")
-    delay, own_delay = (_whole(s, dt_s) for s in (chain.delay_s, chain.recurrent_delay_s))
+    delay, own_delay = (whole_steps(s, dt_s) for s in (chain.delay_s, chain.recurrent_delay_s))
     # The numpy target: for these few, large groups compiling would take longer than running.
     with session(target="numpy", dt_s=dt_s) as engine:
         network, monitors, probes, groups = brian2.Network(), [], [], []
@@ -194,10 +194,6 @@ def _join_spikes(pieces: tuple[LayerSpikes, ...], at_once: int) -> LayerSpikes:
     return LayerSpikes(time_s[by_time], unit[by_time], sample[by_time])
 
 
-def _whole(duration_s: float, dt_s: float) -> int:
-    return whole_steps(duration_s, dt_s)
-
-
 def _values(group: Any, name: str, copies: int) -> np.ndarray:
     """Return a view on a variable, ``[copies, N]``."""
     return group.variables[name].get_value().reshape(copies, -1)
@@ -214,7 +210,7 @@ def _population(layer: Layer, copies: int, dt_s: float, chain: Chain, scheme: Sc
         STATE + FIRING if fires else STATE,
         threshold=f"v {'>' if chain.strict else '>='} theta" if fires else None,
         reset=RESET[chain.reset] if fires else None,
-        namespace={"hold_steps": _whole(chain.hold_s, dt_s)},
+        namespace={"hold_steps": whole_steps(chain.hold_s, dt_s)},
     )
     values = _propagator(layer, dt_s, chain.dt_s, scheme)
     if fires:
