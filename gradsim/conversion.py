@@ -42,15 +42,7 @@ import torch
 from torch import Tensor, nn
 
 from gradsim.described import Described
-from gradsim.normalisation import (
-    Method,
-    as_images,
-    normalised,
-    require_images,
-    require_same_outputs,
-    scales,
-    stages,
-)
+from gradsim.normalisation import Method, as_images, require_images, scaled
 from gradsim.operations import LayerCost, Wiring, wirings
 
 Reset = Literal["subtract", "zero"]
@@ -302,8 +294,5 @@ def convert(
     >>> [cost.name for cost in response.costs()], response.costs(10)[1].updates
     (['input', '0', '2'], 200)
     """
-    chain, images = stages(network), as_images(images, network)
-    require_same_outputs(network, images)
-    synapses = normalised(chain, scales(chain, images, method, percentile))
-    names = [stage.name for stage in chain]
-    return Converted(names, synapses, images.shape[1:], reset=reset, initial=initial, input=input)
+    stages = scaled(network, images, method, percentile)
+    return Converted(*stages, reset=reset, initial=initial, input=input)

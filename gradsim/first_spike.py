@@ -33,15 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from gradsim.described import Described
-from gradsim.normalisation import (
-    Method,
-    as_images,
-    normalised,
-    require_images,
-    require_same_outputs,
-    scales,
-    stages,
-)
+from gradsim.normalisation import Method, as_images, require_images, scaled
 from gradsim.operations import LayerCost, Wiring, wirings
 
 
@@ -186,7 +178,4 @@ def convert_to_first_spikes(
     >>> float(hidden.max())
     64.0
     """
-    chain, images = stages(network), as_images(images, network)
-    require_same_outputs(network, images)
-    synapses = normalised(chain, scales(chain, images, method, percentile), n_ticks)
-    return FirstSpikes([stage.name for stage in chain], synapses, images.shape[1:], n_ticks)
+    return FirstSpikes(*scaled(network, images, method, percentile, n_ticks), n_ticks)

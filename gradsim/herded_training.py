@@ -36,6 +36,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from gradsim import arrays
 from gradsim.herded import HerdedNetwork, Run, encoded, respond, rounded
 from gradsim.kernels import herding as loops
 from gradsim.kernels import rectifiers
@@ -202,14 +203,10 @@ def accuracy(network: HerdedNetwork, samples: Classified) -> float:
 
 
 def _require_fitting(network: HerdedNetwork, samples: Classified) -> None:
-    n_out, labels = network.sizes[-1], samples.labels
-    if len(labels) != len(samples.images) or not len(labels):
-        raise ValueError(
-            f"there must be images, and a label for each, not {len(samples.images)} and "
-            f"{len(labels)}"
-        )
-    if labels.min() < 0 or labels.max() >= n_out:
-        raise ValueError(f"labels must lie in 0..{n_out - 1}, one for each output unit")
+    labels = arrays.labels(samples.labels, len(samples.images))
+    if not len(labels):
+        raise ValueError("there must be images, and a label for each")
+    arrays.require_classes(labels, network.sizes[-1])
 
 
 def _chunks(order: np.ndarray) -> Iterator[np.ndarray]:

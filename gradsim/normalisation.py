@@ -20,7 +20,7 @@ normalisation is folded into the weights, dropout left out.
 A `gradsim.QCFS` brings its own: the threshold that it learned.
 
 Guaranteed: layers are known by what they compute, not by what they are called or derived from, and
-`scales` runs the stages beside the network that they were made of: where their outputs differ (a
+`scaled` runs the stages beside the network that they were made of: where their outputs differ (a
 batch normalisation over another axis, say) they are refused. Images may be of any number type.
 """
 
@@ -30,7 +30,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -242,6 +242,37 @@ def normalised(
         if stage.weights.bias is not None:
             stage.weights.bias.data *= bias_factor / after
     return [stage.synapses for stage in scaled]
+
+
+class Scaled(NamedTuple):
+    """Names and scaled synapses of stages, the output last, and the shape of an image."""
+
+    names: list[str]
+    synapses: list[nn.Sequential]
+    shape: torch.Size
+
+
+def scaled(
+    network: nn.Sequential,
+    images: Any,
+    method: Method,
+    percentile: float,
+    bias_factor: float = 1.0,
+) -> Scaled:
+    """Return what conversions begin with: stages that answer as the network does, scaled.
+
+    Parameters are those of `scales` and `normalised`.
+
+    Raises
+    ------
+    ValueError
+        If the network holds what cannot be converted, a stage is never active, or an option is
+        out of range.
+    """
+    chain, images = stages(network), as_images(images, network)
+    require_same_outputs(network, images)
+    synapses = normalised(chain, scales(chain, images, method, percentile), bias_factor)
+    return Scaled([stage.name for stage in chain], synapses, images.shape[1:])
 
 
 def as_images(images: Any, network: nn.Module) -> Tensor:

@@ -356,9 +356,9 @@ def _learn(
         index = order[start : start + config.batch_size]
         recording = model(training.inputs.take(index))
         readout, counts = recording.readout, recording.counts
-        labels = torch.as_tensor(training.labels[index], device=readout.device)
-        scores = logits(recording, config.readout)
-        arrays.require_classes(training.labels[index], scores.shape[1])
+        own, scores = training.labels[index], logits(recording, config.readout)
+        arrays.require_classes(own, scores.shape[1])
+        labels = torch.as_tensor(own, device=readout.device)
         loss = cross_entropy(scores, labels) + sum(config.penalty(layer) for layer in counts)
         optimiser.zero_grad()
         loss.backward()
