@@ -29,7 +29,7 @@ from study.trials import reading
 from study.trials.files import MALFORMED, UNREADABLE, read, told_when_unusable, write_atomic
 from study.trials.kept import ARRAYS
 from study.trials.store import Store, sealed
-from study.trials.trial import CANONICAL, canonical_hash, unread
+from study.trials.trial import CANONICAL, Record, canonical_hash, unread
 
 PACKED = "trials.zip"
 MEMBER = re.compile(r"[0-9a-f]{16}\.(json|npz)")
@@ -104,7 +104,7 @@ def _damaged(source: Path, problem: Exception) -> UserError:
 def _lacking(archive: zipfile.ZipFile, store: Store, source: Path) -> list[str]:
     """Return the names of records of which the store lacks something, and of their arrays."""
     size = source.stat().st_size
-    names = sorted(n for n in archive.namelist() if n.endswith(JSON) and _is_lacking(n, store))
+    names = sorted(n for n in archive.namelist() if n.endswith(JSON) and _lacks(_kept(n, store)))
     _check_sizes(source, [archive.getinfo(name) for name in names], size)
     records = [name for name in names if _is_record(name, archive.read(name))]
     arrays = {name.replace(JSON, f".{ARRAYS}") for name in records} & set(archive.namelist())
@@ -113,12 +113,21 @@ def _lacking(archive: zipfile.ZipFile, store: Store, source: Path) -> list[str]:
     return found
 
 
-def _is_lacking(member: str, store: Store) -> bool:
-    found = store.get(unread(member.removesuffix(JSON)))
+def _kept(member: str, store: Store) -> Record | None:
+    return store.get(unread(member.removesuffix(JSON)))
+
+
+def _lacks(found: Record | None) -> bool:
+    """Whether a store lacks a record that is packed, or its arrays."""
     if found is None:
         return True
-    unnamed = found.kept is None and ARRAYS not in found.named
-    return found.done and (unnamed or any(name.endswith(f".{ARRAYS}") for name in found.gone))
+    lost = any(name.endswith(f".{ARRAYS}") for name in found.gone)
+    return found.done and (lost or _names_none(found))
+
+
+def _names_none(record: Record) -> bool:
+    """Whether a record, from before files were named, has no arrays beside it."""
+    return record.kept is None and ARRAYS not in record.named
 
 
 def _is_record(name: str, content: bytes) -> bool:
@@ -153,9 +162,8 @@ def _check_room(out: Path, total: int) -> None:
 
 def _take(archive: zipfile.ZipFile, members: set[str], member: str, store: Store) -> bool:
     """Take a packed trial into the store where it is lacking there; return whether it was."""
-    name = member.removesuffix(".json")
+    name, found = member.removesuffix(JSON), _kept(member, store)
     arrays = f"{name}.{ARRAYS}" if f"{name}.{ARRAYS}" in members else None
-    found = store.get(unread(name))
     if found is None:
         record = archive.read(member)
         try:
@@ -163,11 +171,9 @@ def _take(archive: zipfile.ZipFile, members: set[str], member: str, store: Store
         except MALFORMED:  # no record of this trial, which is as good as none
             return False
         return True
-    lacking = [name for name in found.gone if name.endswith(f".{ARRAYS}")]
-    unnamed = found.kept is None and ARRAYS not in found.named
-    if not arrays or not (found.done and (lacking or unnamed)):
+    if not arrays or not _lacks(found):
         return False
-    same = unnamed is False or json.loads(archive.read(member))["metrics"] == found.metrics
+    same = not _names_none(found) or json.loads(archive.read(member))["metrics"] == found.metrics
     return same and store.give_back(found, archive.read(arrays))
 
 

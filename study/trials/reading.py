@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from study.trials.files import read
 from study.trials.trial import CANONICAL
 
 LARGEST = 64 << 20  # bytes of a JSON
@@ -38,11 +39,12 @@ def json_at(path: Path | str) -> Any:
     OSError
         If there is none, or it cannot be read.
     """
-    path = Path(path)
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise ValueError("is no file")  # to open a pipe would wait for who writes to it
-    with path.open("rb") as stream:
-        return parsed(stream.read(LARGEST + 1))
+    try:
+        return parsed(read(Path(path), LARGEST + 1))
+    except OSError as problem:
+        if problem.errno == errno.EINVAL:  # a pipe, say
+            raise ValueError("is no file") from None
+        raise
 
 
 def parsed(content: bytes) -> Any:

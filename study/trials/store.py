@@ -39,7 +39,6 @@ from study.trials.files import (
     temporary,
     write_atomic,
 )
-from study.trials.files import told_when_unusable as told_when_unusable  # as it was always had
 from study.trials.kept import ARRAYS, KeptFile, check_suffix, described, packed_arrays, read_back
 from study.trials.trial import (
     CANONICAL,

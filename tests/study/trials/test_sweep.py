@@ -431,17 +431,22 @@ def test_a_cluster_that_does_not_answer_is_a_users_mistake(monkeypatch) -> None:
         pass
 
 
-def test_a_cluster_without_workers_is_a_users_mistake(tmp_path: Path, monkeypatch) -> None:
+def refused_without_workers(folder: Path, monkeypatch) -> None:
+    """Ask a cluster without workers for some: that is a user's mistake."""
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(executor, "FIRST_WORKER_SECONDS", 0.5)
     with (
         distributed.LocalCluster(
-            n_workers=0, processes=False, dashboard_address=":0", local_directory=str(tmp_path)
+            n_workers=0, processes=False, dashboard_address=":0", local_directory=str(folder)
         ) as cluster,
         pytest.raises(UserError, match="has no workers"),
         open_workers(1, cluster.scheduler_address, Limits()),
     ):
         pass
+
+
+def test_a_cluster_without_workers_is_a_users_mistake(tmp_path: Path, monkeypatch) -> None:
+    refused_without_workers(tmp_path, monkeypatch)
 
 
 def test_a_cluster_runs_the_same_trials_under_the_same_limits(store: Store, tmp_path: Path) -> None:
@@ -532,15 +537,6 @@ def test_on_a_full_disk_what_fits_is_kept_and_the_rest_is_told(
 def test_a_cluster_without_workers_is_told_before_patience_ends(
     tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(executor, "TOLD_SECONDS", 0.1)
-    monkeypatch.setattr(executor, "FIRST_WORKER_SECONDS", 0.5)
-    with (
-        distributed.LocalCluster(
-            n_workers=0, processes=False, dashboard_address=":0", local_directory=str(tmp_path)
-        ) as cluster,
-        pytest.raises(UserError, match="has no workers"),
-        open_workers(1, cluster.scheduler_address, Limits()),
-    ):
-        pass
+    refused_without_workers(tmp_path, monkeypatch)
     assert "has no workers yet" in capsys.readouterr().err
