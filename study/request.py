@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,10 @@ from study.trials.trial import Trial
 
 Config = TypeVar("Config")
 
+Changes = Mapping[str, Any]
+
 SEEDS = {"quick": 3, "standard": 5, "thesis": 3}
+SEEDS_OF_WAYS = 3  # of each way of one learner, where there are many
 PROFILES = tuple(SEEDS)
 REQUEST_FILE = "request.json"
 REAL_IMAGES = ("mnist", "fashion-mnist")  # in place of the embedded digits, in larger profiles
@@ -103,6 +106,35 @@ class Request:
             for config in self.configure(preset, name)
             for seed in self.seeds
         ]
+
+    def varied_trials(
+        self, name: str, base: Callable[[DatasetRef], Any], ways: Callable[[str], Iterable[Changes]]
+    ) -> list[Trial]:
+        """Return trials of a learner with each of some changes, each trial once.
+
+        Data sets are ``digits``, or the user's images. There is one seed in the quick profile and
+        `SEEDS_OF_WAYS` in others, unless the user says how many.
+
+        Parameters
+        ----------
+        name
+            Of the learner.
+        base
+            From a data set to the configuration that is changed.
+        ways
+            From a data set's name to what each way changes.
+        """
+        n_seeds = self.n_seeds or (1 if self.profile == "quick" else SEEDS_OF_WAYS)
+        plain = self.learning_trials([name], ["digits"])
+        found = [
+            learning_trial(name, dataset, dataclasses.replace(config, **changes), seed)
+            for dataset in dict.fromkeys(trial.dataset for trial in plain)
+            if dataset is not None
+            for config in self.configure(base(dataset), name)
+            for changes in ways(dataset.name)
+            for seed in range(n_seeds)
+        ]
+        return list({trial.id: trial for trial in found}.values())
 
     def command(self, experiment: str) -> str:
         """Return the command line that runs an experiment with these options."""

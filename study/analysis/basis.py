@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from study.analysis.stats import INTERVAL
+from study.procedures.learning import TEACHERS
 from study.trials.trial import Record
 
 SHOWN = 4
-TEACHERS = "teachers_train_seconds"  # what those took that a learner begins with
 DIGITS = 8
 
 

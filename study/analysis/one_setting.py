@@ -203,5 +203,11 @@ def one_seed(sweeps: Iterable[Sweep[V]]) -> list[str]:
     return ["Where there is one seed there is no interval: --seeds K adds seeds."] if alone else []
 
 
+def left_out(unplaced: int) -> list[str]:
+    """Return the caveat that some records stand in no sweep, if so; see `unplaced`."""
+    told = f"{unplaced} runs differ from the others in several settings; none shows them."
+    return [told] if unplaced else []
+
+
 def _basis(sweeps: Sequence[Sweep[V]]) -> str:
     return basis([r for sweep in sweeps for r in sweep.records], interval=INTERVAL)

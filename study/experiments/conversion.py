@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +16,14 @@ from study.analysis.one_setting import alike, measured
 from study.analysis.replicates import cell, interval_of, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL, mean_interval
+from study.data.reference import DatasetRef
 from study.learners.rectifier_config import (
     CONVOLUTION,
     CONVOLUTION_ON_DIGITS,
     FEW_LEVELS,
     FEW_LEVELS_ON_DIGITS,
 )
-from study.request import Request, learning_trial
+from study.request import Request
 from study.trials.trial import Record, Trial
 
 TITLE = "From activations to spikes"
@@ -30,7 +31,6 @@ ORDER = 45
 SWEEP = True  # too many configurations for the opening table
 LEARNER = "converted"
 N_STEPS = 32
-SEEDS = 3
 CLOSE = 0.0015  # of validation accuracy: what counts as no loss
 FLOOR = 60  # percent: figures begin here
 NEVER = float("inf")
@@ -83,26 +83,17 @@ ON_DIGITS: dict[str, Settings] = {
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return the base and those with one choice changed on ``digits``, or on the user's images.
+    """Return the base and those with one choice changed; see `Request.varied_trials`."""
 
-    They have one seed in the quick profile and `SEEDS` in others, unless the user says how many.
-    """
-    n_seeds = request.n_seeds or (1 if request.profile == "quick" else SEEDS)
-    plain = request.learning_trials([LEARNER], ["digits"])
-    found = [
-        learning_trial(LEARNER, dataset, dataclasses.replace(config, **changes), seed)
-        for dataset in dict.fromkeys(trial.dataset for trial in plain)
-        if dataset is not None
-        for config in request.configure(_base(request.profile, dataset.name), LEARNER)
-        for choice in CHOICES
-        for changes in choice.ways(dataset.name).values()
-        for seed in range(n_seeds)
-    ]
-    return list({trial.id: trial for trial in found}.values())
+    def base(dataset: DatasetRef) -> Any:
+        preset = learners.find(LEARNER).preset(request.profile, dataset.name)
+        return dataclasses.replace(preset, n_steps=N_STEPS)
 
+    def ways(dataset: str) -> Iterator[Settings]:
+        for choice in CHOICES:
+            yield from choice.ways(dataset).values()
 
-def _base(profile: str, dataset: str) -> Any:
-    return dataclasses.replace(learners.find(LEARNER).preset(profile, dataset), n_steps=N_STEPS)
+    return request.varied_trials(LEARNER, base, ways)
 
 
 Sweep = one_setting.Sweep[Choice]
@@ -287,6 +278,4 @@ def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:
             f"Of {fewest} validation samples one is more than {100 * CLOSE:.2f} points: close "
             "means that none is lost."
         )
-    if unplaced:
-        told.append(f"{unplaced} runs differ from the others in several settings; none shows them.")
-    return [*told, *one_setting.one_seed(sweeps)]
+    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sweeps)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from study.analysis.replicates import cell, interval_of, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.learning.artefacts import curve
-from study.request import Request, learning_trial
+from study.request import Request
 from study.trials.trial import Record, Trial
 
 if TYPE_CHECKING:
@@ -27,9 +26,9 @@ TITLE = "Errors as spikes"
 ORDER = 46
 SWEEP = True  # too many configurations for the opening table
 LEARNER = "oconnor-welling"
-SEEDS = 3
 
-Networks = Mapping[str, Sequence[Record]]
+Networks = Mapping[Any, Sequence[Record]]
+Sweep = one_setting.Sweep[Any]  # of several settings, none of which is named
 
 BASE, EXACT = "fractional SGD", "exact gradients"
 VARIANTS: dict[str, Mapping[str, Any]] = {
@@ -45,35 +44,21 @@ CONTROLS = ("errors reset", "weights change first")
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return each variant on ``digits``, or on the user's images.
-
-    They have one seed in the quick profile and `SEEDS` in others, unless the user says how many.
-    """
-    n_seeds = request.n_seeds or (1 if request.profile == "quick" else SEEDS)
-    plain = request.learning_trials([LEARNER], ["digits"])
-    found = [
-        learning_trial(LEARNER, dataset, dataclasses.replace(config, **changes), seed)
-        for dataset in dict.fromkeys(trial.dataset for trial in plain)
-        if dataset is not None
-        for config in request.configure(_base(request.profile, dataset.name), LEARNER)
-        for changes in VARIANTS.values()
-        for seed in range(n_seeds)
-    ]
-    return list({trial.id: trial for trial in found}.values())
-
-
-def _base(profile: str, dataset: str) -> Any:
-    return learners.find(LEARNER).preset(profile, dataset)
+    """Return each variant; see `Request.varied_trials`."""
+    preset = learners.find(LEARNER).preset
+    return request.varied_trials(
+        LEARNER,
+        lambda dataset: preset(request.profile, dataset.name),
+        lambda _dataset: VARIANTS.values(),
+    )
 
 
 def section(records: list[Record]) -> Section:
     """Return accuracy against operations of training and of an answer, and what controls do."""
     names = list(dict.fromkeys(record.trial.dataset_name for record in records))
-    every = {
-        name: _networks([r for r in records if r.trial.dataset_name == name]) for name in names
-    }
-    sets = {name: networks for name, networks in every.items() if len(networks) > 1}
-    findings = {name: _findings(name, networks) for name, networks in sets.items()}
+    every = [_sweep(name, [r for r in records if r.trial.dataset_name == name]) for name in names]
+    sets = {sweep.dataset: sweep for sweep in every if len(sweep.networks) > 1}
+    findings = {name: _findings(name, sweep.networks) for name, sweep in sets.items()}
     return Section(
         name="error-spikes",
         title=TITLE,
@@ -91,7 +76,7 @@ def section(records: list[Record]) -> Section:
             "phi arrow.l phi + v, quad phi > 1/2: s arrow.l s + 1, phi arrow.l phi - 1",
             "W_l arrow.l W_l - eta / T^2 e_l c_(l - 1)^T",
         ),
-        figures=tuple(_figure(name, networks) for name, networks in sets.items()),
+        figures=tuple(map(_figure, sets.values())),
         tables=(_table(sets),) if sets else (),
         findings=tuple(sentence for told in findings.values() for sentence in told),
         lead=tuple(told[0] for told in findings.values()),
@@ -104,20 +89,21 @@ def section(records: list[Record]) -> Section:
     )
 
 
-def _networks(records: Sequence[Record]) -> Networks:
-    """Return the records of one data set by variant; nothing where the base is not there."""
+def _sweep(name: str, records: Sequence[Record]) -> Sweep:
+    """Return the records of a data set by variant; nothing where the base is not there."""
     usual = one_setting.usual([record.trial.config for record in records])
     found = {
         name: members
         for name, changes in VARIANTS.items()
         if (members := [r for r in records if alike(r.trial.config, {**usual, **changes})])
     }
-    return found if BASE in found else {}
+    return Sweep(name, None, found if BASE in found else {}, BASE)
 
 
-def _figure(name: str, networks: Networks) -> Figure:
+def _figure(sweep: Sweep) -> Figure:
     from matplotlib.figure import Figure as Drawing
 
+    name, networks = sweep.dataset, sweep.networks
     drawing = Drawing(figsize=(7.6, 3.6), layout="constrained")
     learning, answering = drawing.subplots(1, 2, sharey=True)
     for colour, (variant, members) in zip(COLOURS, networks.items(), strict=False):
@@ -137,7 +123,7 @@ def _figure(name: str, networks: Networks) -> Figure:
         "of exact gradients in training multiply-accumulates. Black cross: the network of "
         "rectifiers that exact gradients train, answering without spikes.",
         "Two panels of accuracy against operations, a line a network.",
-        basis(_all(networks), interval=INTERVAL),
+        basis(sweep.records, interval=INTERVAL),
     )
 
 
@@ -159,11 +145,7 @@ def _draw_rectifiers(ax: Axes, members: Sequence[Record]) -> None:
     ax.plot([macs], [100 * share], "x", color="black")
 
 
-def _all(networks: Networks) -> list[Record]:
-    return [record for members in networks.values() for record in members]
-
-
-def _table(sets: Mapping[str, Networks]) -> Table:
+def _table(sets: Mapping[str, Sweep]) -> Table:
     columns = (
         ("test accuracy / %", "test_accuracy", 100),
         ("as rectifiers / %", "rectifier_accuracy", 100),
@@ -185,10 +167,10 @@ def _table(sets: Mapping[str, Networks]) -> Table:
                 variant,
                 *(cell(interval_of(members, metric), scale) for _, metric, scale in columns),
             )
-            for name, networks in sets.items()
-            for variant, members in networks.items()
+            for name, sweep in sets.items()
+            for variant, members in sweep.networks.items()
         ),
-        basis([r for networks in sets.values() for r in _all(networks)], interval=INTERVAL),
+        basis([r for sweep in sets.values() for r in sweep.records], interval=INTERVAL),
     )
 
 
@@ -229,7 +211,7 @@ def _beside_exact(name: str, base: Sequence[Record], exact: Sequence[Record]) ->
     ]
 
 
-def _caveats(records: Sequence[Record], sets: Mapping[str, Networks]) -> list[str]:
+def _caveats(records: Sequence[Record], sets: Mapping[str, Sweep]) -> list[str]:
     told = [
         "Additions and multiply-accumulates are counted, not weighed: what each costs depends on "
         "the machine. An error spike adds a count to each weight whose input has spiked, an "
@@ -238,10 +220,5 @@ def _caveats(records: Sequence[Record], sets: Mapping[str, Networks]) -> list[st
         "An output whose drive is negative for every image gets no error any more, and its class "
         "is lost.",
     ]
-    placed = {r.trial.id for networks in sets.values() for r in _all(networks)}
-    unplaced = sum(record.trial.id not in placed for record in records)
-    if unplaced:
-        told.append(f"{unplaced} runs differ from the others in several settings; none shows them.")
-    if any(len(members) < 2 for networks in sets.values() for members in networks.values()):
-        told.append("Where there is one seed there is no interval: --seeds K adds seeds.")
-    return told
+    unplaced = one_setting.unplaced(records, sets.values())
+    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sets.values())]

@@ -242,6 +242,4 @@ def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:
         "The best of several levels looks better than it is: only an interval that excludes zero "
         "by a wide margin is a reason to change a published value.",
     ]
-    if unplaced:
-        told.append(f"{unplaced} runs differ from the others in several settings; none shows them.")
-    return [*told, *one_setting.one_seed(sweeps)]
+    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sweeps)]

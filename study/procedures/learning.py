@@ -18,6 +18,7 @@ from study.trials.trial import Context, Outcome, Progress, Trial
 
 PROCEDURE = "study.procedures.learning:run"
 FOLLOWED = ("validation", "test")  # parts on which scores over time are kept
+TEACHERS = "teachers_train_seconds"  # metric: what the trials took that one builds on
 FIT_SHARE = 0.8  # of the progress bar; evaluation takes the rest
 
 
@@ -48,7 +49,7 @@ def _with_teachers(outcome: Outcome, teachers: Sequence[Outcome]) -> Outcome:
     """Return an outcome whose training takes as long as its own and that of its teachers."""
     if not teachers:
         return outcome
-    told = {"teachers_train_seconds": sum(each.metrics["train_seconds"] for each in teachers)}
+    told = {TEACHERS: sum(each.metrics["train_seconds"] for each in teachers)}
     for name in ("train_seconds", "train_cpu_seconds", "train_joules"):
         parts = [each.metrics.get(name) for each in (outcome, *teachers)]
         told[name] = None if None in parts else sum(parts)

@@ -11,12 +11,8 @@ from gradsim import herded
 from study import data
 from study.data.reference import DataAccess, DatasetRef
 from study.data.samples import Dataset
-from study.learners.oconnor_welling import (
-    PUBLISHED,
-    OConnorWellingConfig,
-    OConnorWellingLearner,
-    preset,
-)
+from study.learners.oconnor_welling import OConnorWellingConfig, OConnorWellingLearner, preset
+from study.learners.oconnor_welling_config import PUBLISHED
 from study.learning.artefacts import curve
 from study.trials.trial import no_progress
 
