@@ -71,7 +71,9 @@ class ERBPNeurons:
                 f"{self.tau_synapse_ms}, {self.tau_membrane_ms}, {self.noise}"
             )
         if self.refractory_ms != int(self.refractory_ms) or not 1 <= self.refractory_ms <= 1000:
-            raise ValueError(f"refractory_ms must be whole and in 1..1000, not {self.refractory_ms}")
+            raise ValueError(
+                f"refractory_ms must be whole and in 1..1000, not {self.refractory_ms}"
+            )
         if not 0 < self.input_rate_hz * self.refractory_ms <= 1000:
             raise ValueError(
                 "input_rate_hz must be positive and leave the refractory time, 1000 / "
@@ -146,11 +148,11 @@ class ERBPResponse(NamedTuple):
     answers
         ``[N, T]``: the class as known after each step.
     spikes
-        ``[T, layers + 1]``: mean number of spikes of the input and each layer in a step.
+        For the input and each layer ``[T, units]``: mean number in a step.
     """
 
     answers: np.ndarray
-    spikes: np.ndarray
+    spikes: tuple[np.ndarray, ...]
 
 
 def initial(
@@ -234,15 +236,25 @@ def respond(
     run = Run(network)
     shown = encoded(network, images)
     record = run.show(shown, np.zeros(len(shown), np.int64), int(present_ms), STILL, rng)
-    return ERBPResponse(record.answers.astype(np.int64), record.spikes / max(len(shown), 1))
+    spikes = record.spikes / max(len(shown), 1)
+    by_layer = tuple(spikes[:, layer, :n] for layer, n in enumerate(network.sizes))
+    return ERBPResponse(record.answers.astype(np.int64), by_layer)
 
 
-def additions(network: ERBPNetwork, spikes: np.ndarray) -> np.ndarray:
-    """Return the additions that spikes ``[T, layers + 1]`` of `respond` cause, ``[T, layers]``.
+def additions(network: ERBPNetwork, spikes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the additions that the spikes of each layer but the last cause, ``[T]`` each.
 
-    Those of all synapses: in blanked-out ones nothing is added, 1 - transmission of them.
+    Parameters
+    ----------
+    network
+        Whose non-zero weights they meet; blanked-out synapses add nothing.
+    spikes
+        Of `respond`.
     """
-    return spikes[:, :-1] * np.array(network.sizes[1:]) * network.neurons.transmission
+    return [
+        sent @ np.count_nonzero(part, axis=0) * network.neurons.transmission
+        for sent, part in zip(spikes, network.weights, strict=False)
+    ]
 
 
 def encoded(network: ERBPNetwork, images: Any) -> np.ndarray:
@@ -267,34 +279,30 @@ class Run:
     ----------
     network
         Its weights are copied.
-    tau_dendrite_ms, tau_gate_ms
-        See `gradsim.erbp_training.ERBPTraining`; nothing else depends on them.
+    tau_dendrite_ms
+        See `gradsim.erbp_training.ERBPTraining`; answers do not depend on it.
     """
 
-    def __init__(
-        self, network: ERBPNetwork, tau_dendrite_ms: float = 4.0, tau_gate_ms: float = 0.0
-    ) -> None:
+    def __init__(self, network: ERBPNetwork, tau_dendrite_ms: float = 4.0) -> None:
         self.network, neurons = network, network.neurons
         self.rows = tuple(np.array(part.T, order="C") for part in network.weights)
         self.cell = loops.Cell(
             keep_current=_kept(neurons.tau_synapse_ms),
             keep_membrane=_kept(neurons.tau_membrane_ms),
             keep_dendrite=_kept(tau_dendrite_ms),
-            follow=np.float32(1) - _kept(tau_gate_ms),
             noise=np.float32(neurons.noise),
             transmits=min(round(neurons.transmission * 2**32), 2**32 - 1),
             blanks=neurons.transmission < 1,
             silent_steps=int(neurons.refractory_ms) - 1,
         )
         n_layers, width = len(self.rows), max(network.sizes[1:])
-        single = [np.zeros((n_layers, width), np.float32) for _ in range(6)]
+        single = [np.zeros((n_layers, width), np.float32) for _ in range(4)]
         self.state = loops.State(
             current=single[0],
             membrane=single[1],
             silent=np.zeros((n_layers, width), np.int32),
             dendrite=single[2],
-            average=single[3],
-            change=single[4],
+            change=single[3],
             listed=np.zeros((n_layers + 1, max(network.sizes)), np.int64),
             n_listed=np.zeros(n_layers + 1, np.int64),
             errors=np.zeros((2, network.sizes[-1]), np.float32),
@@ -318,7 +326,7 @@ class Run:
         )
         record = loops.Record(
             answers=np.zeros((len(images), n_steps), np.int16),
-            spikes=np.zeros((n_steps, n_layers + 1)),
+            spikes=np.zeros((n_steps, n_layers + 1, max(self.network.sizes))),
             errors=np.zeros(2),
             visited=np.zeros(n_layers),
             changed=np.zeros(n_layers),
@@ -336,5 +344,5 @@ class Run:
 
 
 def _kept(tau_ms: float) -> np.float32:
-    """Return what is left after a step; nothing of what has no time constant."""
-    return np.float32(math.exp(-1 / tau_ms) if tau_ms > 0 else 0.0)
+    """Return what is left after a step."""
+    return np.float32(math.exp(-1 / tau_ms))

@@ -11,11 +11,11 @@ Spikes e = e+ - e- reach all dendrites, those of the output one by one, those of
 the fixed random G, whatever the layer (direct feedback)::
 
     U_l <- exp(-1/τ_D) U_l + G_l e       (for the output: + e)                            (5)
-    w_ij <- w_ij - η U_i [a < A_i < b]   at each presynaptic spike of j                   (6)
+    w_ij <- w_ij - η U_i [a < I_i < b]   at each presynaptic spike of j                   (6)
 
-A_i is what the gate reads: in the paper the synaptic current I_i of the moment, whose boxcar
-stands for the derivative of a unit's rate. Here A may be an average of it,
-``A <- A + (1 - exp(-1/τ_A)) (I - A)``, which is I where τ_A is 0; see below.
+with the current as the unit's last step left it, a step's decay later. The gate stands for the
+derivative of a unit's rate by its current. The paper's is a boxcar of 11.5 rheobase currents to
+both sides, which is open nearly always: hidden layers then learn as if units were linear.
 
 A synapse computes with what is at hand at its own unit: two comparisons and an addition a spike.
 
@@ -53,8 +53,8 @@ class ERBPTraining:
         For how long an image is shown, and from when on errors are told and weights change.
     learning_rate, decay
         η in the first epoch, in rheobase currents, and what it is multiplied by after each.
-    gate, tau_gate_ms
-        ``(a, b)`` of hidden units, and τ_A; the output's gate is always open.
+    gate
+        ``(a, b)`` of hidden units; the output's is always open.
     tau_dendrite_ms
         τ_D.
     label_period_ms
@@ -76,7 +76,6 @@ class ERBPTraining:
     learning_rate: float = 3e-4
     decay: float = 1.0
     gate: tuple[float, float] = (-11.5, 11.5)
-    tau_gate_ms: float = 0.0
     tau_dendrite_ms: float = 4.0
     label_period_ms: int = 4
     headroom: float = 1.0
@@ -96,10 +95,10 @@ class ERBPTraining:
                 "learning_rate must be positive and decay in 0..1, not "
                 f"{self.learning_rate}, {self.decay}"
             )
-        if not (self.tau_gate_ms >= 0 and self.tau_dendrite_ms > 0 and self.headroom >= 0):
+        if not (self.tau_dendrite_ms > 0 and self.headroom >= 0):
             raise ValueError(
-                "tau_dendrite_ms must be positive, tau_gate_ms and headroom not negative, not "
-                f"{self.tau_dendrite_ms}, {self.tau_gate_ms}, {self.headroom}"
+                "tau_dendrite_ms must be positive and headroom not negative, not "
+                f"{self.tau_dendrite_ms}, {self.headroom}"
             )
         if not self.gate[0] < self.gate[1]:
             raise ValueError(f"gate must be its lower and its upper end, not {self.gate}")
@@ -186,7 +185,7 @@ def train_erbp(
     """
     for part in (train, validation):
         _require_fitting(network, part)
-    run = Run(network, config.tau_dendrite_ms, config.tau_gate_ms)
+    run = Run(network, config.tau_dendrite_ms)
     done, total, kept = 0, config.epochs * len(train.labels), network
     accuracies: list[float] = []
     records: list[list[loops.Record]] = []
@@ -240,7 +239,7 @@ def _history(
 
     return ERBPHistory(
         np.array(accuracies),
-        summed("spikes").sum(axis=1),
+        summed("spikes").sum(axis=(1, 3)),
         summed("errors"),
         summed("visited"),
         summed("changed"),

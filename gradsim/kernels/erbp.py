@@ -21,15 +21,13 @@ FAINT = np.float32(1e-3)  # a dendrite below this, in error spikes, is at rest
 class Cell(NamedTuple):
     """Constants of the neurons, all float32 but for numbers of steps.
 
-    ``keep_*`` is the factor by which a variable decays in a step, ``follow`` the share of its
-    distance to the current by which the average that gates learning approaches it, ``transmits`` a
-    share of 2^32: how many words let a spike pass a synapse.
+    ``keep_*`` is the factor by which a variable decays in a step, ``transmits`` a share of 2^32: how
+    many words let a spike pass a synapse.
     """
 
     keep_current: Any
     keep_membrane: Any
     keep_dendrite: Any
-    follow: Any
     noise: Any
     transmits: int
     blanks: bool
@@ -52,9 +50,8 @@ class Learning(NamedTuple):
 class State(NamedTuple):
     """What the units hold, ``[layers, width]`` but for the input's, the errors' and the lists.
 
-    ``silent`` counts the steps left of the refractory time, ``average`` is the current as gates
-    see it, ``change`` what a presynaptic spike takes off the weights in this step. ``listed
-    [layers + 1, width]`` names the units that spike in the step, the first ``n_listed`` of them;
+    ``silent`` counts the steps left of the refractory time, ``change`` is what a presynaptic spike
+    takes off the weights in this step. ``listed [layers + 1, width]`` names the units that spike in the step, the first ``n_listed`` of them;
     ``errors [2, classes]`` are the potentials of the neurons E+ and E-, ``counts`` and ``driven``
     the spikes and summed currents of the output so far.
     """
@@ -63,7 +60,6 @@ class State(NamedTuple):
     membrane: np.ndarray
     silent: np.ndarray
     dendrite: np.ndarray
-    average: np.ndarray
     change: np.ndarray
     listed: np.ndarray
     n_listed: np.ndarray
@@ -75,9 +71,9 @@ class State(NamedTuple):
 class Record(NamedTuple):
     """What is counted over the images of a run.
 
-    ``answers [images, T]`` after each step, ``spikes [T, layers + 1]``, and of learning: error
-    spikes ``[2]`` of both kinds, and by layer the weights that presynaptic spikes ``visited`` in
-    the window of learning and those of them that ``changed``.
+    ``answers [images, T]`` after each step, ``spikes [T, layers + 1, width]``, and of learning:
+    error spikes ``[2]`` of both kinds, and by layer the weights that presynaptic spikes ``visited``
+    in the window of learning and those of them that ``changed``.
     """
 
     answers: np.ndarray
@@ -131,7 +127,7 @@ def draw(probability, silent_steps, n_steps, trains, rng):
 
 @compiled()
 def _reset(state):
-    for array in (state.current, state.membrane, state.dendrite, state.average, state.errors):
+    for array in (state.current, state.membrane, state.dendrite, state.errors):
         array[:] = 0
     state.silent[:] = 0
     state.counts[:] = 0
@@ -141,10 +137,10 @@ def _reset(state):
 @compiled()
 def _prepare(layer, n, learning, state):
     """Set what a presynaptic spike takes off the weights in this step; return how many differ."""
-    dendrite, average, change = state.dendrite[layer], state.average[layer], state.change[layer]
+    dendrite, current, change = state.dendrite[layer], state.current[layer], state.change[layer]
     lower, upper, n_changes = learning.lower[layer], learning.upper[layer], 0
     for j in range(n):
-        is_open = lower < average[j] and average[j] < upper
+        is_open = lower < current[j] and current[j] < upper
         change[j] = learning.rate * dendrite[j] if is_open else np.float32(0)
         n_changes += change[j] != 0
     return n_changes
@@ -175,7 +171,7 @@ def _arrive(row, current, cell, rng):
 def _spread(rows, layer, cell, learning, in_window, state, record, rng):
     """Let the spikes of a step reach a layer, and change the weights that they pass."""
     n, n_spikes = rows.shape[1], state.n_listed[layer]
-    current, average, change = state.current[layer], state.average[layer], state.change[layer]
+    current, change = state.current[layer], state.change[layer]
     for j in range(n):
         current[j] *= cell.keep_current
     n_changes = 0
@@ -189,8 +185,6 @@ def _spread(rows, layer, cell, learning, in_window, state, record, rng):
         if n_changes:
             for j in range(n):
                 row[j] -= change[j]
-    for j in range(n):
-        average[j] += cell.follow * (current[j] - average[j])
 
 
 @compiled()
@@ -280,7 +274,8 @@ def run(probability, labels, weights, feedback, cell, learning, state, trains, r
                 _spread(weights[layer], layer, cell, learning, in_window, state, record, rng)
                 _fire(n, layer, cell, state, rng)
             for layer in range(last + 1):
-                record.spikes[t, layer] += state.n_listed[layer]
+                for m in range(state.n_listed[layer]):
+                    record.spikes[t, layer, state.listed[layer, m]] += 1
             for m in range(state.n_listed[last]):
                 state.counts[state.listed[last, m]] += 1
             for k in range(len(state.counts)):

@@ -179,6 +179,13 @@ REFERENCES: dict[str, Reference] = {
         "Psychometrika 12(2):153-157",
         "10.1007/BF02295996",
     ),
+    "neftci2017": Reference(
+        "Neftci E. O., Augustine C., Paul S., Detorakis G.",
+        2017,
+        "Event-driven random back-propagation: Enabling neuromorphic deep learning machines",
+        "Frontiers in Neuroscience 11:324",
+        "10.3389/fnins.2017.00324",
+    ),
     "neftci2019": Reference(
         "Neftci E. O., Mostafa H., Zenke F.",
         2019,
