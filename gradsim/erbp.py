@@ -160,7 +160,7 @@ def initial(
     rng: np.random.Generator,
     gain: float = 1.0,
     feedback: float = 1.0,
-    neurons: ERBPNeurons = ERBPNeurons(),  # noqa: B008
+    neurons: ERBPNeurons = ERBPNeurons(),
 ) -> ERBPNetwork:
     """Return a network with uniform weights and normal feedback.
 

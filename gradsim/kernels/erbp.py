@@ -21,8 +21,8 @@ FAINT = np.float32(1e-3)  # a dendrite below this, in error spikes, is at rest
 class Cell(NamedTuple):
     """Constants of the neurons, all float32 but for numbers of steps.
 
-    ``keep_*`` is the factor by which a variable decays in a step, ``transmits`` a share of 2^32: how
-    many words let a spike pass a synapse.
+    ``keep_*`` is the factor by which a variable decays in a step, ``transmits`` how many of 2^32
+    words let a spike pass a synapse.
     """
 
     keep_current: Any
@@ -51,9 +51,10 @@ class State(NamedTuple):
     """What the units hold, ``[layers, width]`` but for the input's, the errors' and the lists.
 
     ``silent`` counts the steps left of the refractory time, ``change`` is what a presynaptic spike
-    takes off the weights in this step. ``listed [layers + 1, width]`` names the units that spike in the step, the first ``n_listed`` of them;
-    ``errors [2, classes]`` are the potentials of the neurons E+ and E-, ``counts`` and ``driven``
-    the spikes and summed currents of the output so far.
+    takes off the weights in this step. ``listed [layers + 1, width]`` names the units that spike in
+    the step, the first ``n_listed`` of them; ``errors [2, classes]`` are the potentials of the
+    neurons E+ and E-, ``counts`` and ``driven`` the spikes and summed currents of the output so
+    far.
     """
 
     current: np.ndarray

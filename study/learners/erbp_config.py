@@ -1,4 +1,4 @@
-"""Settings of networks that learn by modulated dendrites, and the paper whose numbers are sought."""
+"""Settings of networks with modulated dendrites, and the paper whose numbers are sought."""
 
 from __future__ import annotations
 
