@@ -13,9 +13,11 @@ the fixed random G, whatever the layer (direct feedback)::
     U_l <- exp(-1/τ_D) U_l + G_l e       (for the output: + e)                            (5)
     w_ij <- w_ij - η U_i [a < I_i < b]   at each presynaptic spike of j                   (6)
 
-with the current as the unit's last step left it, a step's decay later. The gate stands for the
-derivative of a unit's rate by its current. The paper's is a boxcar of 11.5 rheobase currents to
-both sides, which is open nearly always: hidden layers then learn as if units were linear.
+with the current as the step before left it, a step's decay later. The gate stands for the
+derivative of a unit's rate by its current, and where it is open matters: the paper's boxcar, of
+11.5 rheobase currents to both sides, is open nearly always for currents as large as they are here,
+and hidden layers learn as if units were linear. A unit that spikes as often as the refractory time
+lets it gains nothing from more current: without an upper end, a second hidden layer learns little.
 
 A synapse computes with what is at hand at its own unit: two comparisons and an addition a spike.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,11 +31,8 @@ class ERBPConfig:
         On membranes in a step, in thresholds: the paper's additive noise.
     transmission
         Probability with which a spike passes a synapse: 1 less the paper's blank-out.
-    gate
-        When weights of a hidden unit may change: while its current is positive (``positive``), or
-        within ± ``boxcar`` (``boxcar``, the paper's), or always (``open``).
-    boxcar
-        See ``gate``.
+    gate_low, gate_high
+        Currents between which the weights of a hidden unit may change.
     learning_rate, decay, epochs
         η in the first epoch, what it is multiplied by after each, and passes over the training
         images; the one with the best validation accuracy is kept.
@@ -59,8 +55,8 @@ class ERBPConfig:
     input_rate_hz: float = 100.0
     noise: float = 0.0
     transmission: float = 0.45
-    gate: Literal["boxcar", "positive", "open"] = "boxcar"
-    boxcar: float = 11.5
+    gate_low: float = -11.5
+    gate_high: float = 11.5
     learning_rate: float = 3e-4
     decay: float = 1.0
     epochs: int = 10
@@ -74,13 +70,17 @@ class ERBPConfig:
         for name in ("hidden", "layers", "present_ms", "answer_ms", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("learning_rate", "gain", "feedback_sd", "boxcar"):
+        for name in ("learning_rate", "gain", "feedback_sd"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
         if not 0 < self.decay <= 1 or not 0 < self.transmission <= 1 or self.noise < 0:
             raise ValueError(
                 "decay and transmission must lie in 0..1 and not be 0, and noise not be negative; "
                 f"not {self.decay}, {self.transmission}, {self.noise}"
+            )
+        if not self.gate_low < self.gate_high:
+            raise ValueError(
+                f"gate_low must lie below gate_high, not {self.gate_low}, {self.gate_high}"
             )
         if not 0 < self.input_rate_hz <= 250:
             raise ValueError(f"input_rate_hz must lie in 0..250, not {self.input_rate_hz}")
@@ -102,18 +102,15 @@ class ERBPConfig:
         """Return how the network is trained."""
         from gradsim.erbp_training import ERBPTraining
 
-        gates = {
-            "boxcar": (-self.boxcar, self.boxcar),
-            "positive": (0.0, math.inf),
-            "open": (-math.inf, math.inf),
-        }
         names = {field.name for field in dataclasses.fields(ERBPTraining)}
         settings = {k: v for k, v in dataclasses.asdict(self).items() if k in names}
-        settings["gate"] = gates[self.gate]
-        return ERBPTraining(**settings)
+        return ERBPTraining(gate=(self.gate_low, self.gate_high), **settings)
 
 
-_USUAL: dict[str, Any] = {"gate": "positive", "transmission": 1.0, "decay": 0.7}
+_USUAL: dict[str, Any] = {
+    "gate_low": 0.0, "gate_high": 2.0, "transmission": 1.0, "decay": 0.7, "epochs": 8,
+    "learning_rate": 6e-4,
+}  # fmt: skip
 _PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
         "hidden": 100, "present_ms": 50, "from_ms": 10, "answer_ms": 200, "input_rate_hz": 200.0,
