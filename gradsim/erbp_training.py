@@ -180,9 +180,10 @@ def train_erbp(
     >>> labels = np.arange(200) % 2
     >>> images = 0.5 * rng.random((200, 6)) + 0.5 * (np.arange(6) % 2 == labels[:, None])
     >>> samples = Classified(images, labels)
-    >>> network = gradsim.erbp.initial((6, 20, 2), rng, gain=4.0)
-    >>> _, history = train_erbp(network, samples, samples, ERBPTraining(epochs=3), rng)
-    >>> float(history.validation_accuracy.max()) > 0.95
+    >>> network = gradsim.erbp.initial((6, 20, 2), rng, gain=2.0)
+    >>> config = ERBPTraining(epochs=3, learning_rate=3e-3, gate=(0.0, 2.0))
+    >>> _, history = train_erbp(network, samples, samples, config, rng)
+    >>> bool(history.validation_accuracy.max() > 0.95)
     True
     """
     for part in (train, validation):

@@ -72,8 +72,8 @@ def section(records: list[Record]) -> Section:
         title=TITLE,
         question="Do spikes of error neurons, which reach hidden units by random weights, teach a "
         "spiking network, and what must the units themselves contribute?",
-        method="Images are shown as random spikes. Two error neurons a class compare the output with a "
-        "label neuron; their spikes reach a second compartment of all units by fixed random "
+        method="Images are shown as random spikes. Two error neurons a class compare the output "
+        "with a label neuron; their spikes reach a second compartment of all units by fixed random "
         "weights. With each spike that reaches a unit, its weight changes by what that "
         "compartment holds, as long as the unit's current lies where a gate is open: where the "
         "unit's rate rises with it, from no current to twice the least that makes the unit spike; "
