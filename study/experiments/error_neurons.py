@@ -109,7 +109,6 @@ def _figure(sweep: Sweep) -> Figure:
     for colour, (variant, members) in zip(COLOURS, shown.items(), strict=False):
         _draw_learning(learning, members, color=colour, label=variant)
         _draw_answers(answering, members, color=colour)
-    learning.set_xscale("log")
     label_axes(learning, "additions of training", "validation accuracy / %")
     answering.set_xlabel("time since the image came / ms", fontsize=9)
     return Figure(

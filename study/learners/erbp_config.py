@@ -114,7 +114,7 @@ _USUAL: dict[str, Any] = {
 _PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
         "hidden": 100, "present_ms": 50, "from_ms": 10, "answer_ms": 200, "input_rate_hz": 200.0,
-        "learning_rate": 3e-3, "decay": 0.8, "epochs": 6,
+        "learning_rate": 3e-3, "decay": 0.7, "epochs": 4,
     },
 }  # fmt: skip
 
