@@ -24,7 +24,7 @@ rectifiers, hidden weights fixed                            6        90.1 %
 rectifiers, errors pass inactive units too                  6        93.6 %
 rectifiers                                                  6        97.4 %
 the same, outputs bounded to 0..1                           6        97.3 %
-the same, Poisson input, 10 spikes an image of a pixel of 1  6        96.8 %
+the same, Poisson input, 10 spikes for a pixel of 1         6        96.8 %
 spikes all over, gate above no current, 100 ms an image     8        96.7 %
 ==========================================================  =======  ========
 

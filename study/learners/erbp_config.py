@@ -127,7 +127,8 @@ def preset(_profile: str, dataset: str) -> ERBPConfig:
 PUBLISHED = (
     Published(
         "Random feedback to dendrites, 500-500 units", 0.9798, "neftci2017", "mnist",
-        {"hidden": 500, "layers": 2}, small=("digits", {"layers": 2}),
+        {"hidden": 500, "layers": 2, "learning_rate": 1e-4, "decay": 0.8, "epochs": 10},
+        small=("digits", {"hidden": 100, "learning_rate": 3e-3, "decay": 0.7, "epochs": 4}),
         control=Control("no feedback reaches hidden units", {"feedback": "none"}),
     ),
 )  # fmt: skip
