@@ -109,7 +109,7 @@ class ERBPConfig:
 
 _USUAL: dict[str, Any] = {
     "gate_low": 0.0, "gate_high": 2.0, "transmission": 1.0, "decay": 0.7, "epochs": 8,
-    "learning_rate": 6e-4,
+    "learning_rate": 3e-4,
 }  # fmt: skip
 _PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
