@@ -171,14 +171,6 @@ REFERENCES: dict[str, Reference] = {
         "Korean)",
         "",
     ),
-    "mcnemar1947": Reference(
-        "McNemar Q.",
-        1947,
-        "Note on the sampling error of the difference between correlated proportions or "
-        "percentages",
-        "Psychometrika 12(2):153-157",
-        "10.1007/BF02295996",
-    ),
     "neftci2019": Reference(
         "Neftci E. O., Mostafa H., Zenke F.",
         2019,
@@ -279,6 +271,13 @@ REFERENCES: dict[str, Reference] = {
         "in spiking neural networks",
         "Neural Computation 33(4):899-925",
         "10.1162/neco_a_01367",
+    ),
+    "zou2008": Reference(
+        "Zou G. Y., Donner A.",
+        2008,
+        "Construction of confidence limits about effect measures: a general approach",
+        "Statistics in Medicine 27(10):1693-1702",
+        "10.1002/sim.3095",
     ),
 }
 

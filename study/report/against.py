@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from study.analysis.basis import basis
 from study.analysis.measures import AGAINST, names, shown
-from study.analysis.replicates import Replicates, cell, interval_of, replicates, seed_difference
+from study.analysis.replicates import Replicates, cell, interval_of, replicates
 from study.analysis.section import Figure, Section, Table
-from study.analysis.stats import INTERVAL, Interval
+from study.analysis.stats import Interval, mean_interval
 from study.learners import style
 from study.trials.trial import Record, canonical_hash
 
+OVER_SEEDS = "95 % Student t interval over seeds"
 SHOWN = 15  # configurations in figure and table at most
 LINE = 48  # characters of a label
 
@@ -32,8 +33,16 @@ class Pair(NamedTuple):
         return f"{self.after.learner} · {self.after.dataset}{changed}"
 
     def difference(self, measure: str) -> Interval | None:
-        """Return after minus before, paired by seed; None where a run lacks the measure."""
-        return seed_difference(self.after, self.before, measure)
+        """Return after minus before, paired by seed; None where a run lacks the measure.
+
+        Both runs met the same samples, so that the interval is over seeds alone.
+        """
+        before, after = (
+            {r.trial.seed: r.metrics[measure] for r in group if r.metrics.get(measure) is not None}
+            for group in (self.before, self.after)
+        )
+        seeds = sorted(before.keys() & after.keys())
+        return mean_interval([after[s] - before[s] for s in seeds]) if seeds else None
 
 
 def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Section:
@@ -121,7 +130,7 @@ def _table(pairs: Sequence[Pair], records: Sequence[Record]) -> Table:
         f"Both runs side by side, and their difference paired by seed.{_which(pairs)}",
         ("configuration", "measure", "other run", "this run", "difference"),
         tuple(rows),
-        basis(records, interval=INTERVAL),
+        basis(records, interval=OVER_SEEDS),
     )
 
 
@@ -148,7 +157,7 @@ def _figure(pairs: Sequence[Pair], records: Sequence[Record]) -> Figure:
         "Change of the test accuracy from the other run to this one, with its 95 % interval over "
         f"seeds. Right of the line this run is better.{_which(pairs)}",
         f"Change of test accuracy in percentage points: {told}.",
-        basis(records, interval=INTERVAL),
+        basis(records, interval=OVER_SEEDS),
     )
 
 

@@ -24,7 +24,7 @@ from study.report.render import render
 from study.request import Request
 from study.trials import outdated, provenance
 from study.trials.files import write_atomic
-from study.trials.trial import Damaged, Lacking, Record
+from study.trials.trial import Damaged, Lacking, Record, Trial
 
 
 def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
@@ -45,7 +45,10 @@ def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
 
 
 def gather(
-    records: Mapping[str, Sequence[Record]], request: Request, command: str
+    records: Mapping[str, Sequence[Record]],
+    request: Request,
+    command: str,
+    waiting: Sequence[Trial] = (),
 ) -> tuple[pd.DataFrame, Report]:
     """Return the table of all trials and the report; nothing is written.
 
@@ -57,12 +60,14 @@ def gather(
         What the user asked for.
     command
         The command line, for provenance.
+    waiting
+        Trials that were planned and not run.
     """
     records = told_apart(records)
     trials = trials_table(records)
     unique = {record.trial.id: record for members in records.values() for record in members}
     source = _provenance(list(unique.values()), command)
-    return trials, _report(records, list(unique.values()), request, trials, source)
+    return trials, _report(records, list(unique.values()), request, trials, source, waiting)
 
 
 def _report(
@@ -71,6 +76,7 @@ def _report(
     request: Request,
     trials: pd.DataFrame,
     source: Mapping[str, Any],
+    waiting: Sequence[Trial],
 ) -> Report:
     sections: list[Section] = []
     known = experiments.known()
@@ -79,7 +85,7 @@ def _report(
         if done and name in known:
             sections.append(replace(_of_whole(name, done), command=request.command(name)))
     opening = _opening(records)
-    question, told = answer.opening(opening, sections)
+    question, told = answer.opening(opening, sections, waiting)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
     return Report(
         title="Spiking networks in two worlds",
