@@ -259,7 +259,7 @@ def _better(sweeps: Sequence[Sweep]) -> list[str]:
                 told[found.interval.mean > 0].append(f"{by} by {cell(found.interval, 100)}")
     where = sweeps[0].dataset
     if few:
-        return [f"{where}: with fewer than {MIN_SEEDS} seeds no level is called better or worse."]
+        return [f"{where}: too few seeds to call a level better or worse."]
     return [
         f"{where}: surely {word} than the published value: {', '.join(levels) or 'none'}."
         for word, levels in (("better", told[True]), ("worse", told[False]))

@@ -297,7 +297,7 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
     told = [
         f"{name}: the least {cost.told} for {100 * level:.0f} % in validation: {', '.join(prices)}."
         for cost, members in compared
-        if len(prices := _prices(by_learner(members), level, cost)) > 1
+        if len(prices := _prices(by_learner(members), level, cost)) > (cost is TIME)
     ]
     return [*told, *_short(name, learners, level)]
 

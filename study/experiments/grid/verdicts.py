@@ -113,9 +113,13 @@ def judge(claim: Claim, runs: Runs) -> Judgement:
     verdict = next((v for v in (FAILS, OPEN) if v in verdicts), STANDS)
     if runs.dataset in STAND_IN or any(_of_other_code(part, runs) for part in claim.parts):
         verdict = Strength.OTHER
-    elif n_replicates(runs.factors, runs.seeds) < MIN_SEEDS and verdicts != {OPEN}:
+    elif n_replicates(runs.factors, runs.seeds) < MIN_SEEDS and not _outside(claim):
         verdict = Strength.FEW
     return Judgement("; ".join(part.evidence for part in parts), verdict)
+
+
+def _outside(claim: Claim) -> bool:
+    return all(isinstance(part, Beyond) for part in claim.parts)
 
 
 def _of_other_code(part: Statement, runs: Runs) -> bool:

@@ -187,7 +187,7 @@ def _finding(record: Record) -> str:
     first, last = (metrics["top_rate_hz"][end] for end in ends)
     moved = (
         f"goes from {onsets[0]} to {onsets[1]}" if onsets[0] != onsets[1]
-        else f"stays at {onsets[0]} up to the map's step"
+        else f"stays at {onsets[0]} within a step of the map"
     )  # fmt: skip
     found = (
         f"{NAMES[record.trial.subject]}: as the {constant.name} rises from {low} to {high}, the "
