@@ -60,6 +60,18 @@ LOST = Strain(
     "a share of {} of synapses lost",
 )  # fmt: skip
 STRAINS = (LABELS, NOISE, LOST)
+
+
+class ByLevel(NamedTuple):
+    """One learner minus another at each level of a strain."""
+
+    first: str
+    second: str
+    strain: Strain
+    levels: Sequence[str]
+    found: Sequence[Difference]
+
+
 DASHES = ("-", "--", ":", "-.")
 
 
@@ -107,11 +119,15 @@ def section(records: list[Record]) -> Section:
         "either: normal noise is added to each pixel (brightness 0 to 1, cut there), and a random "
         "share of all learned synapses is set to zero. All learners of a seed are given the same "
         "labels and the same noise, so they are compared seed by seed, with intervals over seeds "
-        "and test samples that hold at once for the levels of a strain. " + RULE,
+        "and test samples. " + RULE,
         figures=tuple(
             _figure(name, members, strain) for name, members in groups.items() for strain in STRAINS
         ),
-        tables=tuple(_table(name, members) for name, members in groups.items()),
+        tables=tuple(
+            table
+            for name, members in groups.items()
+            for table in (_table(name, members), *_differences_table(name, members))
+        ),
         findings=tuple(sentence for told in findings for sentence in told),
         lead=tuple(
             sentence for name, members in groups.items() for sentence in _lead(name, members)
@@ -202,7 +218,8 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
         f"{group.learner} {cell(_at(group, LABELS, 0), 100)} %" for group in ranked
     )
     found = [f"{name}, {fewest:g} labels: {at_fewest}."]
-    return [*found, *_lead(name, groups), *_in_full(name, groups), *_held(name, groups)]
+    sure = [f"{name}, {each.strain.axis}: {_where_sure(each)}" for each in _by_level(groups)]
+    return [*found, *_lead(name, groups), *sure, *_held(name, groups)]
 
 
 def _lead(name: str, groups: Sequence[Replicates]) -> list[str]:
@@ -224,7 +241,7 @@ def _at_worst(name: str, one: Replicates, others: Sequence[Replicates], strain: 
         other.learner: found[place]
         for other in others
         if (found := _differences(one, other, strain, len(others)))
-    }
+    }  # of a level that was fixed before anything was run
     if not leads:
         return ""
     told = ", ".join(
@@ -235,15 +252,36 @@ def _at_worst(name: str, one: Replicates, others: Sequence[Replicates], strain: 
     return f"{name}, {strain.most.format(level)}: points by which {one.learner} leads {told}."
 
 
-def _in_full(name: str, groups: Sequence[Replicates]) -> list[str]:
-    """Return, level by level, where learning without labels and surrogate gradients lead."""
+def _by_level(groups: Sequence[Replicates]) -> list[ByLevel]:
+    """Return, level by level, by how much surrogate gradients lead learning without labels."""
     named = by_learner(groups)
     rivals = (named.get(learner, []) for learner in ("surrogate", "diehl-cook"))
     return [
-        sentence
+        ByLevel(first.learner, second.learner, strain, levels, found)
         for first, second in product(*rivals)
         for strain in STRAINS
-        for sentence in _comparison(name, first, second, strain)
+        for levels in [[f"{level:g}" for level in _levels([first], strain)]]
+        if (found := _differences(first, second, strain, len(levels)))
+    ]
+
+
+def _differences_table(name: str, groups: Sequence[Replicates]) -> list[Table]:
+    rows = [
+        (f"{each.first} – {each.second}", each.strain.axis, level, cell(found.interval, 100),
+         str(found.strength))
+        for each in _by_level(groups)
+        for level, found in zip(each.levels, each.found, strict=True)
+    ]  # fmt: skip
+    if not rows:
+        return []
+    return [
+        Table(
+            f"Differences in test accuracy on {name}, first minus second, with 95 % intervals that "
+            "hold at once for the levels of a strain.",
+            ("pair", "strain", "level", "difference / points", "how sure"),
+            tuple(rows),
+            _basis(groups),
+        )
     ]
 
 
@@ -263,28 +301,14 @@ def _held(name: str, groups: Sequence[Replicates]) -> list[str]:
     return found
 
 
-def _comparison(name: str, first: Replicates, second: Replicates, strain: Strain) -> list[str]:
-    """Return how far one learner leads another at each level of a strain, and where surely."""
-    leads = _differences(first, second, strain)
-    if not leads:
-        return []
-    levels = [f"{level:g}" for level in _levels([first], strain)]
-    told = ", ".join(
-        f"{cell(lead.interval, 100)} at {level}" for level, lead in zip(levels, leads, strict=True)
-    )
-    one, other = first.learner, second.learner
-    return [
-        f"{name}, {strain.axis}: points by which {one} is more accurate than {other}: {told}.",
-        f"{name}, {strain.axis}: {_where_sure(one, other, levels, leads)}",
-    ]
-
-
-def _where_sure(one: str, other: str, levels: Sequence[str], leads: Sequence[Difference]) -> str:
-    if leads[0].strength is Strength.FEW:
+def _where_sure(each: ByLevel) -> str:
+    """Return at which levels one learner surely leads the other, as a sentence."""
+    one, other = each.first, each.second
+    if each.found[0].strength is Strength.FEW:
         return f"too few seeds to say whether {one} or {other} leads."
     sure = [
         (level, lead.interval.mean > 0)
-        for level, lead in zip(levels, leads, strict=True)
+        for level, lead in zip(each.levels, each.found, strict=True)
         if lead.strength is Strength.SURE
     ]
     ahead, behind = (", ".join(level for level, up in sure if up is way) for way in (True, False))
@@ -298,18 +322,18 @@ def _where_sure(one: str, other: str, levels: Sequence[str], leads: Sequence[Dif
 
 
 def _differences(
-    first: Replicates, second: Replicates, strain: Strain, n_pairs: int = 1
+    first: Replicates, second: Replicates, strain: Strain, n_compared: int
 ) -> list[Difference]:
     """Return first minus second at each level, paired by seed; of seeds that both have.
 
-    The intervals hold at once for the levels, and for ``n_pairs`` pairs of learners.
+    The intervals are those of ``n_compared`` differences that hold at once.
     """
     one, other = (
         {r.trial.seed: r.metrics[strain.accuracy] for r in group} for group in (first, second)
     )
     seeds = sorted(one.keys() & other.keys())
     sizes = (first[0].metrics["n_tested"], second[0].metrics["n_tested"])
-    level = simultaneous(n_pairs * len(_levels([first], strain)))
+    level = simultaneous(n_compared)
     pairs = zip(
         np.transpose([one[seed] for seed in seeds]),
         np.transpose([other[seed] for seed in seeds]),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from study.analysis import one_setting
-from study.analysis.comparison import MIN_SEEDS, RULE, Difference, Strength, difference
+from study.analysis.comparison import RULE, Difference, Strength, difference
 from study.analysis.one_setting import alike, measured
 from study.analysis.replicates import MISSING, cell, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name

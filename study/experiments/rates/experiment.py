@@ -186,12 +186,12 @@ def _finding(record: Record) -> str:
     low, high = (constant.show(levels[end]) for end in ends)
     first, last = (metrics["top_rate_hz"][end] for end in ends)
     moved = (
-        f"goes from {onsets[0]} to {onsets[1]}" if onsets[0] != onsets[1]
-        else f"stays at {onsets[0]} within a step of the map"
+        f"goes from {onsets[0]} to {onsets[1]}, and the highest rate" if onsets[0] != onsets[1]
+        else f"stays at {onsets[0]} within a step of the map, and the highest rate goes"
     )  # fmt: skip
     found = (
         f"{NAMES[record.trial.subject]}: as the {constant.name} rises from {low} to {high}, the "
-        f"onset {moved}, and the highest rate goes from {first:.1f} Hz to {last:.1f} Hz."
+        f"onset {moved} from {first:.1f} Hz to {last:.1f} Hz."
     )
     error = metrics["max_rate_error_hz"]
     told = f" The rates are those of the closed form within {at_most(error)} Hz." if error else ""

@@ -72,7 +72,7 @@ def test_intervals_over_seeds_and_samples_hold_what_new_ones_would_give() -> Non
     held = [low <= truth <= high for _, low, high in (accuracy_interval(s, 100) for s in shares)]
     alone = [low <= truth <= high for _, low, high in map(mean_interval, shares)]
     assert 0.94 < np.mean(held) < 0.995
-    assert np.mean(alone) < 0.6  # seeds that meet the same samples know nothing of others
+    assert np.mean(alone) < 0.9  # seeds that meet the same samples know nothing of others
 
 
 def test_paired_intervals_cover_and_few_are_sure_without_a_difference() -> None:
