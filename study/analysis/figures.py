@@ -22,6 +22,7 @@ ONE_DECADE = 10
 FEW_DECADES = 100  # a ratio again: below it such an axis needs more numbers than powers of ten
 THOUSANDS = 1000  # from which on they are written as k
 NAMES_IN_A_ROW = 3  # of a legend
+ABOVE = 1.15  # of an axis that begins at zero, in its largest value
 ASIDE = 0.12  # of marks that share a level, in levels
 LETTERS_PER_INCH = 15  # of a legend's type
 LETTERS_OF_A_HANDLE = 4
@@ -228,9 +229,9 @@ def draw_levels(
             [place for place, _ in known], [100 * share.mean for _, share in known],
             100 * reach.T, fmt="o", ms=3.5, capsize=2, lw=1, color=colour, label=name,
         )  # fmt: skip
-    costs.plot(range(len(levels)), spikes, "s", ms=3, color="0.4")
-    costs.set_ylim(bottom=0)
-    costs.margins(x=0.15, y=0.2)
+    costs.plot(range(len(levels)), spikes, "s", ms=3, color="0.4", clip_on=False)
+    costs.set_ylim(0, ABOVE * max(*spikes, 1e-9))
+    accuracies.margins(x=0.15)
     accuracies.set_xticks(range(len(levels)), [""] * len(levels))
     costs.set_xticks(range(len(levels)), levels)
     costs.set_xlim(accuracies.get_xlim())
