@@ -150,11 +150,12 @@ def joined(one: Interval, other: Interval, bounds: tuple[float, float]) -> Inter
     ----------
     Zou & Donner, Stat. Med. 27:1693-1702 (2008), doi:10.1002/sim.3095.
     """
-    mean = one.mean
     below, above = (
-        np.linalg.norm(np.nan_to_num([each[end] - mean for each in (one, other)])) for end in (1, 2)
+        float(np.linalg.norm(np.nan_to_num([each[end] - one.mean for each in (one, other)])))
+        for end in (1, 2)
     )
-    return Interval(mean, float(max(mean - below, bounds[0])), float(min(mean + above, bounds[1])))
+    low, high = bounds
+    return Interval(one.mean, max(one.mean - below, low), min(one.mean + above, high))
 
 
 def simultaneous(n: int) -> float:

@@ -64,7 +64,7 @@ def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Se
         "interval that leaves out zero marks a change that seeds alone do not explain.",
         figures=(_figure(pairs, records),) if differs else (),
         tables=(_table(pairs, records),) if differs else (),
-        findings=tuple(_findings(pairs, old, new)),
+        findings=(*_same_bits(before, after), *_findings(pairs, old, new)),
         caveats=tuple(_caveats(before, after)),
     )
 
@@ -168,6 +168,40 @@ def _which(pairs: Sequence[Pair]) -> str:
 def _wrapped(name: str) -> str:
     lines = textwrap.wrap(name, LINE)
     return "\n".join(lines[:2]) + " …" * (len(lines) > 2)
+
+
+def _same_bits(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
+    """Return how many trials that both runs made have the same answers and spikes, bit for bit."""
+    earlier = {record.trial.id: record for record in before if record.done}
+    both = [
+        (earlier[record.trial.id], record)
+        for record in after
+        if record.done and record.trial.id in earlier
+    ]
+    apart = [pair for pair in both if _made_by(pair[0]) != _made_by(pair[1])]
+    if not apart:
+        return []
+    equal = sum(_results(one) == _results(other) for one, other in apart)
+    machines = {str(record.provenance.get("cpu")) for pair in apart for record in pair}
+    return [
+        f"{equal} of {len(apart)} trials that both runs have computed are equal bit for bit in "
+        f"accuracies, spikes and operations, on {len(machines)} kinds of processor."
+    ]
+
+
+def _made_by(record: Record) -> tuple[object, object]:
+    """Return when and on what a trial was run: a record that was copied proves nothing."""
+    return record.provenance.get("started"), record.provenance.get("cpu")
+
+
+def _results(record: Record) -> dict[str, object]:
+    """Return what a trial found that no clock and no memory has a part in."""
+    return {
+        name: value
+        for name, value in record.metrics.items()
+        if name.endswith(("accuracy", "_per_sample"))
+        and not name.startswith(("inference", "presentations"))
+    }
 
 
 def _findings(

@@ -26,6 +26,11 @@ from study.trials import outdated, provenance
 from study.trials.files import write_atomic
 from study.trials.trial import Damaged, Lacking, Record, Trial
 
+MADE_BY = (
+    "code_version", "cpu", "platform", "libraries", "vector_units", "threads", "plugins"
+)  # fmt: skip
+"""What of a trial's provenance is said once for all trials."""
+
 
 def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
     """Write ``trials.csv``, ``provenance.json``, figures and the report in both formats.
@@ -201,6 +206,7 @@ def _notes(records: Sequence[Record], request: Request, learners: set[str]) -> l
 
 
 def _provenance(records: Sequence[Record], command: str) -> dict[str, Any]:
+    """Return what made the trials, and what made this report of them, maybe on another day."""
     data_sets = {
         record.trial.dataset.name: {
             "sha256": record.metrics.get("data_checksum"),
@@ -209,17 +215,23 @@ def _provenance(records: Sequence[Record], command: str) -> dict[str, Any]:
         for record in records
         if record.trial.dataset is not None and record.metrics.get("data_checksum")
     }
-    plugged: dict[str, set[str]] = {}
-    for record in records:
-        for name, digest in record.provenance.get("plugins", {}).items():
-            plugged.setdefault(name, set()).add(digest)
-    trial_versions = {str(record.provenance.get("code_version")) for record in records}
+    made = [{k: v for k, v in r.provenance.items() if k in MADE_BY} for r in records]
     return {
         "command": command,
-        **provenance.of_trial(),
-        "code_version_of_trials": sorted(trial_versions),
-        **({"plugins": {name: sorted(told) for name, told in plugged.items()}} if plugged else {}),
+        "trials": {
+            "number": len(records),
+            "seconds": sum(record.provenance.get("wall_seconds", 0.0) for record in records),
+            **_pooled(made),
+        },
+        "report": provenance.of_trial(),
         "data": data_sets,
-        "trials": len(records),
-        "trial_seconds": sum(record.provenance.get("wall_seconds", 0.0) for record in records),
     }
+
+
+def _pooled(values: Sequence[Any]) -> Any:
+    """Return what is found in many places: one value, or all in order; of mappings, by key."""
+    if values and all(isinstance(value, Mapping) for value in values):
+        keys = dict.fromkeys(key for value in values for key in value)
+        return {key: _pooled([value[key] for value in values if key in value]) for key in keys}
+    found = sorted({str(value) for value in values})
+    return found[0] if len(found) == 1 else found
