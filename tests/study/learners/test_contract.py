@@ -19,6 +19,7 @@ from study.data.samples import Dataset, Events, Images, Samples
 from study.data.task import NOTHING_ASKED, Classes, Symbols, Task, own_score
 from study.learners import LEARNERS
 from study.learning import frozen
+from study.learning.conditions import Conditioned
 from study.learning.contract import Evaluation, Learner, OverTime, Taught, Weighted
 from study.learning.families import FAMILIES
 from study.procedures import learning
@@ -38,6 +39,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "rectifier": {"architecture": "30", "epochs": 10},
     "converted": {"architecture": "30", "epochs": 10},
 }
+FIELD_OF_SHOWN = {
+    "diehl-cook": "presentations", "lsnn": "iterations", "lsnn-eprop": "iterations",
+    "linear": "max_iterations",
+}  # fmt: skip
 N_TRAIN, N_TEST = 300, 200
 DATASETS = {("images", "classes"): "digits", ("events", "symbols"): "store-recall"}
 
@@ -60,6 +65,18 @@ def data_of(name: str) -> Dataset:
 def config_of(name: str) -> Any:
     given = data_of(name)
     return dataclasses.replace(LEARNERS[name].preset("quick", given.name), **SMALL[name])
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_configuration_says_under_which_conditions_its_learner_learns(name: str) -> None:
+    config = config_of(name)
+    assert isinstance(config, Conditioned)
+    told = config.conditions(N_TRAIN, "images" if "images" in LEARNERS[name].reads else "events")
+    assert told.shown > 0
+    assert all(vars(told).values())
+    more = dataclasses.replace(config, **{FIELD_OF_SHOWN.get(name, "epochs"): 123})
+    if name != "linear":
+        assert more.conditions(N_TRAIN, "images").shown != told.shown
 
 
 def teachers(name: str, given: Dataset) -> list[Outcome]:
