@@ -1,8 +1,8 @@
 """A spiking LSTM: signed counts on two channels, store and release, products by coincidence.
 
 After Shrestha et al., "A spike-based long short-term memory on a neurosynaptic processor", ICCAD
-2017, doi:10.1109/ICCAD.2017.8203836, whose system ran on TrueNorth. A value v in -1..1 is
-``K abs(v)`` spikes in a window of K ticks, on the channel of its sign. A symbol takes three windows:
+2017, whose system ran on TrueNorth. A value v in -1..1 is ``K abs(v)`` spikes in a window of K
+ticks, on the channel of its sign. A symbol takes three windows:
 
 *Store.* Spikes of inputs, and before them those of hidden units, add weights to the membrane
 potentials u of all gates; (1) of `gradsim.lstm`, all in integers: weights are multiples of 1 / U.
