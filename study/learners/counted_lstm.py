@@ -129,7 +129,9 @@ class CountedLSTMLearner:
         def part(name: str, fired: np.ndarray, fan_out: np.ndarray, size: int = 0) -> Layer:
             total, additions = float(fired.sum()) / n, float((fired * fan_out).sum()) / n
             neurons = size * config.hidden
-            return Layer(name, total, additions, updates=ticks * neurons, states=int(neurons > 0))
+            return Layer(
+                name, total, additions, updates=float(ticks * neurons), states=int(neurons > 0)
+            )
 
         one, per_gate = np.ones(1), np.array([[2], [2 * lines], [2]])
         hidden = part("hidden", spikes.hiddens, met["w_rec"] + met["w_out"], 2)
@@ -142,7 +144,7 @@ class CountedLSTMLearner:
             part("cells", spikes.cells, one, 2),
             part("products", spikes.products, one, 2 * (lines + 1)),
             dataclasses.replace(hidden, weights=weights["w_rec"].size + weights["w_out"].size),
-            Layer("readout", updates=ticks * self.task.n, states=1),
+            Layer("readout", updates=float(ticks * self.task.n), states=1),
         )
 
     def weights(self) -> dict[str, np.ndarray]:
