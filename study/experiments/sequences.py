@@ -57,9 +57,9 @@ def section(records: list[Record]) -> Section:
         name="sequences",
         title=TITLE,
         question="Can an LSTM work with counts of spikes alone, how long must the window be in "
-        "which they are counted, and what for are its circuits?",
-        method="An LSTM with hard gates is trained, in the second half with values rounded to "
-        "whole spikes. Its weights, rounded too, go into circuits that run tick by tick in "
+        "which they are counted, and what are its circuits for?",
+        method="An LSTM with hard gates is trained, at first in real numbers and then with values "
+        "rounded to whole spikes. Its weights, rounded too, go into circuits that run tick by tick in "
         "integers: a value is as many spikes in a window as it is large, on the channel of its "
         "sign; gates store what arrives and release it as a burst; a product is how often the "
         "burst of a gate meets spikes that are spread over the window; cells are counters that "

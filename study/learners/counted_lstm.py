@@ -14,8 +14,8 @@ the extended Reber grammar and no accuracy. What is to be reached here is every 
 mistake; the negative controls are cells in rate code (``cell=rate``) and gates that are released a
 tick late (``late=1``).
 
-**How.** (1) to (5) of `gradsim.lstm` are trained as `gradsim.lstm_training` tells, in the second
-half with whole counts. The same weights, rounded, go into the circuits of `gradsim.counted_lstm`,
+**How.** (1) to (5) of `gradsim.lstm` are trained as `gradsim.lstm_training` tells, first in real
+numbers and then with whole counts. The same weights, rounded, go into the circuits of `gradsim.counted_lstm`,
 tick by tick in integers; a symbol is a spike a tick of its input, for a window. The answer to a
 symbol is the largest readout. Beside it stand the answers of the LSTM in real numbers (``lstm_``)
 and with rounded values and products (``rounded_``).
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["CountedLSTMConfig", "CountedLSTMLearner", "preset"]
 
 FEW = 2  # sequences on which loops are compiled
-WINDOWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # ticks for which validation sequences are answered
+WINDOWS = (1, 2, 3, 4, 6, 8, 16, 32)  # ticks for which validation sequences are answered
 WAYS = ("spikes", "rate", "late", "rounded")  # how they are; see `CountedLSTMLearner.keep`
 
 

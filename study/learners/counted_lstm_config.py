@@ -47,7 +47,7 @@ class CountedLSTMConfig:
     iterations: int = 600
     batch_size: int = 64
     learning_rate: float = 0.02
-    real_share: float = 0.5
+    real_share: float = 0.2
     validate_every: int = 50
 
     def __post_init__(self) -> None:
