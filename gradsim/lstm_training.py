@@ -1,9 +1,9 @@
 """Training of a `gradsim.lstm.HardLSTM` on sequences of symbols: real numbers first, then counts.
 
 Adam on the cross entropy of the steps in which a symbol is asked for, with a learning rate that
-rises and falls once (Smith & Topin 2019, arXiv:1708.07120) and gradients of a norm of 1 at most. Behind
-a first part in real numbers values and weights are rounded as in `gradsim.counted_lstm`, so that what is learned
-holds for whole spikes; the iteration that is kept is one of these.
+rises and falls once (Smith & Topin 2019, arXiv:1708.07120) and gradients of a norm of 1 at most.
+Behind a first part in real numbers values and weights are rounded as in `gradsim.counted_lstm`, so
+that what is learned holds for whole spikes; the iteration that is kept is one of these.
 """
 
 from __future__ import annotations

@@ -30,8 +30,9 @@ OWN = ("reber", "parity")
 Networks = Mapping[Any, Sequence[Record]]
 Sweep = one_setting.Sweep[Any]  # of several settings, none of which is named
 
-BASE, RATE, LATE = "bursts and counts", "cells in rate code", "gates a tick late"
-VARIANTS: dict[str, Mapping[str, Any]] = {BASE: {}, RATE: {"cell": "rate"}, LATE: {"late": 1}}
+BASE, RATE = "bursts and counts", "cells in rate code"
+LATE = "gates a quarter of a window late"
+VARIANTS: dict[str, Mapping[str, Any]] = {BASE: {}, RATE: {"cell": "rate"}, LATE: {"late": 0.25}}
 WAYS = (BASE, RATE, LATE, "without spikes, rounded")  # of ``validation_by_window``
 STRINGS, SYMBOLS = "test_sequence_accuracy", "test_symbol_accuracy"
 PARTS = ("input", "gates", "candidates", "cells", "products", "hidden")
@@ -59,17 +60,17 @@ def section(records: list[Record]) -> Section:
         question="Can an LSTM work with counts of spikes alone, how long must the window be in "
         "which they are counted, and what are its circuits for?",
         method="An LSTM with hard gates is trained, at first in real numbers and then with values "
-        "rounded to whole spikes. Its weights, rounded too, go into circuits that run tick by tick in "
-        "integers: a value is as many spikes in a window as it is large, on the channel of its "
+        "rounded to whole spikes. Its weights, rounded too, go into circuits that run tick by tick "
+        "in integers: a value is as many spikes in a window as it is large, on the channel of its "
         "sign; gates store what arrives and release it as a burst; a product is how often the "
         "burst of a gate meets spikes that are spread over the window; cells are counters that "
         "send up to 4 spikes a tick. After each bit parity asks whether ones are odd so far: up to "
         "12 bits in training, 64 in validation and test. After each symbol of the embedded Reber "
         "grammar the set of symbols is asked for that may follow; no test string was seen in "
         "training. A string counts if all its answers are right. In one control cells send one "
-        "spike a tick at most, as in rate code; in the other gates are released a tick behind the "
-        "spikes that they are to meet. The iteration is chosen on validation strings; test strings "
-        "are read once.",
+        "spike a tick at most, as in rate code; in the other gates are released a quarter of a "
+        "window behind the spikes that they are to meet. The iteration is chosen on validation "
+        "strings; test strings are read once.",
         equations=(
             "c arrow.l [f c \\/ K] + [i g \\/ K], quad h arrow.l [o thin min(max(c, -K), K) \\/ K]",
             "\\#{k : k < n_f, thin r(k) < n_c} approx n_f n_c \\/ K",
@@ -102,7 +103,7 @@ def _sweep(name: str, records: Sequence[Record]) -> Sweep:
 
 def _plain() -> dict[str, Any]:
     """Return the settings that variants change, as the base has them."""
-    return {"cell": "burst", "late": 0}
+    return {"cell": "burst", "late": 0.0}
 
 
 def _figure(sweep: Sweep) -> Figure:

@@ -12,13 +12,13 @@ since they have to be more precise.
 **Number to reach.** None: nothing but the abstracts could be read, which name parity and
 the extended Reber grammar and no accuracy. What is to be reached here is every string without a
 mistake; the negative controls are cells in rate code (``cell=rate``) and gates that are released a
-tick late (``late=1``).
+quarter of a window late (``late=0.25``).
 
 **How.** (1) to (5) of `gradsim.lstm` are trained as `gradsim.lstm_training` tells, first in real
-numbers and then with whole counts. The same weights, rounded, go into the circuits of `gradsim.counted_lstm`,
-tick by tick in integers; a symbol is a spike a tick of its input, for a window. The answer to a
-symbol is the largest readout. Beside it stand the answers of the LSTM in real numbers (``lstm_``)
-and with rounded values and products (``rounded_``).
+numbers and then with whole counts. The same weights, rounded, go into the circuits of
+`gradsim.counted_lstm`, tick by tick in integers; a symbol is a spike a tick of its input, for a
+window. The answer to a symbol is the largest readout. Beside it stand the answers of the LSTM in
+real numbers (``lstm_``) and with rounded values and products (``rounded_``).
 
 **Deviations.** Circuits are of this implementation. A symbol takes three windows, one behind the
 other; a chip could let windows of neighbouring symbols overlap. Readouts sum and do not spike.
@@ -38,7 +38,7 @@ import numpy as np
 
 from study.data.samples import Samples, Traces
 from study.data.task import Symbols
-from study.learners.counted_lstm_config import CountedLSTMConfig, preset
+from study.learners.counted_lstm_config import LATE, CountedLSTMConfig, preset, ticks_late
 from study.learning.artefacts import Curve
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
@@ -54,7 +54,6 @@ __all__ = ["CountedLSTMConfig", "CountedLSTMLearner", "preset"]
 
 FEW = 2  # sequences on which loops are compiled
 WINDOWS = (1, 2, 3, 4, 6, 8, 16, 32)  # ticks for which validation sequences are answered
-WAYS = ("spikes", "rate", "late", "rounded")  # how they are; see `CountedLSTMLearner.keep`
 
 
 class CountedLSTMLearner:
@@ -164,7 +163,7 @@ class CountedLSTMLearner:
         """Return how learning went, how validation goes with other windows, and one sequence.
 
         ``validation_by_window`` is ``[windows, ways, measures]``: by spikes as they are, with cells
-        in rate code, with gates a tick late, and without spikes, with rounded values and products.
+        in rate code, with gates late, and without spikes, with rounded values and products.
         """
         from gradsim.counted_lstm import counted, respond
 
@@ -189,12 +188,12 @@ class CountedLSTMLearner:
 
         inputs, labels = _sequences(self._validation).inputs, self._validation.labels
         usual = self.config.circuits()
-        changed = {"spikes": {}, "rate": {"lines": 1}, "late": {"late": 1}}
         found = []
         for window in WINDOWS:
+            late = ticks_late(LATE, window)
             ways = (
                 respond(counted(self.lstm, **{**usual, **changes, "window": window}), inputs)
-                for changes in changed.values()
+                for changes in ({}, {"lines": 1}, {"late": late})
             )
             answers = [each.readout.argmax(axis=2).T for each in ways]
             answers.append(_answers(self.lstm, inputs, window))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,7 +33,7 @@ class CountedLSTMConfig:
     products
         ``coincidence``, or ``exact``, which no circuit makes.
     late
-        Ticks by which gates are released behind the other trains; a control where not 0.
+        Share of a window by which gates are released behind other trains; a control where not 0.
     iterations, batch_size, learning_rate, real_share, validate_every
         Of `gradsim.lstm_training.LSTMTraining`.
     """
@@ -43,7 +44,7 @@ class CountedLSTMConfig:
     window: int = 16
     cell: Literal["burst", "rate"] = "burst"
     products: Literal["coincidence", "exact"] = "coincidence"
-    late: int = 0
+    late: float = 0.0
     iterations: int = 600
     batch_size: int = 64
     learning_rate: float = 0.02
@@ -54,8 +55,8 @@ class CountedLSTMConfig:
         for name in ("hidden", "limit", "unit", "window"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not 0 <= self.late <= self.window:
-            raise ValueError(f"late must lie in 0..window, not {self.late}")
+        if not 0 <= self.late <= 1:
+            raise ValueError(f"late must lie in 0..1, not {self.late}")
 
     def training(self) -> LSTMTraining:
         """Return how the LSTM is trained; raises ValueError for impossible settings."""
@@ -70,13 +71,27 @@ class CountedLSTMConfig:
         return {
             "window": self.window,
             "lines": self.limit if self.cell == "burst" else 1,
-            "late": self.late,
+            "late": ticks_late(self.late, self.window),
             "exact": self.products == "exact",
         }
 
 
+LATE = 0.25  # of a window, in controls
+
+
+def ticks_late(share: float, window: int) -> int:
+    """Return ticks that are this share of a window at least.
+
+    Examples
+    --------
+    >>> ticks_late(0.25, 16), ticks_late(0.25, 2), ticks_late(0.0, 16)
+    (4, 1, 0)
+    """
+    return math.ceil(share * window)
+
+
 _PRESETS: dict[str, dict[str, Any]] = {
-    "parity": {"hidden": 8},
+    "parity": {"iterations": 500},
     "reber": {"learning_rate": 0.03},
 }
 
@@ -93,6 +108,6 @@ PUBLISHED = (
     ),
     Published(
         "Spiking LSTM, parity", None, "shrestha2017", "parity",
-        small=None, control=Control("gates released a tick late", {"late": 1}),
+        small=None, control=Control("gates a quarter of a window late", {"late": LATE}),
     ),
 )  # fmt: skip

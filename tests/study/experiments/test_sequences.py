@@ -119,7 +119,7 @@ def test_findings_follow_from_the_records(planted) -> None:
     assert "windows of 4 ticks are the shortest with which 99 % of validation strings" in text
     assert "with one tick it is 40.0 %" in text
     assert "control, cells in rate code: 80.0 % of validation strings, 100.0 % without" in text
-    assert "control, gates a tick late: 60.0 % of validation strings" in text
+    assert "control, gates a quarter of a window late: 60.0 % of validation strings" in text
     (table,) = section.tables
     assert [row[1] for row in table.rows] == 2 * list(sequences.VARIANTS)
     assert [row[2] for row in table.rows] == 2 * ["100", "50.0", "50.0"]
@@ -144,7 +144,7 @@ def test_figures_have_a_line_for_each_way_and_each_cell(planted) -> None:
 
 def test_runs_that_are_no_variant_are_owned_up_to(planted) -> None:
     trials = planned("quick")
-    odd = dataclasses.replace(trials[0], config={**trials[0].config, "hidden": 7, "late": 3})
+    odd = dataclasses.replace(trials[0], config={**trials[0].config, "hidden": 7, "late": 0.5})
     section = sequences.section(planted([*trials, odd]))
     assert any(each.startswith("1 runs differ") for each in section.caveats)
 
@@ -160,7 +160,7 @@ def test_a_control_alone_gives_a_section_without_figures(planted) -> None:
 def test_the_section_is_all_korean(planted, monkeypatch, n_seeds: int, whole: float) -> None:
     monkeypatch.setattr(sequences, "WHOLE", whole)
     trials = planned(n_seeds=n_seeds)
-    odd = dataclasses.replace(trials[0], config={**trials[0].config, "hidden": 7, "late": 3})
+    odd = dataclasses.replace(trials[0], config={**trials[0].config, "hidden": 7, "late": 0.5})
     section = sequences.section(planted([*trials, odd]))
     language = Language("ko", [{"reber", "parity"}, {"counted-lstm"}])
     for text in told(section):

@@ -66,8 +66,8 @@ def test_parity_holds_for_twice_the_length_and_not_where_gates_are_late(learner,
     found = learner.evaluate(longer, np.random.default_rng(0)).scores
     assert found["symbol_accuracy"] > 0.98
     assert found["lstm_symbol_accuracy"] > 0.98
-    assert score(learner, longer, late=1) < 0.9
-    assert score(learner, longer, late=8) == pytest.approx(0.5, abs=0.06)  # gates never open
+    assert score(learner, longer, late=0.25) < 0.9
+    assert score(learner, longer, late=1.0) == pytest.approx(0.5, abs=0.06)  # gates never open
     assert score(learner, longer, window=1) < found["symbol_accuracy"]
 
 
@@ -124,7 +124,7 @@ def test_costs_are_those_of_the_spikes(learner, longer):
         ({}, {"window": 8, "lines": 4, "late": 0, "exact": False}),
         ({"cell": "rate"}, {"lines": 1}),
         ({"limit": 2}, {"lines": 2}),
-        ({"late": 1}, {"late": 1}),
+        ({"late": 0.25}, {"late": 2}),
         ({"products": "exact"}, {"exact": True}),
     ],
     ids=str,
@@ -158,7 +158,7 @@ def test_what_is_kept_is_the_history_the_windows_and_a_sequence(learner):
     by_window = arrays["validation_by_window"]
     assert by_window.shape == (len(WINDOWS), 4, 2)
     place = WINDOWS.index(8)
-    for way, settings in enumerate(({}, {"cell": "rate"}, {"late": 1}, {"products": "exact"})):
+    for way, settings in enumerate(({}, {"cell": "rate"}, {"late": 0.25}, {"products": "exact"})):
         assert by_window[place, way, 0] == score(learner, held_out, **settings)
     assert by_window[WINDOWS.index(3), 0, 0] == score(learner, held_out, window=3)
     assert kept.metrics["best_iteration"] == history.best
@@ -172,7 +172,7 @@ def test_what_is_kept_is_the_history_the_windows_and_a_sequence(learner):
     ("changes", "told"),
     [
         ({"hidden": 0}, "hidden must be at least 1, not 0"),
-        ({"late": 9}, "late must lie in 0..window, not 9"),
+        ({"late": 1.5}, "late must lie in 0..1, not 1.5"),
     ],
 )
 def test_impossible_settings_are_refused(changes, told):
