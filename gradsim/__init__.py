@@ -3,7 +3,8 @@
 Time first, ``[T, B, N]``; weights ``[out, in]``; seconds as floats; state and randomness are
 arguments. `gradsim.surrogate`, `gradsim.encode` and `gradsim.losses` hold the rest by name.
 `gradsim.lsnn`, `gradsim.lsnn_gradients` and `gradsim.sequence_training` are recurrent networks with
-adaptive thresholds, trained on sequences by BPTT or e-prop in compiled loops.
+adaptive thresholds, trained on sequences by BPTT or e-prop in compiled loops; `gradsim.lstm`,
+`gradsim.lstm_training` and `gradsim.counted_lstm` are LSTMs that become networks of spike counts.
 """
 
 from gradsim import encode, losses, surrogate

@@ -215,6 +215,14 @@ REFERENCES: dict[str, Reference] = {
         "IEEE International Symposium on Circuits and Systems",
         "10.1109/ISCAS.2018.8351295",
     ),
+    "shrestha2017": Reference(
+        "Shrestha A., Ahmed K., Wang Y., Widemann D. P., Moody A. T., Van Essen B. C., Qiu Q.",
+        2017,
+        "A spike-based long short-term memory on a neurosynaptic processor",
+        "IEEE/ACM International Conference on Computer-Aided Design",
+        "https://experts.syr.edu/en/publications/"
+        "a-spike-based-long-short-term-memory-on-a-neurosynaptic-processor",
+    ),
     "sjostrom2001": Reference(
         "Sjöström P. J., Turrigiano G. G., Nelson S. B.",
         2001,

@@ -80,6 +80,18 @@ def _store_recall_shuffled(_access: DataAccess) -> Dataset:
     return store_recall.generate(shuffle_bits=True)
 
 
+def _parity(_access: DataAccess) -> Dataset:
+    from study.data import parity
+
+    return parity.generate()
+
+
+def _reber(_access: DataAccess) -> Dataset:
+    from study.data import reber
+
+    return reber.generate()
+
+
 def _idx(name: str, access: DataAccess) -> Dataset:
     from study.data import idx
 
@@ -145,6 +157,12 @@ DATASETS: dict[str, DatasetEntry] = {
         "control: store-recall with the bits that it asks for shuffled",
         _store_recall_shuffled,
         task="symbols",
+    ),
+    "parity": DatasetEntry(
+        "traces", "whether ones so far are odd, up to 64 bits, generated", _parity, task="symbols"
+    ),
+    "reber": DatasetEntry(
+        "traces", "what may follow in strings of a grammar, generated", _reber, task="symbols"
     ),
     "mnist": _idx_entry("mnist", "60,000 + 10,000 digits 28x28"),
     "fashion-mnist": _idx_entry("fashion-mnist", "60,000 + 10,000 garments 28x28"),

@@ -15,7 +15,7 @@ import pytest
 
 from study import data
 from study.data.reference import DataAccess, DatasetRef
-from study.data.samples import Dataset, Events, Images, Samples
+from study.data.samples import Dataset, Events, Images, Samples, Traces
 from study.data.task import NOTHING_ASKED, Classes, Symbols, Task, own_score
 from study.learners import LEARNERS
 from study.learning import frozen
@@ -34,6 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "lsnn": SEQUENCES,
     "lsnn-eprop": SEQUENCES,
     "oconnor-welling": {"hidden": 40, "deviation": 0.05, "learning_rate": 0.05},
+    "counted-lstm": {"hidden": 8, "iterations": 250, "validate_every": 125},
     "linear": {"inverse_penalties": (0.1,)},
     "mlp": {"hidden": 20, "epochs": 10},
     "rectifier": {"architecture": "30", "epochs": 10},
@@ -44,7 +45,11 @@ FIELD_OF_SHOWN = {
     "linear": "max_iterations",
 }  # fmt: skip
 N_TRAIN, N_TEST = 300, 200
-DATASETS = {("images", "classes"): "digits", ("events", "symbols"): "store-recall"}
+DATASETS = {
+    ("images", "classes"): "digits",
+    ("events", "symbols"): "store-recall",
+    ("traces", "symbols"): "parity",
+}
 
 
 @cache
@@ -123,6 +128,8 @@ def chance_of(task: Task) -> float:
 def silent(samples: Samples) -> Samples:
     if isinstance(samples, Images):
         return dataclasses.replace(samples, pixels=np.zeros_like(samples.pixels))
+    if isinstance(samples, Traces):
+        return dataclasses.replace(samples, values=np.zeros_like(samples.values))
     assert isinstance(samples, Events)
     offsets = np.zeros_like(samples.offsets)
     return dataclasses.replace(
