@@ -137,8 +137,8 @@ def project(x: Tensor, weight: Tensor, feedback: Feedback | None = None) -> Tens
 class Linear(nn.Linear):
     """`torch.nn.Linear` that takes feedback; parameters as there."""
 
-    def __init__(self, n_in: int, n_out: int, bias: bool = True) -> None:
-        super().__init__(n_in, n_out, bias)
+    def __init__(self, *numbers: Any, **options: Any) -> None:
+        super().__init__(*numbers, **options)
         self.feedback: Feedback | None = None
 
     def forward(self, x: Tensor) -> Tensor:
