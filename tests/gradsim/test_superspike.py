@@ -1,4 +1,4 @@
-"""SuperSpike: loops against the scalar form, changes against autograd, and what feedback decides."""
+"""SuperSpike: loops against the scalar form, changes against autograd, what feedback decides."""
 
 import dataclasses
 import math
