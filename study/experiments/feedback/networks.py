@@ -30,7 +30,7 @@ NAMES = {RATES: "rates", SPIKES: "spikes"}
 KINDS = ("symmetric", "sign", "random", "uniform", "none")
 EXACT, OTHER, NOTHING = "symmetric", "random", "none"
 SQUARED: Mapping[str, Any] = {"loss": "squared", "learning_rate": 0.02}
-OF_SQUARED = " · squared errors"
+OF_SQUARED = ", squared errors"
 WITH_SQUARED = ("symmetric", "uniform", "none")
 FEW = {  # in the quick profile
     "feedback-alignment": ("symmetric", "random", "uniform", "none"),
@@ -224,12 +224,15 @@ def _distance(networks: Networks) -> list[str]:
 def _unmoved(networks: Networks) -> list[str]:
     """Return how far hidden weights went with uniform feedback."""
     told = []
-    for name in ("uniform", "uniform" + OF_SQUARED):
+    for name, what in (
+        ("uniform", "with uniform feedback"),
+        ("uniform" + OF_SQUARED, "with uniform feedback of squared errors"),
+    ):
         if members := networks.by_name.get(name):
             change = max(record.metrics["hidden_change"] for record in members)
             words = "stay as they were" if change < STILL else "learn"
             told.append(
-                f"{networks.title}: with {name} the hidden weights {words}: they change by at most "
+                f"{networks.title}: {what} the hidden weights {words}: they change by at most "
                 f"{at_most(change)} of their norm."
             )
     return told

@@ -138,8 +138,8 @@ def test_findings_follow_from_the_records(planted) -> None:
     assert "mnist, rates: control, no feedback: 90.1 ± 0.2 %." in text
     assert "random feedback is 1.00 points behind back-propagation, which seeds alone" in text
     assert "the angle to the gradient goes from 90.0° to 30.0°" in text
-    assert "mnist, rates: with uniform the hidden weights stay as they were" in text
-    assert "with uniform · squared errors the hidden weights learn" in text
+    assert "mnist, rates: with uniform feedback the hidden weights stay as they were" in text
+    assert "with uniform feedback of squared errors the hidden weights learn" in text
     assert "hard pattern: without feedback the loss ends at 40.4 ± 1.0 % of its start." in text
     assert (
         "by the rule the statement holds. Random feedback does for the easy pattern in 3 of 3"
