@@ -171,6 +171,7 @@ REFERENCES: dict[str, Reference] = {
         "Korean)",
         "",
     ),
+<<<<<<< HEAD
     "liao2016": Reference(
         "Liao Q., Leibo J. Z., Poggio T.",
         2016,
@@ -193,6 +194,8 @@ REFERENCES: dict[str, Reference] = {
         "Psychometrika 12(2):153-157",
         "10.1007/BF02295996",
     ),
+=======
+>>>>>>> main
     "neftci2019": Reference(
         "Neftci E. O., Mostafa H., Zenke F.",
         2019,
@@ -293,6 +296,13 @@ REFERENCES: dict[str, Reference] = {
         "in spiking neural networks",
         "Neural Computation 33(4):899-925",
         "10.1162/neco_a_01367",
+    ),
+    "zou2008": Reference(
+        "Zou G. Y., Donner A.",
+        2008,
+        "Construction of confidence limits about effect measures: a general approach",
+        "Statistics in Medicine 27(10):1693-1702",
+        "10.1002/sim.3095",
     ),
 }
 

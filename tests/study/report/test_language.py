@@ -169,7 +169,7 @@ def test_lists_of_any_length_need_one_template():
     language = Language("ko", [{"digits"}, {"a", "b", "c"}])
     for n in (1, 2, 3):
         listed = ", ".join(f"{name} 9{n}.5 ± 0.{n} %" for name in "abc"[:n])
-        text = language.translate(f"Test accuracy on digits, best first: {listed} (up to 3 seeds).")
+        text = language.translate(f"Test accuracy on digits, best first: {listed} (3 seeds).")
         assert f": {listed}(" in text
         assert HANGUL.search(text)
     assert language.missing == {}
@@ -232,7 +232,7 @@ def test_an_altered_number_in_the_trials_alters_the_korean_sentence(records):
         assert language.missing == {}
         return told
 
-    assert "71.2 %" in korean(0.712)
+    assert "71.2 ± 0.9 %" in korean(0.712)
     assert korean(0.713) == korean(0.712).replace("71.2", "71.3")
 
 
