@@ -171,7 +171,6 @@ REFERENCES: dict[str, Reference] = {
         "Korean)",
         "",
     ),
-<<<<<<< HEAD
     "liao2016": Reference(
         "Liao Q., Leibo J. Z., Poggio T.",
         2016,
@@ -186,16 +185,6 @@ REFERENCES: dict[str, Reference] = {
         "Nature Communications 7:13276",
         "10.1038/ncomms13276",
     ),
-    "mcnemar1947": Reference(
-        "McNemar Q.",
-        1947,
-        "Note on the sampling error of the difference between correlated proportions or "
-        "percentages",
-        "Psychometrika 12(2):153-157",
-        "10.1007/BF02295996",
-    ),
-=======
->>>>>>> main
     "neftci2019": Reference(
         "Neftci E. O., Mostafa H., Zenke F.",
         2019,
