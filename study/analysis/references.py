@@ -171,6 +171,20 @@ REFERENCES: dict[str, Reference] = {
         "Korean)",
         "",
     ),
+    "liao2016": Reference(
+        "Liao Q., Leibo J. Z., Poggio T.",
+        2016,
+        "How important is weight symmetry in backpropagation?",
+        "AAAI Conference on Artificial Intelligence 30(1)",
+        "https://arxiv.org/abs/1510.05067",
+    ),
+    "lillicrap2016": Reference(
+        "Lillicrap T. P., Cownden D., Tweed D. B., Akerman C. J.",
+        2016,
+        "Random synaptic feedback weights support error backpropagation for deep learning",
+        "Nature Communications 7:13276",
+        "10.1038/ncomms13276",
+    ),
     "neftci2019": Reference(
         "Neftci E. O., Mostafa H., Zenke F.",
         2019,

@@ -16,7 +16,12 @@ from typing import Any
 from study import plugins
 from study.data.task import Task
 from study.errors import UserError, unknown
-from study.learners import converted_config, counted_lstm_config, oconnor_welling_config
+from study.learners import (
+    converted_config,
+    counted_lstm_config,
+    feedback_config,
+    oconnor_welling_config,
+)
 from study.learning.contract import Learner
 from study.learning.families import FAMILIES, Style
 from study.learning.published import Control, Published
@@ -164,6 +169,15 @@ LEARNERS: dict[str, LearnerEntry] = {
         "counted_lstm", "CountedLSTMConfig", "CountedLSTMLearner", ("traces",), 1, "converted",
         "an LSTM mapped to counts of spikes and circuits that multiply (Shrestha et al. 2017)",
         does=("symbols",), seconds=8.0, published=counted_lstm_config.PUBLISHED,
+    ),
+    "feedback-alignment": LearnerEntry(
+        "feedback_alignment", "FeedbackAlignmentConfig", "FeedbackAlignmentLearner", ("images",), 1,
+        "routes", "errors come back through fixed random weights (Lillicrap et al. 2016)",
+        seconds=1.0, published=feedback_config.PUBLISHED,
+    ),
+    "feedback-spiking": LearnerEntry(
+        "feedback_spiking", "FeedbackSpikingConfig", "FeedbackSpikingLearner", _ANY, 1, "routes",
+        "the surrogate network, whose errors come back through fixed random weights",
     ),
     "linear": LearnerEntry(
         "linear", "LinearConfig", "LinearLearner", _ANY, 1, "baseline",

@@ -35,6 +35,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "lsnn-eprop": SEQUENCES,
     "oconnor-welling": {"hidden": 40, "deviation": 0.05, "learning_rate": 0.05},
     "counted-lstm": {"hidden": 8, "iterations": 250, "validate_every": 125},
+    "feedback-alignment": {"hidden": 40, "epochs": 10},
+    "feedback-spiking": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
     "linear": {"inverse_penalties": (0.1,)},
     "mlp": {"hidden": 20, "epochs": 10},
     "rectifier": {"architecture": "30", "epochs": 10},
