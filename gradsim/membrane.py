@@ -24,8 +24,9 @@ its threshold. `respond` shows events of any source, `Poisson` makes them of ima
 
 Deviations: time goes by steps, so that a neuron fires once a step at most and those that fire in
 the same step do not inhibit each other within it. With the paper's refractory time of a step or
-less nothing else is left of refractoriness. Weights and thresholds begin as in the paper, uniform
-in ``±sqrt(3 / inputs)`` and ``α sqrt(3 / inputs)``.
+less nothing else is left of refractoriness. `initial` draws weights and thresholds as the paper,
+uniform in ``±sqrt(3 / inputs)`` and ``α sqrt(3 / inputs)``; `with_thresholds` sets the latter by
+what samples bring, so that one α suits few events and many.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class LayerResponse(NamedTuple):
 
 
 class MembraneResponse(NamedTuple):
-    """What a network did: the traces x ``[N, in]`` and numbers of its input, and each layer."""
+    """What a network did: traces x and numbers of events of its input ``[N, in]``, and layers."""
 
     input_trace: np.ndarray
     input_counts: np.ndarray
@@ -174,6 +175,45 @@ def initial(
         for alpha, bound, n_out in zip(alphas, bounds, sizes[1:], strict=True)
     )
     return MembraneNetwork(weights, thresholds, tau_s, inhibition)
+
+
+def with_thresholds(
+    network: MembraneNetwork, samples: Spikes, shares: Sequence[float]
+) -> MembraneNetwork:
+    """Return the network with thresholds that suit its input: all of a layer alike.
+
+    Parameters
+    ----------
+    network
+        Whose weights stay.
+    samples
+        Some that it will be shown, as `gradsim.membrane_stimuli` gives them.
+    shares
+        Of each layer: its threshold in units of the root mean square of s in (5).
+
+    Raises
+    ------
+    ValueError
+        If there is not one positive share a layer, or a layer gets no input.
+
+    Examples
+    --------
+    >>> network = MembraneNetwork(([[3.0], [4.0]],), ([1.0, 1.0],), tau_s=np.inf)
+    >>> once = by_step(gradsim.SpikeEvents([0], [0], [0, 1], n_units=1, n_steps=1))
+    >>> with_thresholds(network, once, [2.0]).thresholds[0]
+    array([7.071068, 7.071068], dtype=float32)
+    """
+    if len(shares) != len(network.weights) or not min(shares) > 0:
+        raise ValueError(f"shares must be positive, one for each layer, not {list(shares)}")
+    thresholds = list(network.thresholds)
+    for layer, share in enumerate(shares):
+        response = Run(replace(network, thresholds=tuple(thresholds))).show(samples)
+        below = response.layers[layer - 1].trace if layer else response.input_trace
+        drive = math.sqrt(np.mean((below @ network.weights[layer].T) ** 2, dtype=np.float64))
+        if not drive:
+            raise ValueError(f"layer {layer + 1} gets no input; try lower shares before it")
+        thresholds[layer] = np.full_like(thresholds[layer], share * drive)
+    return replace(network, thresholds=tuple(thresholds))
 
 
 def respond(network: MembraneNetwork, events: SpikeEvents) -> MembraneResponse:
@@ -254,9 +294,8 @@ class Run:
     def show(self, spikes: Spikes) -> MembraneResponse:
         """Show samples, each from rest."""
         decay, layers = np.float32(self.network.decay), []
-        trace = np.zeros((len(spikes.starts), len(self.rows[0])), np.float32)
-        loops.traces(spikes, decay, trace)
-        counts = spikes.starts[:, -1] - spikes.starts[:, 0]
+        trace, counts = np.zeros((2, len(spikes.starts), len(self.rows[0])), np.float32)
+        loops.traces(spikes, decay, trace, counts)
         for layer, (rows, threshold) in enumerate(
             zip(self.padded_rows, self._thresholds, strict=True)
         ):

@@ -191,11 +191,12 @@ def train_membrane(
     """
     train, validation = (_fitting(network, part) for part in (train, validation))
     run, best = Run(network), 0
+    floors = [LEAST * part for part in run.thresholds]
     epochs: list[_Epoch] = []
     step = _optimised(run, config, config.epochs * -(-len(train.labels) // config.batch_size))
     for epoch in range(config.epochs):
         with np.errstate(over="ignore", invalid="ignore"):  # told as an error
-            accuracy, spikes, silent = _learn(run, train, config, step, rng)
+            accuracy, spikes, silent = _learn(run, train, config, step, floors, rng)
         _require_finite(run)
         trained = run.trained()
         found = answers(trained, validation.stimuli, rng).classes
@@ -245,6 +246,7 @@ def _learn(
     train: Labelled,
     config: MembraneTraining,
     step: Callable[[MembraneGradients], None],
+    floors: Sequence[np.ndarray],
     rng: np.random.Generator,
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Learn from all samples once; return accuracy, spikes and silent shares as they were met."""
@@ -255,6 +257,8 @@ def _learn(
         error = output_error(response.layers[-1].trace, train.labels[chosen], config.sharpness)
         step(gradients(run, response, error / len(chosen), config.normalised))
         _regularise(run, response, config.regularisation)
+        for threshold, floor in zip(run.thresholds, floors, strict=True):
+            np.maximum(threshold, floor, out=threshold)
         parts.append(_seen(run, response))
     seen = _all_seen(parts)
     silent = np.array([1 - fired.mean() for fired in seen.fired])
@@ -270,7 +274,6 @@ def _optimised(
     # Padding learns nothing; what is fused wants weights in one piece.
     rows = [torch.from_numpy(run.padded_rows[layer]) for layer in learning]
     thresholds = [torch.from_numpy(run.thresholds[layer]) for layer in learning]
-    least = [LEAST * part for part in thresholds]
     optimiser = OPTIMISERS[config.optimiser](
         [
             {"params": rows},
@@ -294,8 +297,6 @@ def _optimised(
             thresholds[k].grad = torch.from_numpy(found.thresholds[layer])
         optimiser.step()
         schedule.step()
-        for threshold, floor in zip(thresholds, least, strict=True):
-            torch.maximum(threshold, floor, out=threshold)
 
     return step
 

@@ -149,14 +149,15 @@ def _compete(b, before, after, neurons, record):
 
 
 @compiled()
-def traces(inputs, decay, found):
-    """Add to ``found [B, n]`` what each spike has decayed to by the end of its sample."""
+def traces(inputs, decay, trace, counts):
+    """Add to ``trace [B, n]`` what each spike has decayed to by the end, and count spikes."""
     n_steps = inputs.starts.shape[1] - 1
-    for b in range(len(found)):
-        left = found.dtype.type(1)
+    for b in range(len(trace)):
+        left = trace.dtype.type(1)
         for t in range(n_steps - 1, -1, -1):
             for k in range(inputs.starts[b, t], inputs.starts[b, t + 1]):
-                found[b, inputs.units[k]] += left
+                trace[b, inputs.units[k]] += left
+                counts[b, inputs.units[k]] += 1
             left *= decay
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from study import plugins
 from study.data.task import Task
 from study.errors import UserError, unknown
-from study.learners import converted_config, oconnor_welling_config
+from study.learners import converted_config, membrane_config, oconnor_welling_config
 from study.learning.contract import Learner
 from study.learning.families import FAMILIES, Style
 from study.learning.published import Control, Published
@@ -159,6 +159,11 @@ LEARNERS: dict[str, LearnerEntry] = {
         "oconnor_welling", "OConnorWellingConfig", "OConnorWellingLearner", ("images",), 1,
         "routes", "errors come back as spikes, and training is additions (O'Connor & Welling 2016)",
         seconds=8.0, published=oconnor_welling_config.PUBLISHED,
+    ),
+    "lee": LearnerEntry(
+        "membrane", "MembraneConfig", "MembraneLearner", ("images", "events"), 1, "routes",
+        "errors go back through membrane potentials (Lee, Delbruck & Pfeiffer 2016)",
+        seconds=8.0, published=membrane_config.PUBLISHED,
     ),
     "linear": LearnerEntry(
         "linear", "LinearConfig", "LinearLearner", _ANY, 1, "baseline",

@@ -76,7 +76,7 @@ def test_several_events_of_a_unit_in_a_step_count_each():
     net = MembraneNetwork(([[1.0]],), ([10.0],), tau_s=np.inf)
     found = membrane.respond(net, SpikeEvents([0, 0, 1], [0, 0, 0], [0, 3], 1, 2))
     assert found.layers[0].potential[0, 0] == found.input_trace[0, 0] == 3
-    assert found.input_counts.tolist() == [3]
+    assert found.input_counts.tolist() == [[3]]
 
 
 def test_silence_in_gives_silence_out():
@@ -116,6 +116,29 @@ def test_initial_weights_and_thresholds_are_the_papers():
         bound = np.sqrt(3 / weights.shape[1])
         assert 0.99 * bound < np.abs(weights).max() <= bound * (1 + 1e-6)
         np.testing.assert_allclose(thresholds, alpha * bound, rtol=1e-6)
+
+
+def test_thresholds_follow_what_samples_bring():
+    """Twice the weights of a layer and its thresholds: the same spikes."""
+    net, shown = network(), membrane.by_step(events())
+    suited = membrane.with_thresholds(net, shown, (0.7, 0.3))
+    doubled = dataclasses.replace(net, weights=(2 * net.weights[0], net.weights[1]))
+    wide = membrane.with_thresholds(doubled, shown, (0.7, 0.3))
+    np.testing.assert_allclose(wide.thresholds[0], 2 * suited.thresholds[0], rtol=1e-6)
+    np.testing.assert_allclose(wide.thresholds[1], suited.thresholds[1], rtol=1e-6)
+    found = membrane.respond(suited, events())
+    for layer, below in enumerate((found.input_trace, found.layers[0].trace)):
+        drive = np.sqrt(np.mean((below @ net.weights[layer].T) ** 2))
+        share = (0.7, 0.3)[layer]
+        np.testing.assert_allclose(suited.thresholds[layer], share * drive, rtol=1e-4)
+
+
+def test_thresholds_of_what_gets_no_input_cannot_be_set():
+    nothing = membrane.by_step(SpikeEvents([], [], [0, 0], SIZES[0], N_STEPS))
+    with pytest.raises(ValueError, match="layer 1 gets no input"):
+        membrane.with_thresholds(network(), nothing, (1.0, 1.0))
+    with pytest.raises(ValueError, match="one for each layer"):
+        membrane.with_thresholds(network(), nothing, (1.0,))
 
 
 def test_pixels_spike_by_chance_each_on_its_own():

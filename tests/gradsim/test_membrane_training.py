@@ -51,7 +51,7 @@ def test_gradients_are_those_of_autograd():
         LayerResponse(np.zeros_like(trace), trace, counts)
         for trace, counts in zip(plain[1:], [*fired, silent_output], strict=True)
     )
-    response = MembraneResponse(x, np.zeros(5), layers)
+    response = MembraneResponse(x, np.zeros_like(x), layers)
     found = gradients(run, response, 1.5 * output_error(plain[-1], labels, 1.5))
     for ours, theirs in zip(found.rows, rows, strict=True):
         np.testing.assert_allclose(ours, theirs.grad, rtol=1e-4, atol=1e-6)
@@ -169,9 +169,11 @@ def test_thresholds_learn_where_they_may_and_never_vanish():
     before = membrane.initial((64, 60, 10), np.random.default_rng(0), (8.0, 3.0))
     still, _ = trained()
     np.testing.assert_array_equal(still.thresholds[0], before.thresholds[0])
-    wild, _ = trained(threshold_rate=200.0, epochs=2)
-    for after, first in zip(wild.thresholds, before.thresholds, strict=True):
-        assert after.min() == pytest.approx(0.1 * first.min())
+    moved, _ = trained(threshold_rate=1.0, epochs=1)
+    for after, first in zip(moved.thresholds, before.thresholds, strict=True):
+        assert np.abs(after - first).max() > 0.05
+    strong, _ = trained(regularisation=0.1, epochs=1)
+    assert strong.thresholds[0].min() > 0  # a step takes several times what they are
 
 
 def test_regularised_thresholds_keep_their_mean_and_wake_what_is_silent():
@@ -180,7 +182,7 @@ def test_regularised_thresholds_keep_their_mean_and_wake_what_is_silent():
     woken, fewer = trained(**rate, regularisation=1e-3)
     assert woken.thresholds[0].mean() == pytest.approx(usual.thresholds[0].mean(), rel=1e-4)
     assert np.ptp(woken.thresholds[0]) > 0.1
-    assert silent.silent[-1, 0] > 0.4 > 0.2 > fewer.silent[-1, 0]
+    assert silent.silent[-1, 0] > fewer.silent[-1, 0] + 0.1
 
 
 def test_bounded_weights_stay_smaller():

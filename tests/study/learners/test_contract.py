@@ -33,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "lsnn": SEQUENCES,
     "lsnn-eprop": SEQUENCES,
     "oconnor-welling": {"hidden": 40, "deviation": 0.05, "learning_rate": 0.05},
+    "lee": {"hidden": 40, "epochs": 12},
     "linear": {"inverse_penalties": (0.1,)},
     "mlp": {"hidden": 20, "epochs": 10},
     "rectifier": {"architecture": "30", "epochs": 10},
