@@ -185,7 +185,8 @@ def train_membrane(
     >>> pixels[np.arange(200), labels] += 0.5
     >>> samples = Labelled(gradsim.membrane_stimuli.Poisson(pixels), labels)
     >>> network = gradsim.membrane.initial((6, 20, 2), rng, (3, 3))
-    >>> _, history = train_membrane(network, samples, samples, MembraneTraining(epochs=3), rng)
+    >>> config = MembraneTraining(epochs=5, batch_size=10, learning_rate=0.01)
+    >>> _, history = train_membrane(network, samples, samples, config, rng)
     >>> bool(history.validation_accuracy.max() > 0.95)
     True
     """
