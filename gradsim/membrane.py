@@ -24,26 +24,24 @@ its threshold. `respond` shows events of any source, `Poisson` makes them of ima
 
 Deviations: time goes by steps, so that a neuron fires once a step at most and those that fire in
 the same step do not inhibit each other within it. With the paper's refractory time of a step or
-less nothing else is left of refractoriness. `initial` draws weights and thresholds as the paper,
-uniform in ``±sqrt(3 / inputs)`` and ``α sqrt(3 / inputs)``; `with_thresholds` sets the latter by
-what samples bring, so that one α suits few events and many.
+less nothing else is left of refractoriness. What networks begin
+with is in `gradsim.membrane_initial`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from gradsim import arrays
 from gradsim.events import SpikeEvents
-from gradsim.kernels import buffers, orders, threads
 from gradsim.kernels import membrane as loops
+from gradsim.kernels import orders
 from gradsim.kernels.orders import Spikes
+from gradsim.membrane_layers import Dense, Layer, LayerResponse, Maps, maps_behind
 
 BATCH = 128  # samples that `respond` shows at a time
 
@@ -55,13 +53,19 @@ class MembraneNetwork:
     Parameters
     ----------
     weights
-        One ``[out, in]`` for each layer, float32.
+        One ``[out, in]`` for each layer, float32; convolutions come first, ``[out, in, k, k]``,
+        without padding.
     thresholds
-        One ``[out]`` for each layer, θ in (2), positive.
+        One ``[out]`` for each layer, θ in (2), positive; neurons of a feature share one.
     tau_s, dt_s
         Time constant of membranes, infinite for none that leak, and the step, in seconds.
     inhibition
         μ in (3), from 0 (no competition) to below 1.
+    shape
+        Features, rows and columns of the input of convolutions, whose unit is numbered
+        ``(y columns + x) features + feature``.
+    pool
+        Behind each convolution spikes of windows of so many rows and columns go on as of one unit.
 
     Raises
     ------
@@ -74,18 +78,18 @@ class MembraneNetwork:
     tau_s: float = 20e-3
     inhibition: float = 0.2
     dt_s: float = 1e-3
+    shape: tuple[int, int, int] | None = None
+    pool: int = 2
 
     def __post_init__(self) -> None:
         for name in ("weights", "thresholds"):
             parts = tuple(arrays.plain(name, part) for part in getattr(self, name))
             parts = tuple(part.astype(np.float32, copy=False) for part in parts)
             object.__setattr__(self, name, parts)
-        shapes = [part.shape for part in self.weights]
-        if not shapes or any(len(shape) != 2 for shape in shapes):
-            raise ValueError(f"weights must be [out, in], a layer or more, not {shapes}")
-        if any(before[0] != after[1] for before, after in pairwise(shapes)):
-            raise ValueError(f"weights must follow one another, not {shapes}")
-        if [part.shape for part in self.thresholds] != [shape[:1] for shape in shapes]:
+        if not self.weights or any(part.ndim not in (2, 4) for part in self.weights):
+            raise ValueError("weights must be [out, in] or [out, in, k, k], a layer or more")
+        _require_chain(self)
+        if [part.shape for part in self.thresholds] != [part.shape[:1] for part in self.weights]:
             raise ValueError("thresholds must be [out], one array for each of weights")
         if not all((part > 0).all() for part in self.thresholds):
             raise ValueError("thresholds must be positive")
@@ -97,29 +101,25 @@ class MembraneNetwork:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Units of the input and of each layer."""
-        return (self.weights[0].shape[1], *(len(part) for part in self.weights))
+        """Units of the input, and neurons of each layer."""
+        dense = [part for part in self.weights if part.ndim == 2]
+        if self.shape is None:
+            return (dense[0].shape[1], *(len(part) for part in dense))
+        shape, found = self.shape, [math.prod(self.shape)]
+        for weights in self.weights[: len(self.weights) - len(dense)]:
+            found.append(math.prod(maps_behind(shape, weights.shape)))
+            shape = self.behind(shape, weights)
+        return (*found, *(len(part) for part in dense))
+
+    def behind(self, shape: tuple[int, int, int], weights: np.ndarray) -> tuple[int, int, int]:
+        """Return features, rows and columns behind a convolution and its pooling."""
+        features, height, across = maps_behind(shape, weights.shape)
+        return features, height // self.pool, across // self.pool
 
     @property
     def decay(self) -> float:
         """λ in (1): what is left of a potential after a step."""
         return math.exp(-self.dt_s / self.tau_s)
-
-
-class LayerResponse(NamedTuple):
-    """What a layer did with N samples, each ``[N, units]``.
-
-    Parameters
-    ----------
-    potential, trace
-        V and a as of the end of each sample.
-    counts
-        Numbers of spikes.
-    """
-
-    potential: np.ndarray
-    trace: np.ndarray
-    counts: np.ndarray
 
 
 class MembraneResponse(NamedTuple):
@@ -130,90 +130,30 @@ class MembraneResponse(NamedTuple):
     layers: tuple[LayerResponse, ...]
 
 
-def initial(
-    sizes: Sequence[int],
-    rng: np.random.Generator,
-    alphas: Sequence[float],
-    tau_s: float = 20e-3,
-    inhibition: float = 0.2,
-) -> MembraneNetwork:
-    """Return a network with the paper's initial weights and thresholds.
-
-    Parameters
-    ----------
-    sizes
-        Units of input, hidden layers and output.
-    rng
-        Source of the weights.
-    alphas
-        α of each layer: its thresholds in units of the largest initial weight.
-    tau_s, inhibition
-        Of `MembraneNetwork`.
-
-    Raises
-    ------
-    ValueError
-        If there is no layer, or a number is not positive.
-
-    Examples
-    --------
-    >>> initial((784, 800, 10), np.random.default_rng(0), (30, 10)).sizes
-    (784, 800, 10)
-    """
-    if len(sizes) < 2 or min(sizes) < 1 or len(alphas) != len(sizes) - 1 or not min(alphas) > 0:
-        raise ValueError(
-            "sizes must be those of input and output at least, with one of alphas for each but the "
-            f"first, all positive, not {list(sizes)}, {list(alphas)}"
-        )
-    bounds = [math.sqrt(3 / n_in) for n_in in sizes[:-1]]
-    weights = tuple(
-        rng.uniform(-bound, bound, (n_out, n_in)).astype(np.float32)
-        for bound, (n_in, n_out) in zip(bounds, pairwise(sizes), strict=True)
-    )
-    thresholds = tuple(
-        np.full(n_out, alpha * bound, np.float32)
-        for alpha, bound, n_out in zip(alphas, bounds, sizes[1:], strict=True)
-    )
-    return MembraneNetwork(weights, thresholds, tau_s, inhibition)
-
-
-def with_thresholds(
-    network: MembraneNetwork, samples: Spikes, shares: Sequence[float]
-) -> MembraneNetwork:
-    """Return the network with thresholds that suit its input: all of a layer alike.
-
-    Parameters
-    ----------
-    network
-        Whose weights stay.
-    samples
-        Some that it will be shown, as `gradsim.membrane_stimuli` gives them.
-    shares
-        Of each layer: its threshold in units of the root mean square of s in (5).
-
-    Raises
-    ------
-    ValueError
-        If there is not one positive share a layer, or a layer gets no input.
-
-    Examples
-    --------
-    >>> network = MembraneNetwork(([[3.0], [4.0]],), ([1.0, 1.0],), tau_s=np.inf)
-    >>> once = by_step(gradsim.SpikeEvents([0], [0], [0, 1], n_units=1, n_steps=1))
-    >>> with_thresholds(network, once, [2.0]).thresholds[0]
-    array([7.071068, 7.071068], dtype=float32)
-    """
-    if len(shares) != len(network.weights) or not min(shares) > 0:
-        raise ValueError(f"shares must be positive, one for each layer, not {list(shares)}")
-    thresholds = list(network.thresholds)
-    for layer, share in enumerate(shares):
-        response = Run(replace(network, thresholds=tuple(thresholds))).show(samples)
-        below = response.layers[layer - 1].trace if layer else response.input_trace
-        drive = math.sqrt(np.mean((below @ network.weights[layer].T) ** 2, dtype=np.float64))
-        if not drive:
-            raise ValueError(f"layer {layer + 1} gets no input; try lower shares before it")
-        thresholds[layer] = np.full_like(thresholds[layer], share * drive)
-    return replace(network, thresholds=tuple(thresholds))
+def _require_chain(network: MembraneNetwork) -> None:
+    """Raise ValueError unless each layer fits the one before it."""
+    shape, n_before = network.shape, None if network.shape is None else math.prod(network.shape)
+    for weights in network.weights:
+        if weights.ndim == 4:
+            if shape is None or weights.shape[1] != shape[0]:
+                raise ValueError("convolutions want a shape of their input, and come first")
+            _, height, across = maps_behind(shape, weights.shape)
+            if (
+                weights.shape[2] != weights.shape[3]
+                or height % network.pool
+                or across % network.pool
+            ):
+                raise ValueError(f"pool must divide the {height} x {across} neurons of a feature")
+            shape = network.behind(shape, weights)
+            n_before = math.prod(shape)
+        elif n_before not in (None, weights.shape[1]):
+            raise ValueError(
+                f"weights must follow one another; {weights.shape} on {n_before} units"
+            )
+        else:
+            shape, n_before = None, len(weights)
+    if network.weights[-1].ndim == 4:
+        raise ValueError("the last layer must be [out, in]")
 
 
 def respond(network: MembraneNetwork, events: SpikeEvents) -> MembraneResponse:
@@ -268,67 +208,45 @@ def by_step(events: SpikeEvents) -> Spikes:
 
 
 class Run:
-    """A network on its way: weights and thresholds as the loops read and training changes them.
+    """A network on its way: layers as the loops read and training changes them.
 
     Parameters
     ----------
     network
-        Its weights and thresholds are copied: ``rows [in, out]`` and ``thresholds [out]`` of each
-        layer are views of what the loops read, which is padded to whole vectors (`padded_rows`).
+        Its weights and thresholds are copied.
     """
 
     def __init__(self, network: MembraneNetwork) -> None:
-        self.network, sizes = network, network.sizes
-        self.padded_rows = [
-            np.zeros((n_in, _width(n_out)), np.float32) for n_in, n_out in pairwise(sizes)
-        ]
-        self._thresholds = [np.full(_width(n_out), np.inf, np.float32) for n_out in sizes[1:]]
-        self.rows = [part[:, :n] for part, n in zip(self.padded_rows, sizes[1:], strict=True)]
-        self.thresholds = [part[:n] for part, n in zip(self._thresholds, sizes[1:], strict=True)]
-        for layer, (weights, thresholds) in enumerate(
-            zip(network.weights, network.thresholds, strict=True)
-        ):
-            self.rows[layer][:] = weights.T
-            self.thresholds[layer][:] = thresholds
+        self.network, shape = network, network.shape
+        self.layers: list[Layer] = []
+        for weights, thresholds in zip(network.weights, network.thresholds, strict=True):
+            if weights.ndim == 2:
+                self.layers.append(Dense(weights, thresholds))
+            else:
+                assert shape is not None, "checked by the network"
+                maps = Maps(weights, thresholds, shape, network.pool)
+                self.layers.append(maps)
+                shape = network.behind(shape, weights)
 
     def show(self, spikes: Spikes) -> MembraneResponse:
         """Show samples, each from rest."""
-        decay, layers = np.float32(self.network.decay), []
-        trace, counts = np.zeros((2, len(spikes.starts), len(self.rows[0])), np.float32)
-        loops.traces(spikes, decay, trace, counts)
-        for layer, (rows, threshold) in enumerate(
-            zip(self.padded_rows, self._thresholds, strict=True)
-        ):
-            competes = layer == len(self.rows) - 1
-            inhibition = np.float32(self.network.inhibition if competes else 0)
-            found = _shown(rows, loops.Neurons(threshold, decay, inhibition), spikes)
-            n = len(self.thresholds[layer])
-            layers.append(
-                LayerResponse(found.potential[:, :n], found.trace[:, :n], found.counts[:, :n])
-            )
-            spikes = found.spikes
-        return MembraneResponse(trace, counts, tuple(layers))
+        network, found = self.network, []
+        trace, counts = np.zeros((2, len(spikes.starts), network.sizes[0]), np.float32)
+        loops.traces(spikes, np.float32(network.decay), trace, counts)
+        for layer in self.layers:
+            inhibition = network.inhibition if layer is self.layers[-1] else 0
+            response, spikes = layer.show(spikes, network.decay, inhibition)
+            found.append(response)
+        return MembraneResponse(trace, counts, tuple(found))
 
     def trained(self) -> MembraneNetwork:
         """Return the network with the weights and thresholds of now."""
-        weights = tuple(rows.T.copy() for rows in self.rows)
-        thresholds = tuple(part.copy() for part in self.thresholds)
+        weights = tuple(layer.weights for layer in self.layers)
+        thresholds = tuple(layer.thresholds.copy() for layer in self.layers)
         return replace(self.network, weights=weights, thresholds=thresholds)
 
 
-def _width(n: int) -> int:
-    return -(-n // loops.LANES) * loops.LANES
-
-
-def _shown(rows: np.ndarray, neurons: loops.Neurons, spikes: Spikes) -> loops.Record:
-    """Return what a layer does with spikes."""
-    n_samples, n_steps = spikes.starts.shape[0], spikes.starts.shape[1] - 1
-    shape = (n_samples, rows.shape[1])
-    potential, trace, counts = (buffers.zeros(shape, np.float32) for _ in range(3))
-    units = buffers.empty(n_steps * n_samples * rows.shape[1], np.int32)
-    starts = np.empty((n_samples, n_steps + 1), np.int64)
-    record = loops.Record(potential, trace, counts, Spikes(units, starts))
-    threads.in_parallel(
-        lambda first, last: loops.dense(first, last, spikes, rows, neurons, record), n_samples
-    )
-    return record
+def below_layers(run: Run, response: MembraneResponse) -> list[np.ndarray]:
+    """Return the traces ``[N, in]`` that arrive at each layer."""
+    passed = zip(run.layers[:-1], response.layers[:-1], strict=True)
+    return [response.input_trace, *(layer.pooled(found.trace) for layer, found in passed)]

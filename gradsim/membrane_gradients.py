@@ -15,8 +15,10 @@ errors go back as in a network of rectifiers, with y the one-hot target and κ t
     d_l = [fired] e_l / θ_l,    e_(l-1) = W_l^T d_l                                       (9)
     by W_l: d_l x_l^T,          by θ_l: -d_l (a_l + μ sum_(others) a)                    (10)
 
-summed over samples, e_L behind the transpose of (7), which is symmetric. *Normalised* errors are of
-the same size in all layers, with g = 1 / θ, N neurons in a layer and m of them that take part::
+summed over samples, and in convolutions over places that share a weight or a threshold; e_L behind
+the transpose of (7), which is symmetric; e_l the same for all neurons of a window. *Normalised*
+errors are of the same size in all layers, with g = 1 / θ, N neurons in a layer and m of them that
+take part::
 
     d_l = [fired] e_l g_l / rms(g_l)                                                     (11)
     e_(l-1) = sqrt(N_l / m_l) W_l^T d_l,    gradients times sqrt(N_l / m_l)              (12)
@@ -31,13 +33,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradsim.membrane import MembraneResponse, Run
+from gradsim.membrane import MembraneResponse, Run, below_layers
 
 
 class MembraneGradients(NamedTuple):
-    """Of each layer: by ``rows [in, out]`` of a `gradsim.membrane.Run` and by thresholds."""
+    """Of each layer of a `gradsim.membrane.Run`: by what is ``learned``, and by thresholds."""
 
-    rows: list[np.ndarray]
+    learned: list[np.ndarray]
     thresholds: list[np.ndarray]
 
 
@@ -94,23 +96,23 @@ def gradients(
     normalised
         Whether errors are normalised by (11) and (12).
     """
-    by_rows, by_thresholds = [], []
-    inhibition, last = run.network.inhibition, len(run.rows) - 1
-    below = [response.input_trace, *(layer.trace for layer in response.layers)]
+    by_learned, by_thresholds = [], []
+    inhibition, below = run.network.inhibition, below_layers(run, response)
     error = competed(error, inhibition)
-    for layer in range(last, -1, -1):
-        trace, counts = response.layers[layer].trace, response.layers[layer].counts
+    for number in range(len(run.layers) - 1, -1, -1):
+        layer, (_, trace, counts) = run.layers[number], response.layers[number]
         taking_part, drive = counts > 0, trace
-        if layer == last:
+        if number == len(run.layers) - 1:
             taking_part = np.ones_like(taking_part)
             drive = trace + inhibition * (trace.sum(axis=1, keepdims=True) - trace)
-        passed = error * taking_part / run.thresholds[layer]
+        passed = error * taking_part / layer.spread(layer.thresholds)
         if normalised:
-            gain = np.sqrt(np.mean(run.thresholds[layer] ** -2.0))
+            gain = np.sqrt(np.mean(layer.thresholds**-2.0))
             n_taking_part = np.maximum(taking_part.sum(axis=1, keepdims=True), 1)
             passed *= np.sqrt(counts.shape[1] / n_taking_part) / gain
         passed = passed.astype(np.float32, copy=False)
-        by_rows.append(below[layer].T @ passed)
-        by_thresholds.append(-(passed * drive).sum(axis=0))
-        error = passed @ run.rows[layer].T
-    return MembraneGradients(by_rows[::-1], by_thresholds[::-1])
+        by_learned.append(layer.by_learned(below[number], passed))
+        by_thresholds.append(layer.gathered(-(passed * drive).sum(axis=0)))
+        if number:
+            error = run.layers[number - 1].unpooled(layer.back(passed))
+    return MembraneGradients(by_learned[::-1], by_thresholds[::-1])

@@ -7,8 +7,8 @@ never fall below `LEAST` of what they were. After each step of ``batch_size`` sa
 
     θ_i <- θ_i + ρ (N [i fired] - N_w)                                                   (13)
 
-which leaves their mean as it is, and brings those nearer to firing that are silent. A bound keeps
-weights small by the gradient of ``λ/2 sum_i exp(β (sum_k w_ik^2 - 1))`` with β = 10.
+which leaves their mean as it is, and brings those nearer to firing that are silent; i is a feature
+of convolutions, of whose neurons those are counted that fired.
 
 Deviations: the paper's rate is constant; here it falls. Samples share a step, where the paper
 changes weights after each, which ``batch_size=1`` does. The epoch is chosen on held-out samples.
@@ -32,7 +32,6 @@ from gradsim.membrane_stimuli import Stimuli
 from gradsim.training import Progress, TrainingError
 
 LEAST = 0.1
-BETA = 10.0
 SHOWN = 128  # samples at a time where nothing is learned
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.Adam, fused=True),  # one pass over the weights
@@ -58,8 +57,8 @@ class MembraneTraining:
         κ of the output's error.
     normalised
         Whether errors are normalised.
-    regularisation, weight_bound
-        ρ in (13) and λ; 0 for none.
+    regularisation
+        ρ in (13); 0 for none.
     hidden_learns
         Whether hidden layers learn; a control where not.
 
@@ -77,7 +76,6 @@ class MembraneTraining:
     sharpness: float = 1.0
     normalised: bool = False
     regularisation: float = 0.0
-    weight_bound: float = 0.0
     hidden_learns: bool = True
 
     def __post_init__(self) -> None:
@@ -94,10 +92,10 @@ class MembraneTraining:
                 "learning_rate and sharpness must be positive, not "
                 f"{self.learning_rate}, {self.sharpness}"
             )
-        if not min(self.threshold_rate, self.regularisation, self.weight_bound) >= 0:
+        if not min(self.threshold_rate, self.regularisation) >= 0:
             raise ValueError(
-                "threshold_rate, regularisation and weight_bound must not be negative, not "
-                f"{self.threshold_rate}, {self.regularisation}, {self.weight_bound}"
+                "threshold_rate and regularisation must not be negative, not "
+                f"{self.threshold_rate}, {self.regularisation}"
             )
 
 
@@ -184,7 +182,7 @@ def train_membrane(
     >>> pixels = 0.5 * rng.random((200, 2, 3))
     >>> pixels[np.arange(200), labels] += 0.5
     >>> samples = Labelled(gradsim.membrane_stimuli.Poisson(pixels), labels)
-    >>> network = gradsim.membrane.initial((6, 20, 2), rng, (3, 3))
+    >>> network = gradsim.membrane_initial.initial((6, 20, 2), rng, (3, 3))
     >>> config = MembraneTraining(epochs=5, batch_size=10, learning_rate=0.01)
     >>> _, history = train_membrane(network, samples, samples, config, rng)
     >>> bool(history.validation_accuracy.max() > 0.95)
@@ -192,7 +190,7 @@ def train_membrane(
     """
     train, validation = (_fitting(network, part) for part in (train, validation))
     run, best = Run(network), 0
-    floors = [LEAST * part for part in run.thresholds]
+    floors = [LEAST * layer.thresholds for layer in run.layers]
     epochs: list[_Epoch] = []
     step = _optimised(run, config, config.epochs * -(-len(train.labels) // config.batch_size))
     for epoch in range(config.epochs):
@@ -230,7 +228,7 @@ class _Seen(NamedTuple):
 def _seen(run: Run, response: MembraneResponse) -> _Seen:
     counts = [response.input_counts, *(layer.counts for layer in response.layers)]
     return _Seen(
-        classes(response.layers[-1], run.thresholds[-1]),
+        classes(response.layers[-1], run.layers[-1].thresholds),
         np.array([part.sum(dtype=np.float64) for part in counts]),
         tuple(part.max(axis=0) > 0 for part in counts[1:-1]),
     )
@@ -258,8 +256,8 @@ def _learn(
         error = output_error(response.layers[-1].trace, train.labels[chosen], config.sharpness)
         step(gradients(run, response, error / len(chosen), config.normalised))
         _regularise(run, response, config.regularisation)
-        for threshold, floor in zip(run.thresholds, floors, strict=True):
-            np.maximum(threshold, floor, out=threshold)
+        for layer, floor in zip(run.layers, floors, strict=True):
+            np.maximum(layer.thresholds, floor, out=layer.thresholds)
         parts.append(_seen(run, response))
     seen = _all_seen(parts)
     silent = np.array([1 - fired.mean() for fired in seen.fired])
@@ -271,13 +269,14 @@ def _optimised(
     run: Run, config: MembraneTraining, n_steps: int
 ) -> Callable[[MembraneGradients], None]:
     """Return a step of the optimiser, which changes the run."""
-    learning = range(0 if config.hidden_learns else len(run.rows) - 1, len(run.rows))
+    learning = range(0 if config.hidden_learns else len(run.layers) - 1, len(run.layers))
     # Padding learns nothing; what is fused wants weights in one piece.
-    rows = [torch.from_numpy(run.padded_rows[layer]) for layer in learning]
-    thresholds = [torch.from_numpy(run.thresholds[layer]) for layer in learning]
+    weights = [torch.from_numpy(run.layers[number].learned) for number in learning]
+    thresholds = [torch.from_numpy(run.layers[number].thresholds) for number in learning]
+    by_weights = [torch.zeros_like(part) for part in weights]
     optimiser = OPTIMISERS[config.optimiser](
         [
-            {"params": rows},
+            {"params": weights},
             {"params": thresholds, "lr": config.threshold_rate * config.learning_rate},
         ],
         lr=config.learning_rate,
@@ -286,16 +285,12 @@ def _optimised(
         optimiser, lambda done: 0.5 + 0.5 * math.cos(math.pi * done / n_steps)
     )
 
-    by_rows = [torch.zeros_like(part) for part in rows]
-
     def step(found: MembraneGradients) -> None:
-        for k, layer in enumerate(learning):
-            by_rows[k][:, : found.rows[layer].shape[1]] = torch.from_numpy(found.rows[layer])
-            if config.weight_bound:
-                excess = BETA * (rows[k].square().sum(dim=0) - 1)
-                by_rows[k] += config.weight_bound * BETA * excess.exp() * rows[k]
-            rows[k].grad = by_rows[k]
-            thresholds[k].grad = torch.from_numpy(found.thresholds[layer])
+        for k, number in enumerate(learning):
+            gradient = torch.from_numpy(found.learned[number])
+            by_weights[k][..., : gradient.shape[-1]] = gradient
+            weights[k].grad = by_weights[k]
+            thresholds[k].grad = torch.from_numpy(found.thresholds[number])
         optimiser.step()
         schedule.step()
 
@@ -306,9 +301,9 @@ def _regularise(run: Run, response: MembraneResponse, strength: float) -> None:
     """Change hidden thresholds by (13)."""
     if not strength:
         return
-    for threshold, layer in zip(run.thresholds[:-1], response.layers[:-1], strict=True):
-        fired = layer.counts > 0
-        threshold += np.float32(strength) * (len(threshold) * fired.sum(axis=0) - fired.sum())
+    for layer, found in zip(run.layers[:-1], response.layers[:-1], strict=True):
+        fired = layer.gathered((found.counts > 0).sum(axis=0))
+        layer.thresholds += np.float32(strength) * (len(fired) * fired - fired.sum())
 
 
 def _fitting(network: MembraneNetwork, samples: Labelled) -> Labelled:
@@ -325,5 +320,9 @@ def _fitting(network: MembraneNetwork, samples: Labelled) -> Labelled:
 
 
 def _require_finite(run: Run) -> None:
-    if not all(np.isfinite(part).all() for part in (*run.rows, *run.thresholds)):
+    if not all(
+        np.isfinite(part).all()
+        for layer in run.layers
+        for part in (layer.learned, layer.thresholds)
+    ):
         raise TrainingError("weights grow without limit; try a smaller learning rate")

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.data.samples import Events, Samples, Traces
+from study.data.samples import Events, Images, Samples, Traces
 from study.data.task import Classes
 from study.learners.membrane_config import MembraneConfig, preset
 from study.learning.artefacts import NONE, Curve
@@ -44,7 +44,7 @@ from study.learning.stopwatch import timed
 from study.trials.trial import Progress, no_progress
 
 if TYPE_CHECKING:
-    from gradsim.membrane import MembraneResponse
+    from gradsim.membrane import MembraneNetwork, MembraneResponse
     from gradsim.membrane_stimuli import Stimuli
 
 __all__ = ["MembraneConfig", "MembraneLearner", "preset"]
@@ -76,21 +76,41 @@ class MembraneLearner:
         gradsim.TrainingError
             If weights grow without limit.
         """
-        from gradsim import membrane
+        from gradsim import membrane_initial
         from gradsim.membrane_training import Labelled, train_membrane
 
         config = self.config
         shown = Labelled(_stimuli(train, config, config.shift), train.labels)
         held_out = Labelled(_stimuli(validation, config), validation.labels)
-        sizes, seconds = config.sizes(shown.stimuli.n_units, self.task.n), _seconds(train, config)
-        alphas = config.alphas()
-        start = membrane.initial(sizes, rng, alphas, config.tau_mem * seconds, config.inhibition)
-        start = dataclasses.replace(start, dt_s=seconds / config.n_steps)
+        start = self._start(train, rng)
         some = shown.stimuli.spikes(np.arange(min(SOME, len(train))), rng)
-        start = membrane.with_thresholds(start, some, alphas)
+        start = membrane_initial.with_thresholds(start, some, config.alphas())
         self.network, self._history = train_membrane(
             start, shown, held_out, config.training(), rng, progress
         )
+
+    def _start(self, train: Samples, rng: np.random.Generator) -> MembraneNetwork:
+        """Return an untrained network.
+
+        Raises
+        ------
+        ValueError
+            If convolutions do not fit the samples.
+        """
+        from gradsim import membrane_initial
+
+        config, seconds = self.config, _seconds(train, self.config)
+        dense = [*[config.hidden] * config.layers, self.task.n]
+        how = (rng, config.alphas(), config.tau_mem * seconds, config.inhibition)
+        if not config.features:
+            n_in = _stimuli(train, config).n_units
+            start = membrane_initial.initial((n_in, *dense), *how)
+        elif not isinstance(train, Images):
+            raise ValueError("features want images; recorded events take none")
+        else:
+            shape = (1, *train.pixels.shape[1:])
+            start = membrane_initial.initial_maps(shape, config.features, dense, *how)
+        return dataclasses.replace(start, dt_s=seconds / config.n_steps)
 
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:
         """Classify ``samples``, events of images drawn from ``rng``."""
@@ -108,35 +128,36 @@ class MembraneLearner:
         return Evaluation(answers, scores, Cost(self._layers(found), timing))
 
     def _layers(self, found: Sequence[MembraneResponse]) -> tuple[Layer, ...]:
-        """Return what each layer does for a sample; a spike of an output reaches the others."""
-        network, names = self.network, [*self._names(), "output"]
+        """Return what each layer does for a sample."""
+        from gradsim.membrane import Run
+
+        network, run = self.network, Run(self.network)
         n_samples = sum(len(each.input_counts) for each in found)
-        fan_out = [np.count_nonzero(part, axis=0) for part in network.weights]
-        others = self.task.n - 1 if network.inhibition else 0
         layers = []
-        for k, (name, size) in enumerate(zip(names, network.sizes, strict=True)):
+        for k, name in enumerate([*self._names(), "output"]):
             parts = [each.input_counts if k == 0 else each.layers[k - 1].counts for each in found]
             counts = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / n_samples
-            reached = fan_out[k] if k < len(fan_out) else np.full(size, others)
+            going_on = run.layers[k - 1].pooled(counts[None])[0] if k else counts
             layers.append(
                 Layer(
                     name,
                     spikes=float(counts.sum()),
-                    additions=float(counts @ reached),
-                    updates=float(self.config.n_steps * size) if k else 0.0,
+                    additions=float(going_on @ _reached(network, k)),
+                    updates=float(self.config.n_steps * len(counts)) if k else 0.0,
                     states=1 if k else 0,
-                    weights=network.weights[k].size if k < len(fan_out) else 0,
+                    weights=network.weights[k].size if k < len(network.weights) else 0,
                 )
             )
         return tuple(layers)
 
     def _names(self) -> list[str]:
         """Return the layers that weights leave."""
-        n = self.config.layers
-        return ["input", *(["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)])]
+        n, maps = self.config.layers, [f"maps {k + 1}" for k in range(len(self.config.features))]
+        hidden = ["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)]
+        return ["input", *maps, *hidden]
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return the weights ``[out, in]`` by the layer that they leave."""
+        """Return the weights by the layer that they leave."""
         return dict(zip(self._names(), self.network.weights, strict=True))
 
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> MembraneLearner:
@@ -178,6 +199,18 @@ def _stimuli(samples: Samples, config: MembraneConfig, shift: int = 0) -> Stimul
             config.n_steps,
         )
     )
+
+
+def _reached(network: MembraneNetwork, number: int) -> np.ndarray:
+    """Return how many neurons a spike of each unit reaches: by weights, or by competition."""
+    from gradsim.membrane import Run
+
+    n_out = network.sizes[-1]
+    if number == len(network.weights):
+        return np.full(n_out, n_out - 1 if network.inhibition else 0)
+    there = tuple((part != 0).astype(np.float32) for part in network.weights)
+    layer = Run(dataclasses.replace(network, weights=there)).layers[number]
+    return layer.back(np.ones((1, network.sizes[number + 1]), np.float32))[0]
 
 
 def _seconds(samples: Samples, config: MembraneConfig) -> float:

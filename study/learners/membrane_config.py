@@ -20,6 +20,8 @@ class MembraneConfig:
     ----------
     hidden, layers
         Neurons of a hidden layer, and how many hidden layers there are.
+    features
+        Of convolutions of 5 x 5 before these, each pooled by two; none where empty.
     n_steps
         Steps for which a sample is shown: milliseconds of an image, parts of recorded events.
     chance
@@ -43,8 +45,6 @@ class MembraneConfig:
         Whether errors are brought to the same size in all layers.
     regularisation
         Of thresholds: what one is raised by for each neuron of the layer when its own fires.
-    weight_bound
-        Strength of the bound on weights.
     batch_size, epochs
         Samples that share a step, and passes over the training samples; the epoch with the best
         validation accuracy is kept.
@@ -54,6 +54,7 @@ class MembraneConfig:
 
     hidden: int = 800
     layers: int = 1
+    features: tuple[int, ...] = ()
     n_steps: int = 50
     chance: float = 0.4
     shift: int = 0
@@ -67,7 +68,6 @@ class MembraneConfig:
     sharpness: float = 1.0
     normalised: bool = False
     regularisation: float = 0.0
-    weight_bound: float = 0.0
     batch_size: int = 64
     epochs: int = 20
     hidden_learns: bool = True
@@ -76,10 +76,12 @@ class MembraneConfig:
         for name in ("hidden", "layers", "n_steps", "batch_size", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not all(n >= 1 for n in self.features):
+            raise ValueError(f"features must be positive, not {self.features}")
         for name in ("tau_mem", "alpha_hidden", "alpha_output", "learning_rate", "sharpness"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        for name in ("shift", "threshold_rate", "regularisation", "weight_bound"):
+        for name in ("shift", "threshold_rate", "regularisation"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
         if not 0 <= self.chance <= 1 or not 0 <= self.inhibition < 1:
@@ -96,13 +98,10 @@ class MembraneConfig:
         settings = dataclasses.asdict(self)
         return MembraneTraining(**{name: settings[name] for name in names})
 
-    def sizes(self, n_in: int, n_out: int) -> tuple[int, ...]:
-        """Return the units of all layers."""
-        return (n_in, *[self.hidden] * self.layers, n_out)
-
     def alphas(self) -> tuple[float, ...]:
         """Return α of all layers."""
-        return (*[self.alpha_hidden] * self.layers, self.alpha_output)
+        n_hidden = len(self.features) + self.layers
+        return (*[self.alpha_hidden] * n_hidden, self.alpha_output)
 
 
 _SMALL = {"hidden": 100, "learning_rate": 5e-3, "batch_size": 20}
@@ -119,9 +118,14 @@ def preset(_profile: str, dataset: str) -> MembraneConfig:
     return MembraneConfig(**_PRESETS.get(dataset, {}))
 
 
+_FROZEN = Control("hidden layers do not learn", {"hidden_learns": False})
 PUBLISHED = (
     Published(
         "Errors through membrane potentials, 800 units", 0.9888, "lee2016", "mnist",
-        control=Control("the hidden layer does not learn", {"hidden_learns": False}),
+        control=_FROZEN,
+    ),
+    Published(
+        "Errors through membrane potentials, 20-50 features, 200 units", 0.9931, "lee2016", "mnist",
+        {"features": (20, 50), "hidden": 200}, small=None, control=_FROZEN,
     ),
 )  # fmt: skip

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from gradsim import SpikeEvents, encode, membrane
-from gradsim.membrane import MembraneNetwork
+from gradsim import SpikeEvents, encode, membrane, membrane_initial
+from gradsim.membrane import MembraneNetwork, Run
 from gradsim.membrane_stimuli import Poisson, Recorded
 from tests.gradsim import scalar_membrane
 
@@ -15,7 +15,7 @@ SIZES, N_STEPS = (30, 90, 12), 40  # 90 neurons are a wide block and a few narro
 
 
 def network(seed=0, alphas=(3.0, 3.0), **settings):
-    made = membrane.initial(SIZES, np.random.default_rng(seed), alphas)
+    made = membrane_initial.initial(SIZES, np.random.default_rng(seed), alphas)
     return dataclasses.replace(made, **settings)
 
 
@@ -111,7 +111,7 @@ def test_the_class_is_that_of_the_most_spikes_then_of_the_nearest_to_its_thresho
 
 
 def test_initial_weights_and_thresholds_are_the_papers():
-    net = membrane.initial((300, 200, 10), np.random.default_rng(0), (4.0, 5.0))
+    net = membrane_initial.initial((300, 200, 10), np.random.default_rng(0), (4.0, 5.0))
     for weights, thresholds, alpha in zip(net.weights, net.thresholds, (4, 5), strict=True):
         bound = np.sqrt(3 / weights.shape[1])
         assert 0.99 * bound < np.abs(weights).max() <= bound * (1 + 1e-6)
@@ -121,9 +121,9 @@ def test_initial_weights_and_thresholds_are_the_papers():
 def test_thresholds_follow_what_samples_bring():
     """Twice the weights of a layer and its thresholds: the same spikes."""
     net, shown = network(), membrane.by_step(events())
-    suited = membrane.with_thresholds(net, shown, (0.7, 0.3))
+    suited = membrane_initial.with_thresholds(net, shown, (0.7, 0.3))
     doubled = dataclasses.replace(net, weights=(2 * net.weights[0], net.weights[1]))
-    wide = membrane.with_thresholds(doubled, shown, (0.7, 0.3))
+    wide = membrane_initial.with_thresholds(doubled, shown, (0.7, 0.3))
     np.testing.assert_allclose(wide.thresholds[0], 2 * suited.thresholds[0], rtol=1e-6)
     np.testing.assert_allclose(wide.thresholds[1], suited.thresholds[1], rtol=1e-6)
     found = membrane.respond(suited, events())
@@ -136,9 +136,9 @@ def test_thresholds_follow_what_samples_bring():
 def test_thresholds_of_what_gets_no_input_cannot_be_set():
     nothing = membrane.by_step(SpikeEvents([], [], [0, 0], SIZES[0], N_STEPS))
     with pytest.raises(ValueError, match="layer 1 gets no input"):
-        membrane.with_thresholds(network(), nothing, (1.0, 1.0))
+        membrane_initial.with_thresholds(network(), nothing, (1.0, 1.0))
     with pytest.raises(ValueError, match="one for each layer"):
-        membrane.with_thresholds(network(), nothing, (1.0,))
+        membrane_initial.with_thresholds(network(), nothing, (1.0,))
 
 
 def test_pixels_spike_by_chance_each_on_its_own():
@@ -198,7 +198,7 @@ def test_networks_that_are_none_are_refused(wrong, told):
 )
 def test_sizes_and_scales_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ValueError, match="sizes must be"):
-        membrane.initial(**{"sizes": (3, 2), "alphas": (1.0,), "rng": None, **wrong})
+        membrane_initial.initial(**{"sizes": (3, 2), "alphas": (1.0,), "rng": None, **wrong})
 
 
 @pytest.mark.parametrize(
@@ -219,3 +219,68 @@ def test_images_that_cannot_be_shown_are_refused(wrong, told):
 def test_events_of_other_units_are_refused():
     with pytest.raises(ValueError, match="30 units, not 2"):
         membrane.respond(network(), SpikeEvents([0], [1], [0, 1], 2, 1))
+
+
+def as_dense(net, number):
+    """Return weights ``[out, in]`` and thresholds of a convolution, written out by autograd."""
+    layer = Run(net).layers[number]
+    n_in = int(np.prod(layer.below))
+    found = layer.drive(np.eye(n_in, dtype=np.float32)).T
+    return found, layer.spread(layer.thresholds)
+
+
+def maps_network(shape=(2, 9, 10), features=(20,)):
+    rng = np.random.default_rng(0)
+    net = membrane_initial.initial_maps(shape, features, (12, 3), rng, (3.0, 3.0, 3.0), side=4)
+    weights = (net.weights[0], *(w + 0.02 for w in net.weights[1:]))
+    return dataclasses.replace(net, weights=weights)
+
+
+def test_maps_are_the_same_neurons_with_weights_written_out():
+    """Twenty features are a narrow block and a part of one; 9 x 10 places are pooled by two."""
+    net = dataclasses.replace(maps_network((2, 9, 11)), inhibition=0.3)
+    rng = np.random.default_rng(1)
+    shown = encode.rate(rng.random((4, 2 * 9 * 11)), N_STEPS, rng, 100.0)
+    found = membrane.respond(net, shown)
+    weights, thresholds = as_dense(net, 0)
+    plain = MembraneNetwork((weights,), (thresholds,), inhibition=0.0)
+    written_out = membrane.respond(plain, shown).layers[0]
+    np.testing.assert_array_equal(found.layers[0].counts, written_out.counts)
+    np.testing.assert_allclose(found.layers[0].trace, written_out.trace, rtol=1e-4)
+    np.testing.assert_allclose(found.layers[0].potential, written_out.potential, atol=1e-4)
+    assert found.layers[0].counts.sum() > 100
+    layer = Run(net).layers[0]
+    pooled = layer.pooled(found.layers[0].trace)
+    by_hand = found.layers[0].trace.reshape(4, 3, 2, 4, 2, 20).sum(axis=(2, 4)).reshape(4, -1)
+    np.testing.assert_allclose(pooled, by_hand)
+    potential, trace, _ = found.layers[1]  # (5) holds for what windows pass on
+    taken = net.thresholds[1] * trace
+    np.testing.assert_allclose(potential, pooled @ net.weights[1].T - taken, atol=1e-3)
+
+
+def test_weights_of_maps_are_pytorchs():
+    """A single event in the middle of a map leaves the weights, turned, around it."""
+    net = maps_network((1, 9, 9), (3,))
+    unit = 4 * 9 + 4
+    found = membrane.respond(net, SpikeEvents([0], [unit], [0, 1], 81, 1)).layers[0]
+    image = torch.zeros(1, 1, 9, 9)
+    image[0, 0, 4, 4] = 1
+    wanted = torch.nn.functional.conv2d(image, torch.from_numpy(net.weights[0]))
+    potential = found.potential + found.counts * np.tile(net.thresholds[0], 36)
+    np.testing.assert_allclose(
+        potential.reshape(6, 6, 3), wanted[0].permute(1, 2, 0).numpy(), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"shape": None}, "want a shape"),
+        ({"shape": (3, 9, 11)}, "want a shape"),
+        ({"shape": (2, 8, 11)}, "pool must divide the 5 x 8"),
+        ({"shape": (2, 11, 11)}, "follow one another"),
+    ],
+)
+def test_maps_that_do_not_fit_are_refused(wrong, told):
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(maps_network((2, 9, 11)), **wrong)

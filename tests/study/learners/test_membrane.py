@@ -43,10 +43,10 @@ def usual(digits: Dataset) -> MembraneLearner:
 
 def test_the_network_is_the_papers() -> None:
     config = MembraneConfig()
-    assert config.sizes(784, 10) == (784, 800, 10)
+    assert (config.hidden, config.layers, config.features) == (800, 1, ())
     assert config.tau_mem * config.n_steps == 20  # milliseconds
     assert config.regularisation == 0
-    assert [row.score for row in PUBLISHED] == [0.9888]
+    assert [row.score for row in PUBLISHED] == [0.9888, 0.9931]
     assert all(row.control for row in PUBLISHED)
 
 
@@ -102,6 +102,7 @@ def test_it_keeps_how_learning_went(usual) -> None:
         {"optimiser": "sgd", "learning_rate": 0.03, "normalised": True},
         {"layers": 2},
         {"regularisation": 1e-4},
+        {"features": (10,), "hidden": 30},
     ],
 )
 def test_other_ways_learn_too(digits, settings) -> None:
@@ -111,6 +112,23 @@ def test_other_ways_learn_too(digits, settings) -> None:
 def test_what_is_taken_away_is_missed(usual, digits) -> None:
     assert accuracy(usual, digits) > 0.9
     assert accuracy(fitted(digits, hidden_learns=False), digits) < accuracy(usual, digits) - 0.02
+
+
+def test_additions_of_maps_are_those_of_weights_that_meet_a_spike(digits) -> None:
+    learner = fitted(digits, features=(4,), hidden=20, epochs=1)
+    layers = learner.evaluate(digits.test, np.random.default_rng(0)).cost.layers
+    assert [each.name for each in layers] == ["input", "maps 1", "hidden", "output"]
+    assert [each.weights for each in layers] == [4 * 25, 4 * 4 * 20, 200, 0]
+    assert layers[1].updates == 50 * 4 * 16
+    assert layers[1].additions == pytest.approx(20 * layers[1].spikes)
+    # A pixel reaches 4 to 64 of 64 neurons, one in the middle 16 of the 25 places of each feature.
+    assert 16 * layers[0].spikes < layers[0].additions < 64 * layers[0].spikes
+
+
+def test_maps_want_images(digits) -> None:
+    learner = MembraneLearner(MembraneConfig(features=(4,)), Classes(2))
+    with pytest.raises(ValueError, match="features want images"):
+        learner.fit(rings(10, 1), rings(10, 1), np.random.default_rng(0), no_progress)
 
 
 def rings(n: int, seed: int) -> Events:
