@@ -162,6 +162,13 @@ REFERENCES: dict[str, Reference] = {
         "Statistics and Computing 13(2):163-167",
         "10.1023/A:1023260610025",
     ),
+    "lee2016": Reference(
+        "Lee J. H., Delbruck T., Pfeiffer M.",
+        2016,
+        "Training deep spiking neural networks using backpropagation",
+        "Frontiers in Neuroscience 10:508",
+        "10.3389/fnins.2016.00508",
+    ),
     "lee2024": Reference(
         "Lee I.",
         2024,

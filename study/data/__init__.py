@@ -143,6 +143,18 @@ def _tbl_files() -> list[RemoteFile]:
     return [tbl.FILE]
 
 
+def _nmnist(access: DataAccess) -> Dataset:
+    from study.data import nmnist
+
+    return nmnist.load(access)
+
+
+def _nmnist_files() -> list[RemoteFile]:
+    from study.data import nmnist
+
+    return [nmnist.TRAIN, nmnist.TEST]
+
+
 DATASETS: dict[str, DatasetEntry] = {
     "digits": DatasetEntry("images", "1,797 handwritten digits 8x8, embedded", _digits),
     "randman": DatasetEntry("events", "random manifolds coded in spike times, generated", _randman),
@@ -169,6 +181,9 @@ DATASETS: dict[str, DatasetEntry] = {
     "shd": _heidelberg_entry("shd", "8,156 + 2,264 spoken digits as spikes of 700 units"),
     "hd-spikes": _heidelberg_entry(
         "hd-spikes", "the audio of shd turned into spikes anew: not the official files"
+    ),
+    "nmnist": DatasetEntry(
+        "events", "60,000 + 10,000 digits seen by an event camera", _nmnist, _nmnist_files
     ),
     "tbl": DatasetEntry(
         "traces", "1,350 traces of a fingertip reading 27 Braille letters", _tbl, _tbl_files

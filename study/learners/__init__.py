@@ -20,6 +20,7 @@ from study.learners import (
     converted_config,
     counted_lstm_config,
     feedback_config,
+    membrane_config,
     oconnor_welling_config,
 )
 from study.learning.contract import Learner
@@ -178,6 +179,11 @@ LEARNERS: dict[str, LearnerEntry] = {
     "feedback-spiking": LearnerEntry(
         "feedback_spiking", "FeedbackSpikingConfig", "FeedbackSpikingLearner", _ANY, 1, "routes",
         "the surrogate network, whose errors come back through fixed random weights",
+    ),
+    "lee": LearnerEntry(
+        "membrane", "MembraneConfig", "MembraneLearner", ("images", "events"), 1, "routes",
+        "errors go back through membrane potentials (Lee, Delbruck & Pfeiffer 2016)",
+        seconds=8.0, published=membrane_config.PUBLISHED,
     ),
     "linear": LearnerEntry(
         "linear", "LinearConfig", "LinearLearner", _ANY, 1, "baseline",

@@ -193,5 +193,5 @@ def test_only_images_are_tried() -> None:
     planned = frugality.trials(request)
     assert {trial.dataset_name for trial in planned} == {"digits"}
     assert {trial.subject for trial in planned} == {
-        "surrogate", "linear", "mlp", "diehl-cook", "oconnor-welling",
+        "surrogate", "linear", "mlp", "diehl-cook", "oconnor-welling", "lee",
     }  # fmt: skip

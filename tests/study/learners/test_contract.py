@@ -37,6 +37,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "counted-lstm": {"hidden": 8, "iterations": 250, "validate_every": 125},
     "feedback-alignment": {"hidden": 40, "epochs": 10},
     "feedback-spiking": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
+    "lee": {"hidden": 40, "epochs": 12},
     "linear": {"inverse_penalties": (0.1,)},
     "mlp": {"hidden": 20, "epochs": 10},
     "rectifier": {"architecture": "30", "epochs": 10},
