@@ -192,6 +192,13 @@ REFERENCES: dict[str, Reference] = {
         "Nature Communications 7:13276",
         "10.1038/ncomms13276",
     ),
+    "neftci2017": Reference(
+        "Neftci E. O., Augustine C., Paul S., Detorakis G.",
+        2017,
+        "Event-driven random back-propagation: Enabling neuromorphic deep learning machines",
+        "Frontiers in Neuroscience 11:324",
+        "10.3389/fnins.2017.00324",
+    ),
     "neftci2019": Reference(
         "Neftci E. O., Mostafa H., Zenke F.",
         2019,

@@ -19,6 +19,7 @@ from study.errors import UserError, unknown
 from study.learners import (
     converted_config,
     counted_lstm_config,
+    erbp_config,
     feedback_config,
     membrane_config,
     oconnor_welling_config,
@@ -184,6 +185,11 @@ LEARNERS: dict[str, LearnerEntry] = {
         "membrane", "MembraneConfig", "MembraneLearner", ("images", "events"), 1, "routes",
         "errors go back through membrane potentials (Lee, Delbruck & Pfeiffer 2016)",
         seconds=8.0, published=membrane_config.PUBLISHED,
+    ),
+    "erbp": LearnerEntry(
+        "erbp", "ERBPConfig", "ERBPLearner", ("images",), 1, "routes",
+        "errors reach dendrites by random feedback, and let synapses learn (Neftci et al. 2017)",
+        seconds=4.0, published=erbp_config.PUBLISHED,
     ),
     "linear": LearnerEntry(
         "linear", "LinearConfig", "LinearLearner", _ANY, 1, "baseline",

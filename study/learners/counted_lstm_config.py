@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from study.learning.conditions import Conditions
 from study.learning.published import Control, Published
 
 if TYPE_CHECKING:
@@ -57,6 +58,16 @@ class CountedLSTMConfig:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.late <= 1:
             raise ValueError(f"late must lie in 0..1, not {self.late}")
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
+        """Return under which conditions the network learns."""
+        return Conditions(
+            f"counts of spikes in windows of {self.window} ticks",
+            f"{self.hidden} cells",
+            self.iterations * self.batch_size,
+            chosen="the iteration",
+            step="a symbol",
+        )
 
     def training(self) -> LSTMTraining:
         """Return how the LSTM is trained; raises ValueError for impossible settings."""

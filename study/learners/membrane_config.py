@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from study.learning.conditions import Conditions
 from study.learning.published import Control, Published
 
 if TYPE_CHECKING:
@@ -89,6 +90,16 @@ class MembraneConfig:
                 "chance must lie in 0..1, and inhibition too, below 1, not "
                 f"{self.chance}, {self.inhibition}"
             )
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:
+        """Return under which conditions the network learns."""
+        maps = [f"{n} maps" for n in self.features]
+        return Conditions(
+            "Poisson spikes" if kind == "images" else "spikes as recorded, in bins",
+            " and ".join([*maps, *[str(self.hidden)] * self.layers]),
+            self.epochs * n_train,
+            step=f"{self.n_steps} of 1 ms",
+        )
 
     def training(self) -> MembraneTraining:
         """Return how the network is trained."""

@@ -38,6 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "feedback-alignment": {"hidden": 40, "epochs": 10},
     "feedback-spiking": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
     "lee": {"hidden": 40, "epochs": 12},
+    "erbp": {"hidden": 40, "epochs": 4},
     "linear": {"inverse_penalties": (0.1,)},
     "mlp": {"hidden": 20, "epochs": 10},
     "rectifier": {"architecture": "30", "epochs": 10},
@@ -45,7 +46,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 FIELD_OF_SHOWN = {
     "diehl-cook": "presentations", "lsnn": "iterations", "lsnn-eprop": "iterations",
-    "linear": "max_iterations",
+    "linear": "max_iterations", "counted-lstm": "iterations",
 }  # fmt: skip
 N_TRAIN, N_TEST = 300, 200
 DATASETS = {
@@ -79,12 +80,12 @@ def config_of(name: str) -> Any:
 def test_a_configuration_says_under_which_conditions_its_learner_learns(name: str) -> None:
     config = config_of(name)
     assert isinstance(config, Conditioned)
-    told = config.conditions(N_TRAIN, "images" if "images" in LEARNERS[name].reads else "events")
+    told = config.conditions(N_TRAIN, LEARNERS[name].reads[0])
     assert told.shown > 0
     assert all(vars(told).values())
     more = dataclasses.replace(config, **{FIELD_OF_SHOWN.get(name, "epochs"): 123})
     if name != "linear":
-        assert more.conditions(N_TRAIN, "images").shown != told.shown
+        assert more.conditions(N_TRAIN, LEARNERS[name].reads[0]).shown != told.shown
 
 
 def teachers(name: str, given: Dataset) -> list[Outcome]:
