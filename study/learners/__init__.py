@@ -111,7 +111,7 @@ class LearnerEntry:
             raise UserError(f"cannot import {self.module}, a learner's module: {problem}") from None
 
 
-BUDGET_SECONDS = 60.0
+BUDGET_SECONDS = 5.0
 _ANY = ("images", "events", "traces")
 
 LEARNERS: dict[str, LearnerEntry] = {

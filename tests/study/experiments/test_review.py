@@ -69,7 +69,7 @@ def test_the_quick_profile_takes_small_data_and_leaves_out_what_has_none() -> No
     assert "lsnn-eprop" not in {trial.subject for trial in quick}
 
 
-def test_controls_have_one_seed_in_the_quick_profile_unless_the_user_says_how_many() -> None:
+def test_the_quick_profile_has_one_seed_unless_the_user_says_how_many() -> None:
     def seeds(request: Request) -> set[int]:
         return {trial.seed for trial in review.trials(request) if is_control(trial)}
 
