@@ -1,12 +1,14 @@
 """Discrete-time spiking networks trained by surrogate gradients, in PyTorch.
 
 Time first, ``[T, B, N]``; weights ``[out, in]``; seconds as floats; state and randomness are
-arguments. `gradsim.surrogate`, `gradsim.encode` and `gradsim.losses` hold the rest by name.
+arguments. `gradsim.surrogate`, `gradsim.encode`, `gradsim.losses` and `gradsim.feedback` hold the
+rest by name.
 `gradsim.lsnn`, `gradsim.lsnn_gradients` and `gradsim.sequence_training` are recurrent networks with
-adaptive thresholds, trained on sequences by BPTT or e-prop in compiled loops.
+adaptive thresholds, trained on sequences by BPTT or e-prop in compiled loops; `gradsim.lstm`,
+`gradsim.lstm_training` and `gradsim.counted_lstm` are LSTMs that become networks of spike counts.
 """
 
-from gradsim import encode, losses, surrogate
+from gradsim import encode, feedback, losses, surrogate
 from gradsim.conversion import Converted, Response, convert
 from gradsim.convolution import ConvLIF, FirstPool2d, MeanPool2d, OrPool2d
 from gradsim.current_encoder import CurrentEncoder
@@ -51,6 +53,7 @@ __all__ = [
     "convert",
     "convert_to_first_spikes",
     "encode",
+    "feedback",
     "from_nir",
     "from_raster",
     "losses",

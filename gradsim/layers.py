@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from gradsim import kernels
 from gradsim.arrays import like
 from gradsim.described import Checking, Described
+from gradsim.feedback import Feedback, project
 from gradsim.neurons import (
     Decay,
     LIFParameters,
@@ -141,6 +141,7 @@ class LIF(Described, Stateful):
         self.neuron = neuron or LIFParameters()
         self.engine = engine
         self.weight = normal_weights(n_out, n_in, scale, generator)
+        self.feedback: Feedback | None = None
         self.recurrent = None
         if recurrent:
             own_scale = scale if recurrent_scale is None else recurrent_scale
@@ -151,7 +152,7 @@ class LIF(Described, Stateful):
         """Return the spikes ``[T, B, out]`` for input ``[T, B, in]``, and the last state."""
         x = _fitting(x, self.weight)
         population = Population(self.neuron, self.time_constants(), self.recurrent)
-        return kernels.lif(linear(x, self.weight), population, state, self.engine)
+        return kernels.lif(project(x, self.weight, self.feedback), population, state, self.engine)
 
     def constants(self) -> dict[str, Any]:
         """Return what spikes depend on besides weights."""
@@ -175,6 +176,7 @@ class Readout(Described, Stateful):
         super().__init__()
         self.neuron = neuron or LIParameters()
         self.weight = normal_weights(n_out, n_in, scale, generator)
+        self.feedback: Feedback | None = None
         self.time_constants = TimeConstants(n_out, self.neuron, per_neuron, learned)
 
     def forward(self, x: Tensor, state: LIState | None = None) -> tuple[Tensor, LIState]:
@@ -184,7 +186,8 @@ class Readout(Described, Stateful):
         "fire_first", and ``[T, B, out]`` where it is "integrate_first".
         """
         x = _fitting(x, self.weight)
-        return kernels.li(linear(x, self.weight), self.neuron, self.time_constants(), state)
+        currents = project(x, self.weight, self.feedback)
+        return kernels.li(currents, self.neuron, self.time_constants(), state)
 
     def constants(self) -> dict[str, Any]:
         """Return what membranes depend on besides weights."""

@@ -9,13 +9,13 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from gradsim import kernels
 from gradsim.arrays import like
 from gradsim.current_encoder import CurrentEncoder
 from gradsim.described import Checking
 from gradsim.events import SpikeEvents, raster
+from gradsim.feedback import project
 from gradsim.kernels import reference
 from gradsim.layers import LIF, Readout
 from gradsim.losses import max_over_time
@@ -160,7 +160,8 @@ class SpikingNetwork(Checking):
         values = x if isinstance(x, Tensor) else raster(x, weight.dtype, weight.device)
         recorded = []
         for layer, population in zip(self._layers(), populations, strict=True):
-            values, _ = reference.lif(linear(values, layer.weight), *population, state=None)
+            currents = project(values, layer.weight, layer.feedback)
+            values, _ = reference.lif(currents, *population, state=None)
             recorded.append(values)
         membranes, _ = self.readout(values)
         counts = tuple(layer.sum(dim=0) for layer in recorded)
@@ -170,9 +171,10 @@ class SpikingNetwork(Checking):
     def _by_events(self, x: Tensor | SpikeEvents, populations: list[Population]) -> Recording:
         from gradsim.kernels import autograd
 
-        weights = [*(layer.weight for layer in self._layers()), self.readout.weight]
+        layers: list[LIF | Readout] = [*self._layers(), self.readout]
+        weights, feedback = zip(*((each.weight, each.feedback) for each in layers), strict=True)
         readout = self.readout.neuron, self.readout.time_constants()
-        return Recording(*autograd.network(x, populations, readout, weights))
+        return Recording(*autograd.network(x, populations, readout, weights, feedback))
 
     def _require_fitting(self, x: Tensor | SpikeEvents) -> None:
         n_in = self.config.n_in

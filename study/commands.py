@@ -206,9 +206,10 @@ def _render(out: Path, asked: Asked, other: Path | None = None, language: str = 
     with told_when_unusable(out), house_style():
         kept.forget(out)
         state = kept.fingerprint(out, language)
-        trials, found = assemble.gather(records, asked.request, asked.command)
-        lacking = _lacking({name: plan[name] for name in asked.names if name in plan}, store)
-        notes = (*found.notes, *lacking, *_unknown_plugins(asked))
+        wanted = all_trials({name: plan[name] for name in asked.names if name in plan})
+        waiting = _waiting(wanted, records)
+        trials, found = assemble.gather(records, asked.request, asked.command, waiting)
+        notes = (*found.notes, *_lacking(waiting, wanted), *_unknown_plugins(asked))
         found = replace(found, comparison=comparison, language=language, notes=notes)
         notes = assemble.write(trials, found, out)
         if not comparison:
@@ -241,11 +242,17 @@ def _unknown_plugins(asked: Asked) -> list[str]:
     return told
 
 
-def _lacking(plan: Plan, store: Store) -> list[str]:
+def _waiting(wanted: Sequence[Trial], records: Mapping[str, Sequence[Record]]) -> list[Trial]:
+    """Return the trials that were planned and have no record."""
+    known = {record.trial.id for members in records.values() for record in members}
+    return [trial for trial in wanted if trial.id not in known]
+
+
+def _lacking(waiting: Sequence[Trial], wanted: Sequence[Trial]) -> list[str]:
     """Return how many trials of the request have no record, as a sentence, if there are any."""
-    wanted = all_trials(plan)
-    missing = len(wanted) - len(store.records(wanted))
-    return [f"{missing} of {len(wanted)} planned trials have not been run."] if missing else []
+    if not waiting:
+        return []
+    return [f"{len(waiting)} of {len(wanted)} planned trials have not been run."]
 
 
 def _comparison(records: Mapping[str, Sequence[Record]], other: Path) -> Section:

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from gradsim.events import SpikeEvents, if_sparse
+from gradsim.feedback import Feedback, project
 from gradsim.first_order import first_order
 from gradsim.kernels import buffers, loops
 from gradsim.kernels.buffers import index_type
@@ -90,6 +91,7 @@ def network(
     hidden: Sequence[Population],
     readout: tuple[LIParameters, Decay],
     weights: Sequence[Tensor],
+    feedback: Sequence[Feedback | None],
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...], Callable[[], tuple[Tensor, ...]]]:
     """Run hidden layers and readout from rest, without a dense tensor between them.
 
@@ -101,6 +103,8 @@ def network(
         Neurons of the layers, and the recurrent weights of hidden ones.
     weights
         ``[out, in]`` into each layer, the readout last.
+    feedback
+        Of the same layers; where None, errors come back through the weights.
 
     Returns
     -------
@@ -111,10 +115,14 @@ def network(
     """
     if isinstance(x, Tensor):
         events = if_sparse(x, SPARSE)
-        dense = linear(x, weights[0]) if events is None else x
+        dense = project(x, weights[0], feedback[0]) if events is None else x
     else:
         events, dense = x, None
-    plan = _Plan(tuple(hidden), readout, events, record=torch.is_grad_enabled())
+    back = tuple(
+        None if route is None else route(weight).detach()
+        for route, weight in zip(feedback, weights, strict=True)
+    )
+    plan = _Plan(tuple(hidden), readout, back, events, record=torch.is_grad_enabled())
     # Once more, outside the plan: what receives a gradient must be an argument.
     recurrent = [population.recurrent for population in hidden]
     membranes, peak, *counts = _NetworkFunction.apply(plan, dense, *weights, *recurrent)
@@ -127,12 +135,20 @@ class _Plan:
 
     hidden: tuple[Population, ...]
     readout: tuple[LIParameters, Decay]
+    back: tuple[Tensor | None, ...]
     events: SpikeEvents | None
     record: bool
     runs: list[Run] = field(default_factory=list)
 
     def rasters(self) -> tuple[Tensor, ...]:
         return tuple(raster_of(run) for run in self.runs)
+
+    def ways_back(self, weights: Sequence[Tensor]) -> list[Tensor]:
+        """Return the matrices through which errors leave each layer for the one below."""
+        return [
+            weight if other is None else other
+            for weight, other in zip(weights, self.back, strict=True)
+        ]
 
 
 class _LayerFunction(torch.autograd.Function):
@@ -206,11 +222,12 @@ class _NetworkFunction(torch.autograd.Function):
         for_dense = ctx.needs_input_grad[1]
         n_weights = len(runs) + 1
         weights, recurrent = ctx.saved_tensors[:n_weights], ctx.saved_tensors[n_weights:]
+        back = plan.ways_back(weights)
         gi = _return_readout(ctx.readout, grid, g_membranes, g_peak)
         g_weights: list[Tensor | None] = [_by_spikes(grid, runs[-1].fired, gi, weights[-1])]
         g_recurrent = []
         for k in reversed(range(len(runs))):
-            following, from_counts, none = weights[k + 1], g_counts[k], np.empty(0, gi.dtype)
+            following, from_counts, none = back[k + 1], g_counts[k], np.empty(0, gi.dtype)
             source = Source(
                 gi,
                 padded(following),
@@ -236,7 +253,7 @@ class _NetworkFunction(torch.autograd.Function):
             )
         g_dense = time_major(gi, runs[0].n, grid) if for_dense else None
         if g_dense is not None and plan.events is not None:
-            g_dense = g_dense @ weights[0]
+            g_dense = g_dense @ back[0]
         return None, g_dense, *reversed(g_weights), *reversed(g_recurrent)
 
 

@@ -10,6 +10,7 @@ from study.procedures.learning import TEACHERS
 from study.trials.trial import Record
 
 SHOWN = 4
+ONE_SEED = "one seed: intervals are of accuracies, over samples alone"
 DIGITS = 8
 
 
@@ -23,7 +24,7 @@ def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
     n
         What was counted, such as ``"360 test images"``.
     interval
-        The kind of interval; `INTERVAL`, which is over seeds, is left out where there is one seed.
+        The kind of interval; `INTERVAL` says so where there is one seed.
 
     Examples
     --------
@@ -34,7 +35,7 @@ def basis(records: Sequence[Record], n: str = "", interval: str = "") -> str:
     parts = [
         f"n = {n}" if n else "",
         _seeds(seeds),
-        interval if len(seeds) > 1 or interval != INTERVAL else "",
+        ONE_SEED if len(seeds) == 1 and interval == INTERVAL else interval,
         _listed("configuration", hashes, SHOWN),
         f"trials {len(records)}",
     ]

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from study.analysis.stats import Interval, holm, mean_interval
+from study.analysis.comparison import MIN_SEEDS, Strength, strength
+from study.analysis.stats import LEVEL, Interval, holm, mean_interval, simultaneous
 
 Factors = Mapping[str, np.ndarray]
 """Levels of each factor in the N runs, ``[N]`` each."""
@@ -22,28 +23,33 @@ Factors = Mapping[str, np.ndarray]
 ESTIMABLE = 1e-8  # largest deviation of a contrast from what the runs span
 ROUNDING = 1e-10  # of the largest response: what is smaller is taken for none
 MIN_DF = 4  # of the residual, for interactions to be estimated
-MIN_SEEDS = 3  # below that the other settings of the grid are the replicates
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 _Wanted = tuple[str, Any, Any]  # factor, level, and the level to subtract or None
-_Estimate = tuple[Interval, float]  # and the p value
+_Estimate = tuple[Interval, int, int]  # degrees of freedom, and seeds that are the replicates
 _Columns = dict[tuple[str, ...], np.ndarray]
 _Rows = dict[str, dict[Any, np.ndarray]]
 
 
 class Difference(NamedTuple):
-    """The difference between two levels of a factor, the others averaged over; p two-sided."""
+    """The difference between two levels of a factor, the others averaged over."""
 
     factor: str
     high: Any
     low: Any
     interval: Interval
-    p: float
+    df: int  # of the interval
+    n_seeds: int  # that are the replicates; none where the other settings are
+
+    @property
+    def strength(self) -> Strength:
+        """How sure the difference is."""
+        return strength(self.interval, self.n_seeds)
 
     def turned(self) -> Difference:
         """Return the difference the other way round."""
         mean, low, high = self.interval
-        return Difference(self.factor, self.low, self.high, Interval(-mean, -high, -low), self.p)
+        return self._replace(high=self.low, low=self.high, interval=Interval(-mean, -high, -low))
 
 
 class Term(NamedTuple):
@@ -91,7 +97,7 @@ def level_means(
     wanted = [(name, level, None) for name, values in factors.items() for level in _levels(values)]
     found: dict[str, dict[Any, Interval]] = {name: {} for name in factors}
     estimates = _replicated(response, factors, _replicates(factors, seeds, frozenset()), wanted)
-    for (name, level, _), (interval, _p) in zip(wanted, estimates, strict=True):
+    for (name, level, _), (interval, *_) in zip(wanted, estimates, strict=True):
         found[name][level] = interval
     return found
 
@@ -99,7 +105,7 @@ def level_means(
 def level_differences(
     response: np.ndarray, factors: Factors, seeds: np.ndarray, nuisance: Set[str] = frozenset()
 ) -> list[Difference]:
-    """Return the differences between all pairs of levels of each factor; see `corrected`.
+    """Return the differences between all pairs of levels of each factor; see `at_once`.
 
     With three seeds or more the seeds are the replicates: the difference is estimated in each and
     the interval is Student's over them. A seed counts once its own runs tell apart all levels that
@@ -124,9 +130,7 @@ def level_differences(
         for low, high in combinations(_levels(values), 2)
     ]
     found = _replicated(response, factors, _replicates(factors, seeds, nuisance), wanted)
-    return [
-        Difference(*pair, interval, p) for pair, (interval, p) in zip(wanted, found, strict=True)
-    ]
+    return [Difference(*pair, *estimate) for pair, estimate in zip(wanted, found, strict=True)]
 
 
 def n_replicates(factors: Factors, seeds: np.ndarray) -> int:
@@ -134,10 +138,23 @@ def n_replicates(factors: Factors, seeds: np.ndarray) -> int:
     return len(_replicates(factors, seeds, frozenset()))
 
 
-def corrected(differences: Sequence[Difference]) -> list[Difference]:
-    """Return the differences with p values corrected by Holm's method for all of them."""
-    p_values = holm([difference.p for difference in differences])
-    return [d._replace(p=p) for d, p in zip(differences, p_values, strict=True)]
+def at_once(differences: Sequence[Difference]) -> list[Difference]:
+    """Return the differences with intervals that hold together, widened for their number."""
+    known = [difference for difference in differences if not np.isnan(difference.interval.low)]
+    return [_widened(difference, len(known)) for difference in differences]
+
+
+def _widened(difference: Difference, n: int) -> Difference:
+    if difference.df < 1:
+        return difference
+    from scipy import stats
+
+    alone, together = (
+        float(stats.t.ppf((1 + level) / 2, difference.df)) for level in (LEVEL, simultaneous(n))
+    )
+    mean, low, high = difference.interval
+    ends = (mean + (end - mean) * together / alone for end in (low, high))
+    return difference._replace(interval=Interval(mean, *ends))
 
 
 def variance(
@@ -316,40 +333,25 @@ def _replicated(
 def _estimates(
     response: np.ndarray, factors: Factors, wanted: Sequence[_Wanted]
 ) -> list[_Estimate]:
-    """Return each mean or difference and its p value; unknown where a level is absent."""
+    """Return each mean or difference with its interval; unknown where a level is absent."""
     fit, rows = _fit(response, factors)
     rounding = ROUNDING * float(np.abs(response).max())
     found = []
     for name, high, low in wanted:
         if high not in rows[name] or (low is not None and low not in rows[name]):
-            found.append((UNKNOWN, float("nan")))
+            found.append((UNKNOWN, 0, 0))
             continue
         row = rows[name][high] - (0 if low is None else rows[name][low])
-        interval = fit.interval(row)
-        mean = 0.0 if abs(interval.mean) <= rounding else interval.mean
-        found.append((interval, _p_value(mean, fit.error(row), fit.residual.df)))
+        mean, *ends = fit.interval(row)
+        mean = 0.0 if abs(mean) <= rounding else mean
+        found.append((Interval(mean, *ends), fit.residual.df, 0))
     return found
-
-
-def _p_value(mean: float, error: float, df: int) -> float:
-    """Return the two-sided p value of a mean under Student's t."""
-    if np.isnan(mean) or np.isnan(error):
-        return float("nan")
-    if error == 0:
-        return float(mean == 0)
-    from scipy import stats
-
-    return float(2 * stats.t.sf(abs(mean) / error, df))
 
 
 def _combined(estimates: Sequence[_Estimate]) -> _Estimate:
     """Return what replicates of an estimate say together."""
-    from scipy import stats
-
-    means = [interval.mean for interval, _ in estimates]
-    if np.ptp(means) == 0:
-        return mean_interval(means), float(means[0] == 0)
-    return mean_interval(means), float(stats.ttest_1samp(means, 0.0).pvalue)
+    n_seeds = len(estimates)
+    return mean_interval([interval.mean for interval, *_ in estimates]), n_seeds - 1, n_seeds
 
 
 def _levels(values: np.ndarray) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ ONE_DECADE = 10
 FEW_DECADES = 100  # a ratio again: below it such an axis needs more numbers than powers of ten
 THOUSANDS = 1000  # from which on they are written as k
 NAMES_IN_A_ROW = 3  # of a legend
+ABOVE = 1.15  # of an axis that begins at zero, in its largest value
+ASIDE = 0.12  # of marks that share a level, in levels
 LETTERS_PER_INCH = 15  # of a legend's type
 LETTERS_OF_A_HANDLE = 4
 
@@ -200,37 +202,38 @@ def draw_interval(ax: Axes, found: Interval, row: float, **marks: Any) -> None:
 
 
 def draw_levels(
-    ax: Axes,
+    accuracies: Axes,
+    costs: Axes,
     levels: Sequence[str],
-    accuracies: Sequence[Interval | None],
+    found: Mapping[str, Sequence[Interval | None]],
     spikes: Sequence[float],
 ) -> None:
-    """Draw accuracy at each level of a setting (left axis) and what it costs in spikes (right).
+    """Draw accuracy at each level of a setting, and below what it costs in spikes.
 
     Parameters
     ----------
-    ax
-        Where to draw; a second axis on its right takes the spikes.
+    accuracies, costs
+        Where to draw: two axes, one above the other.
     levels
         Texts of the L levels, in their order.
-    accuracies
-        L shares with their intervals; what is None is left out.
+    found
+        By name, which the legend shows, L shares with their intervals; what is None is left out.
     spikes
         L numbers a sample.
     """
-    known = [(place, found) for place, found in enumerate(accuracies) if found]
-    means = [100 * found.mean for _, found in known]
-    reach = [
-        [100 * (found.mean - found.low) for _, found in known],
-        [100 * (found.high - found.mean) for _, found in known],
-    ]
-    places = [place for place, _ in known]
-    ax.errorbar(places, means, reach, fmt="o-", ms=4, capsize=3, color=COLOURS[0])
-    other = ax.twinx()
-    other.plot(range(len(levels)), spikes, "s--", ms=3, color=COLOURS[1])
-    other.tick_params(labelsize=7, colors=COLOURS[1])
-    other.set_ylabel("spikes", fontsize=7, color=COLOURS[1], labelpad=1)
-    other.set_ylim(bottom=0)
-    other.spines["right"].set_visible(True)
-    ax.set_xticks(range(len(levels)), levels)
-    ax.margins(x=0.15)
+    aside = np.linspace(-ASIDE, ASIDE, len(found)) if len(found) > 1 else [0.0]
+    for shift, colour, (name, shares) in zip(aside, COLOURS, found.items(), strict=False):
+        known = [(place + shift, share) for place, share in enumerate(shares) if share]
+        reach = np.array([(share.mean - share.low, share.high - share.mean) for _, share in known])
+        accuracies.errorbar(
+            [place for place, _ in known], [100 * share.mean for _, share in known],
+            100 * reach.T, fmt="o", ms=3.5, capsize=2, lw=1, color=colour, label=name,
+        )  # fmt: skip
+    costs.plot(range(len(levels)), spikes, "s", ms=3, color="0.4", clip_on=False)
+    costs.set_ylim(0, ABOVE * max(*spikes, 1e-9))
+    accuracies.margins(x=0.15)
+    accuracies.set_xticks(range(len(levels)), [""] * len(levels))
+    costs.set_xticks(range(len(levels)), levels)
+    costs.set_xlim(accuracies.get_xlim())
+    for ax in (accuracies, costs):
+        ax.grid(axis="y", alpha=0.3)

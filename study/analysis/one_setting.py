@@ -11,17 +11,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from study.analysis.basis import basis
-from study.analysis.figures import draw_levels, panel_grid
+from study.analysis.figures import draw_levels
 from study.analysis.replicates import MISSING, cell, interval_of, mean_of
 from study.analysis.section import Figure, Table
 from study.analysis.stats import INTERVAL
 from study.trials.trial import Record
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
 CHOSEN_BY = "validation_accuracy"
+USUAL_SCORE = {"validation accuracy": CHOSEN_BY}
+ROOM = 0.08  # above and below what is drawn, as a share of its range
+LEAST_RANGE = 5.0  # of the axis of accuracies, in points
 
 
 class Varied(Protocol):
@@ -163,10 +169,10 @@ def figure(
     sweeps: Sequence[Sweep[V]],
     spikes: Callable[[Sequence[Record]], float],
     caption: str,
-    height: float,
-    **grid: Any,
+    scores: Mapping[str, str] = USUAL_SCORE,
+    columns: int = 3,
 ) -> Figure:
-    """Return a panel a sweep: accuracy on the left axis, spikes on the right, by level.
+    """Return two panels a sweep, by level: accuracy above, spikes below.
 
     Parameters
     ----------
@@ -178,14 +184,16 @@ def figure(
         From replicates to spikes a sample.
     caption
         Of the figure; the usual level is shaded where there is one.
-    height, grid
-        Of `study.analysis.figures.panel_grid`.
+    scores
+        The accuracies that are drawn, by name; names are shown where there are several.
+    columns
+        Sweeps side by side.
     """
     return Figure(
         name,
-        _panels(sweeps, spikes, height, **grid),
+        _panels(sweeps, spikes, scores, columns),
         caption,
-        "Panels of validation accuracy and of spikes against the levels of one setting each.",
+        "Panels of accuracy, and below of spikes, against the levels of one setting each.",
         _basis(sweeps),
     )
 
@@ -193,26 +201,69 @@ def figure(
 def _panels(
     sweeps: Sequence[Sweep[V]],
     spikes: Callable[[Sequence[Record]], float],
-    height: float,
-    **grid: Any,
+    scores: Mapping[str, str],
+    columns: int,
 ) -> Drawing:
-    drawing, axes = panel_grid(len(sweeps), height, **grid)
-    for ax, sweep in zip(axes.flat, sweeps, strict=False):
-        varied, networks = sweep.varied, sweep.networks
-        draw_levels(
-            ax,
-            [varied.show(level) for level in networks],
-            [interval_of(members, CHOSEN_BY) for members in networks.values()],
-            [spikes(members) for members in networks.values()],
+    from matplotlib.figure import Figure as Drawing
+
+    columns = min(columns, len(sweeps))
+    rows = -(-len(sweeps) // columns)
+    drawing = Drawing(figsize=(7.6, 0.3 + 2.7 * rows), layout="constrained")
+    axes = drawing.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 2] * rows)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for place, sweep in enumerate(sweeps):
+        above, below = axes[2 * (place // columns) : 2 * (place // columns) + 2, place % columns]
+        _draw(above, below, sweep, spikes, scores)
+        if place % columns == 0:
+            above.set_ylabel("accuracy / %")
+            below.set_ylabel("spikes")
+        else:
+            above.sharey(axes[0, 0])
+    drawn = [axes[2 * (place // columns), place % columns] for place in range(len(sweeps))]
+    _share_limits(drawn)
+    if len(scores) > 1:
+        drawing.legend(
+            *drawn[0].get_legend_handles_labels(), loc="outside upper left", ncols=len(scores)
         )
-        if sweep.usual in networks:
-            ax.axvline(list(networks).index(sweep.usual), color="0.8", lw=6, zorder=0)
-        ax.set_xlabel(varied.label)
-        if varied.name != varied.label:
-            ax.set_title(varied.name, fontsize=8)
-    for row in axes:
-        row[0].set_ylabel("accuracy / %")
     return drawing
+
+
+def _draw(
+    above: Axes,
+    below: Axes,
+    sweep: Sweep[V],
+    spikes: Callable[[Sequence[Record]], float],
+    scores: Mapping[str, str],
+) -> None:
+    varied, networks = sweep.varied, sweep.networks
+    above.set_axis_on()
+    below.set_axis_on()
+    draw_levels(
+        above,
+        below,
+        [varied.show(level) for level in networks],
+        {
+            told: [interval_of(members, metric) for members in networks.values()]
+            for told, metric in scores.items()
+        },
+        [spikes(members) for members in networks.values()],
+    )
+    if sweep.usual in networks:
+        for ax in (above, below):
+            ax.axvline(list(networks).index(sweep.usual), color="0.9", lw=8, zorder=0)
+    below.set_xlabel(varied.label)
+    if varied.name != varied.label:
+        above.set_title(varied.name, fontsize=8)
+
+
+def _share_limits(axes: Sequence[Axes]) -> None:
+    """Give all panels the limits that hold the marks of each."""
+    limits = np.array([ax.dataLim.intervaly for ax in axes])
+    low, high = limits[:, 0].min(), limits[:, 1].max()
+    room = ROOM * max(high - low, LEAST_RANGE)
+    for ax in axes:
+        ax.set_ylim(max(low - room, -1.0), min(high + room, 101.0))
 
 
 Column = tuple[str, Callable[[Sweep[Any], Any], str]]
@@ -251,9 +302,10 @@ def table(caption: str, setting: str, sweeps: Sequence[Sweep[V]], *columns: Colu
 
 
 def one_seed(sweeps: Iterable[Sweep[V]]) -> list[str]:
-    """Return the caveat that some levels have no interval, if so."""
+    """Return the caveat that intervals of some levels are not over seeds, if so."""
     alone = any(len(members) < 2 for sweep in sweeps for members in sweep.networks.values())
-    return ["Where there is one seed there is no interval: --seeds K adds seeds."] if alone else []
+    told = "Where there is one seed, intervals are over samples alone: --seeds K adds seeds."
+    return [told] if alone else []
 
 
 def left_out(unplaced: int) -> list[str]:

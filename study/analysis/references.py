@@ -162,6 +162,13 @@ REFERENCES: dict[str, Reference] = {
         "Statistics and Computing 13(2):163-167",
         "10.1023/A:1023260610025",
     ),
+    "lee2016": Reference(
+        "Lee J. H., Delbruck T., Pfeiffer M.",
+        2016,
+        "Training deep spiking neural networks using backpropagation",
+        "Frontiers in Neuroscience 10:508",
+        "10.3389/fnins.2016.00508",
+    ),
     "lee2024": Reference(
         "Lee I.",
         2024,
@@ -171,13 +178,19 @@ REFERENCES: dict[str, Reference] = {
         "Korean)",
         "",
     ),
-    "mcnemar1947": Reference(
-        "McNemar Q.",
-        1947,
-        "Note on the sampling error of the difference between correlated proportions or "
-        "percentages",
-        "Psychometrika 12(2):153-157",
-        "10.1007/BF02295996",
+    "liao2016": Reference(
+        "Liao Q., Leibo J. Z., Poggio T.",
+        2016,
+        "How important is weight symmetry in backpropagation?",
+        "AAAI Conference on Artificial Intelligence 30(1)",
+        "https://arxiv.org/abs/1510.05067",
+    ),
+    "lillicrap2016": Reference(
+        "Lillicrap T. P., Cownden D., Tweed D. B., Akerman C. J.",
+        2016,
+        "Random synaptic feedback weights support error backpropagation for deep learning",
+        "Nature Communications 7:13276",
+        "10.1038/ncomms13276",
     ),
     "neftci2017": Reference(
         "Neftci E. O., Augustine C., Paul S., Detorakis G.",
@@ -229,6 +242,14 @@ REFERENCES: dict[str, Reference] = {
         "Conversion of analog to spiking neural networks using sparse temporal coding",
         "IEEE International Symposium on Circuits and Systems",
         "10.1109/ISCAS.2018.8351295",
+    ),
+    "shrestha2017": Reference(
+        "Shrestha A., Ahmed K., Wang Y., Widemann D. P., Moody A. T., Van Essen B. C., Qiu Q.",
+        2017,
+        "A spike-based long short-term memory on a neurosynaptic processor",
+        "IEEE/ACM International Conference on Computer-Aided Design",
+        "https://experts.syr.edu/en/publications/"
+        "a-spike-based-long-short-term-memory-on-a-neurosynaptic-processor",
     ),
     "sjostrom2001": Reference(
         "Sjöström P. J., Turrigiano G. G., Nelson S. B.",
@@ -286,6 +307,13 @@ REFERENCES: dict[str, Reference] = {
         "in spiking neural networks",
         "Neural Computation 33(4):899-925",
         "10.1162/neco_a_01367",
+    ),
+    "zou2008": Reference(
+        "Zou G. Y., Donner A.",
+        2008,
+        "Construction of confidence limits about effect measures: a general approach",
+        "Statistics in Medicine 27(10):1693-1702",
+        "10.1002/sim.3095",
     ),
 }
 

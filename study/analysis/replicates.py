@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.analysis.stats import Interval, mean_interval, paired_difference
+from study.analysis.stats import Interval, accuracy_interval, mean_interval
 from study.trials import addresses
 from study.trials.trial import Record
 
@@ -15,6 +15,8 @@ MISSING = (
 )
 
 SHARES = ("accuracy", "agreement", "share")  # in a metric's name: it lies between 0 and 1
+MOST_PLACES = 6
+LEAST_P = 1e-15
 EQUAL = 1e-9  # relative: what differs by less is the same number, computed in another order
 SCORES = ("test_accuracy", "test_symbol_accuracy")  # what tests are scored by, by the task
 
@@ -108,12 +110,35 @@ def _telling(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def interval_of(group: Sequence[Record], metric: str) -> Interval | None:
-    """Return mean and interval of a metric over replicates, None where it does not apply."""
-    values = [record.metrics.get(metric) for record in group]
-    if any(value is None for value in values):
+    """Return mean and interval of a metric over replicates, None where it does not apply.
+
+    The interval of an accuracy in validation or test is over samples too.
+    """
+    found = [record.metrics.get(metric) for record in group]
+    values = [float(value) for value in found if value is not None]
+    if len(values) < len(group):
         return None
+    if (n := n_samples(group, metric)) is not None:
+        return accuracy_interval(values, n)
     bounds = (0.0, 1.0) if any(kind in metric for kind in SHARES) else (0.0, float("inf"))
-    return mean_interval([float(value) for value in values if value is not None], bounds)
+    return mean_interval(values, bounds)
+
+
+def n_samples(group: Sequence[Record], metric: str) -> int | None:
+    """Return how many samples an accuracy is the share of, drawn anew in another data set.
+
+    None of what is no accuracy, of training samples, which the network was made for, and of symbols
+    of a sequence, which are not independent.
+    """
+    if not metric.endswith("accuracy") or metric.startswith("train") or "symbol" in metric:
+        return None
+    parts = ("validation",) if metric.startswith("validation") else ("test", "validation")
+    for part in parts:
+        found = [record.metrics.get(f"n_{part}") for record in group]
+        known = [n for n in found if n is not None]
+        if known and len(known) == len(found):
+            return min(known)
+    return None
 
 
 def mean_of(group: Sequence[Record], metric: str) -> float:
@@ -129,26 +154,8 @@ def spikes_apart(group: Sequence[Record]) -> tuple[float, float]:
     return come_in, total - come_in
 
 
-def seed_difference(
-    first: Sequence[Record], second: Sequence[Record], metric: str
-) -> Interval | None:
-    """Return first minus second, paired by seed; None where no seed has the metric in both."""
-    a, b = (
-        {
-            record.trial.seed: record.metrics[metric]
-            for record in group
-            if record.metrics.get(metric) is not None
-        }
-        for group in (first, second)
-    )
-    seeds = sorted(a.keys() & b.keys())
-    if not seeds:
-        return None
-    return paired_difference([a[seed] for seed in seeds], [b[seed] for seed in seeds])
-
-
 def cell(interval: Interval | None, scale: float = 1.0) -> str:
-    """Return ``mean ± half width``, or ``mean [low, high]`` where a bound cut it; or a dash.
+    """Return ``mean ± half width``, or ``mean [low, high]`` where the two sides differ; or a dash.
 
     The mean stands alone where there is no interval: one replicate, or replicates all equal.
     """
@@ -156,14 +163,28 @@ def cell(interval: Interval | None, scale: float = 1.0) -> str:
         return "–"
     mean, low, high = (value * scale for value in interval)
     known = high - low > EQUAL * max(abs(low), abs(high))
-    # Three significant digits of the mean, or of its interval where that is wider.
+    # Three significant digits of the mean, or of its interval where that is wider, and as many
+    # more as it takes to see that there is an interval.
     size = max(abs(mean), high - mean if known else 0.0)
     places = max(0, 2 - math.floor(math.log10(size))) if size else 0
     if not known:
         return f"{mean:,.{places}f}"
-    if math.isclose(mean - low, high - mean, rel_tol=1e-6):
-        return f"{mean:,.{places}f} ± {high - mean:,.{places}f}"
+    places = max(places, min(MOST_PLACES, -math.floor(math.log10((high - low) / 2))))
+    below, above = (f"{reach:,.{places}f}" for reach in (mean - low, high - mean))
+    if below == above:
+        return f"{mean:,.{places}f} ± {above}"
     return f"{mean:,.{places}f} [{low:,.{places}f}, {high:,.{places}f}]"
+
+
+def p_text(value: float) -> str:
+    """Return a p value behind its sign; of the smallest only that they are small.
+
+    Examples
+    --------
+    >>> p_text(0.0123), p_text(1e-287)
+    ('= 0.012', '< 1e-15')
+    """
+    return f"= {value:.2g}" if value >= LEAST_P else f"< {LEAST_P:g}"
 
 
 def at_most(value: float, digits: int = 2) -> str:

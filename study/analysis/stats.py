@@ -11,21 +11,23 @@ import numpy as np
 
 
 class Interval(NamedTuple):
-    """A mean with its 95 % interval; the limits are NaN for fewer than two values."""
+    """A mean with its interval; the limits are NaN where nothing tells how sure the mean is."""
 
     mean: float
     low: float
     high: float
 
 
-INTERVAL = "95 % Student t interval over seeds"
+LEVEL = 0.95
+INTERVAL = "95 % intervals over seeds (Student t), of accuracies over seeds and samples"
 
 
 def mean_interval(
     values: Sequence[float],
     bounds: tuple[float, float] = (-np.inf, np.inf),
+    level: float = LEVEL,
 ) -> Interval:
-    """Return the mean of replicates and its 95 % Student t interval.
+    """Return the mean of replicates and its Student t interval.
 
     With three to five seeds a percentile bootstrap covers the mean far less often than 95 %
     (its limits cannot leave the range of the few values); the t interval keeps its level for
@@ -37,6 +39,8 @@ def mean_interval(
         One value a seed.
     bounds
         Range in which the quantity lies, such as ``(0, 1)`` for an accuracy; limits are cut there.
+    level
+        Probability with which the interval holds what the replicates scatter about.
 
     Raises
     ------
@@ -51,38 +55,118 @@ def mean_interval(
         return Interval(mean, float("nan"), float("nan"))
     from scipy import stats
 
-    half = float(stats.t.ppf(0.975, data.size - 1) * stats.sem(data))
+    half = float(stats.t.ppf((1 + level) / 2, data.size - 1) * stats.sem(data))
     return Interval(mean, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float]) -> Interval:
-    """Return the mean of ``first - second``, paired by seed, with its 95 % interval.
+def accuracy_interval(shares: Sequence[float], n: int, level: float = LEVEL) -> Interval:
+    """Return the mean share of right answers with an interval over seeds and samples.
 
-    Raises
-    ------
-    ValueError
-        If the two have different lengths.
+    Other seeds would learn otherwise, and other samples be answered otherwise: the interval holds
+    both, Student's over seeds and Wilson's over samples, joined by `joined`. With one seed it is
+    Wilson's. It is a little too wide, as what differs between samples is part of what differs
+    between seeds.
+
+    Parameters
+    ----------
+    shares
+        Of the same ``n`` samples, one a seed, 0..1.
+    n
+        Samples.
+    level
+        As of `mean_interval`.
+
+    Examples
+    --------
+    >>> [round(part, 3) for part in accuracy_interval([0.96, 0.97, 0.98], 355)]
+    [0.97, 0.939, 0.993]
     """
-    if len(first) != len(second):
-        raise ValueError(f"paired values differ in number: {len(first)} and {len(second)}")
-    return mean_interval(np.subtract(first, second).tolist())
+    over_seeds = mean_interval(shares, level=level)
+    return joined(over_seeds, share_interval(over_seeds.mean, n, level), bounds=(0, 1))
 
 
-def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
-    """Return the exact two-sided McNemar p value for two classifiers on the same samples.
+def paired_accuracy_interval(
+    first_right: np.ndarray, second_right: np.ndarray, level: float = LEVEL
+) -> Interval:
+    """Return first minus second share of right answers, paired by seed and by sample.
+
+    The interval is over both, as that of `accuracy_interval`.
+
+    Parameters
+    ----------
+    first_right, second_right
+        ``[seeds, samples]`` whether the answer is right.
+    level
+        As of `mean_interval`.
+    """
+    from scipy import stats
+
+    lead = first_right.astype(float) - second_right.astype(float)
+    over_seeds = mean_interval(lead.mean(axis=1).tolist(), level=level)
+    error = float(np.sqrt(np.var(lead.mean(axis=0), ddof=1) / lead.shape[1]))
+    half, mean = float(stats.norm.ppf((1 + level) / 2)) * error, over_seeds.mean
+    return joined(over_seeds, Interval(mean, mean - half, mean + half), bounds=(-1, 1))
+
+
+def accuracy_difference(
+    first: Sequence[float], second: Sequence[float], sizes: tuple[int, int], level: float = LEVEL
+) -> Interval:
+    """Return first minus second share of right answers, paired by seed alone.
+
+    For where it is not known which answers are right: the interval is over seeds and over samples
+    as if each side had met its own (Newcombe's), which is too wide where both met the same.
+
+    Parameters
+    ----------
+    first, second
+        Shares, one a seed, 0..1.
+    sizes
+        Samples of each side.
+    level
+        As of `mean_interval`.
 
     References
     ----------
-    McNemar, Psychometrika 12:153-157 (1947), doi:10.1007/BF02295996.
+    Newcombe, Stat. Med. 17:873-890 (1998), method 10.
     """
-    only_first = int(np.sum(first_right & ~second_right))
-    only_second = int(np.sum(~first_right & second_right))
-    discordant = only_first + only_second
-    if discordant == 0:
-        return 1.0
-    from scipy import stats
+    over_seeds = mean_interval(np.subtract(first, second).tolist(), level=level)
+    one, other = (
+        share_interval(float(np.mean(shares)), n, level)
+        for shares, n in zip((first, second), sizes, strict=True)
+    )
+    mean = over_seeds.mean
+    of_first = Interval(mean, mean + one.low - one.mean, mean + one.high - one.mean)
+    of_second = Interval(mean, mean + other.mean - other.high, mean + other.mean - other.low)
+    return joined(over_seeds, joined(of_first, of_second, (-1, 1)), (-1, 1))
 
-    return float(stats.binomtest(only_first, discordant).pvalue)
+
+def joined(one: Interval, other: Interval, bounds: tuple[float, float]) -> Interval:
+    """Return the interval about a mean that two independent causes make uncertain.
+
+    Distances of the limits from the mean add by their squares (MOVER); limits that are NaN add
+    nothing.
+
+    References
+    ----------
+    Zou & Donner, Stat. Med. 27:1693-1702 (2008), doi:10.1002/sim.3095.
+    """
+    below, above = (
+        float(np.linalg.norm(np.nan_to_num([each[end] - one.mean for each in (one, other)])))
+        for end in (1, 2)
+    )
+    low, high = bounds
+    return Interval(one.mean, max(one.mean - below, low), min(one.mean + above, high))
+
+
+def simultaneous(n: int) -> float:
+    """Return the level of each of ``n`` intervals that together hold with `LEVEL` (Bonferroni).
+
+    Examples
+    --------
+    >>> simultaneous(5)
+    0.99
+    """
+    return 1 - (1 - LEVEL) / max(n, 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -100,8 +184,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def share_interval(share: float, n: int) -> Interval:
-    """Return a share of ``n`` samples with its 95 % Wilson interval.
+def share_interval(share: float, n: int, level: float = LEVEL) -> Interval:
+    """Return a share of ``n`` samples with its Wilson interval.
 
     References
     ----------
@@ -109,5 +193,7 @@ def share_interval(share: float, n: int) -> Interval:
     """
     from scipy import stats
 
-    found = stats.binomtest(round(share * n), n).proportion_ci(method="wilson")
-    return Interval(share, float(found.low), float(found.high))
+    z = float(stats.norm.ppf((1 + level) / 2))
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5 / (1 + z**2 / n)
+    return Interval(share, max(centre - half, 0.0), min(centre + half, 1.0))

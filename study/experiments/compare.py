@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from study import data, learners
 from study.analysis.basis import basis, teaching
+from study.analysis.comparison import RULE, difference
 from study.analysis.figures import draw_interval
 from study.analysis.measures import COSTS, Measure, shown
 from study.analysis.replicates import (
@@ -18,15 +18,14 @@ from study.analysis.replicates import (
     interval_of,
     mean_of,
     score_of,
-    seed_difference,
     significant,
     spikes_apart,
     tested,
 )
 from study.analysis.section import Figure, Section, Table
-from study.analysis.stats import INTERVAL, holm, mcnemar
-from study.data.task import NOTHING_ASKED
+from study.analysis.stats import INTERVAL
 from study.learners import affordable, family, style
+from study.learning.conditions import Conditioned
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 TITLE = "What each way of learning buys"
 ORDER = 60
-LEAST_P = 1e-15  # below it only that is said
 SIMULATORS = ("brian2", "standalone")  # how engines of Brian2 are called
 
 
@@ -59,13 +57,14 @@ def section(records: list[Record]) -> Section:
         "the same test samples, for each seed. Spikes are counted by layer, the input's included; "
         "a synaptic operation (SynOp) is a spike times a non-zero outgoing weight; networks "
         "without spikes count multiply-accumulates (MACs) instead. Each learner is held against "
-        "those without spikes and against others of its family. Differences are paired by seed, "
-        "and by test sample within the first seed (exact McNemar test, Holm's correction).",
+        "those without spikes and against others of its family. Differences are paired by seed and "
+        "by test sample, and their intervals hold at once. " + RULE,
         figures=(_cost_figure(groups, records),),
         tables=(
             _operations(groups, records),
             *([differences] if differences else []),
             *_methods(groups),
+            *_conditions(groups),
         ),
         findings=tuple(_findings(groups)),
         caveats=(
@@ -74,17 +73,14 @@ def section(records: list[Record]) -> Section:
             "trials ran beside it; compare them within this report only.",
             *_simulated(groups),
             *teaching(records),
+            "Learners are given samples in codes of their own, and their presets were found by "
+            "hand on validation samples; how many trials that took was not kept.",
             "Synaptic operations are counts, not energy: memory traffic and state updates are "
             "left out of them. State updates stand in their own column.",
-            "Few seeds: intervals are wide, and an interval that contains zero is no proof of "
-            "equality.",
+            "Few seeds: intervals are wide.",
         ),
-        references=("mcnemar1947", "holm1979"),
+        references=("zou2008", "wilson1927"),
     )
-
-
-def _p(value: float) -> str:
-    return f"{value:.2g}" if value >= LEAST_P else f"< {LEAST_P:g}"
 
 
 def _methods(groups: Sequence[Replicates]) -> list[Table]:
@@ -99,6 +95,35 @@ def _methods(groups: Sequence[Replicates]) -> list[Table]:
         return []
     caption = "How the time of an inference was taken."
     return [Table(caption, ("learner · data set", "method"), tuple(told), basis([*told.values()]))]
+
+
+def _conditions(groups: Sequence[Replicates]) -> list[Table]:
+    """Return what each learner is given and allowed, where its configuration says so."""
+    rows, used = [], []
+    for group in groups:
+        record = group[0]
+        trial, n_train = record.trial, record.metrics.get("n_train")
+        if trial.dataset is None or n_train is None or trial.subject not in learners.known():
+            continue
+        config = learners.find(trial.subject).configured(trial.config)
+        if isinstance(config, Conditioned):
+            told = config.conditions(n_train, data.kind(trial.dataset))
+            engine = str(record.metrics.get("engine") or "–")
+            rows.append(
+                (
+                    _name(group), told.code, told.neurons, f"{told.shown:,}", told.labels,
+                    told.chosen, told.step, engine,
+                )
+            )  # fmt: skip
+            used += list(group)
+    if not rows:
+        return []
+    columns = (
+        "learner · data set", "input", "hidden neurons", "samples shown at most", "labels",
+        "chosen on validation", "time", "engine",
+    )  # fmt: skip
+    caption = "What each learner is given and allowed: where rows differ, systems are compared."
+    return [Table(caption, columns, tuple(rows), basis(used))]
 
 
 def _simulated(groups: Sequence[Replicates]) -> list[str]:
@@ -162,31 +187,23 @@ def _pairs(groups: Sequence[Replicates]) -> Table | None:
     ]
     if not compared:
         return None
-    p_values = holm([_mcnemar(first[0], second[0]) for first, second in compared])
     rows = []
-    for (first, second), p_value in zip(compared, p_values, strict=True):
-        difference = seed_difference(first, second, score_of(first))
-        rows.append((f"{_name(first)} – {second.learner}", cell(difference, 100), _p(p_value)))
+    for first, second in compared:
+        found = difference(first, second, score_of(first), len(compared))
+        told = ("–", "–") if found is None else (cell(found.interval, 100), str(found.strength))
+        rows.append((f"{_name(first)} – {second.learner}", *told))
     return Table(
-        "Differences in test accuracy, first minus second.",
-        ("pair", "difference / points", "McNemar p, first seed, Holm-corrected"),
+        "Differences in test accuracy, first minus second, with simultaneous 95 % intervals over "
+        "seeds and test samples.",
+        ("pair", "difference / points", "how sure"),
         tuple(rows),
-        basis([record for group in groups for record in group], interval=INTERVAL),
+        basis([record for group in groups for record in group]),
     )
 
 
 def _related(first: Replicates, second: Replicates) -> bool:
     families = {family(group[0].trial.subject) for group in (first, second)}
     return len(families) == 1 or "baseline" in families
-
-
-def _mcnemar(first: Record, second: Record) -> float:
-    return mcnemar(_right(first), _right(second))
-
-
-def _right(record: Record) -> np.ndarray:
-    answers, labels = record.arrays["test_predictions"], record.arrays["test_labels"]
-    return (answers == labels)[labels != NOTHING_ASKED]
 
 
 def _cost_figure(groups: Sequence[Replicates], records: Sequence[Record]) -> Figure:

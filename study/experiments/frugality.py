@@ -11,11 +11,18 @@ import numpy as np
 
 from study import data, learners
 from study.analysis.basis import basis
+from study.analysis.comparison import RULE, Difference, Strength
 from study.analysis.figures import draw_shares
 from study.analysis.replicates import Replicates, by_dataset, by_learner, cell, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
-from study.analysis.stats import INTERVAL, Interval, mean_interval, paired_difference
-from study.learners import affordable, style
+from study.analysis.stats import (
+    INTERVAL,
+    Interval,
+    accuracy_difference,
+    accuracy_interval,
+    simultaneous,
+)
+from study.learners import family, style
 from study.learning.contract import Taught, Weighted
 from study.procedures import frugal
 from study.request import Request
@@ -24,6 +31,7 @@ from study.trials.trial import Record, Trial
 
 TITLE = "Few labels, noise and lost synapses"
 ORDER = 65
+OWN = ("diehl-cook", "surrogate", "linear", "mlp")
 
 
 class Strain(NamedTuple):
@@ -32,6 +40,7 @@ class Strain(NamedTuple):
     level: str
     axis: str
     caption: str
+    most: str  # of the strain, with its level
     logarithmic: bool = False
 
     @property
@@ -40,15 +49,35 @@ class Strain(NamedTuple):
         return f"{self.level.split('_')[0]}_accuracy"
 
 
-LABELS = Strain("labels", "labelled samples", "Accuracy against the number of labels", True)
-NOISE = Strain("noise_sd", "noise on pixels, standard deviation", "Accuracy against input noise")
-LOST = Strain("lost_share", "share of synapses lost", "Accuracy against lost synapses")
+LABELS = Strain(
+    "labels", "labelled samples", "Accuracy against the number of labels", "{} labels", True
+)
+NOISE = Strain(
+    "noise_sd", "noise on pixels, standard deviation", "Accuracy against input noise",
+    "noise of {}",
+)  # fmt: skip
+LOST = Strain(
+    "lost_share", "share of synapses lost", "Accuracy against lost synapses",
+    "a share of {} of synapses lost",
+)  # fmt: skip
 STRAINS = (LABELS, NOISE, LOST)
+
+
+class ByLevel(NamedTuple):
+    """One learner minus another at each level of a strain."""
+
+    first: str
+    second: str
+    strain: Strain
+    levels: Sequence[str]
+    found: Sequence[Difference]
+
+
 DASHES = ("-", "--", ":", "-.")
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return every learner that takes images on ``digits``, or on the user's images."""
+    """Return `OWN`, or the user's learners, on ``digits`` or on the user's images."""
     return [
         replace(
             trial,
@@ -63,13 +92,12 @@ def trials(request: Request) -> list[Trial]:
 def _frugal(request: Request) -> list[str]:
     """Return the learners that can lose weights and need no other to begin from.
 
-    Unless the user asks for it, the network that conversion begins with is left out: it is one more
-    perceptron.
+    Each trains many times over, so that unless the user asks for others there is one of each kind:
+    local learning and surrogate gradients, and two without spikes.
     """
-    own = [name for name in affordable(request.profile) if name != "rectifier"]
     return [
         name
-        for name in list(request.learners) or own
+        for name in list(request.learners) or OWN
         if learners.find(name).can(Weighted) and not learners.find(name).can(Taught)
     ]
 
@@ -90,14 +118,20 @@ def section(records: list[Record]) -> Section:
         "for. Noise and loss meet the learners that had all labels and were not trained for "
         "either: normal noise is added to each pixel (brightness 0 to 1, cut there), and a random "
         "share of all learned synapses is set to zero. All learners of a seed are given the same "
-        "labels and the same noise, so they are compared seed by seed; a difference is called sure "
-        "where its 95 % interval excludes zero.",
+        "labels and the same noise, so they are compared seed by seed, with intervals over seeds "
+        "and test samples. " + RULE,
         figures=tuple(
             _figure(name, members, strain) for name, members in groups.items() for strain in STRAINS
         ),
-        tables=tuple(_table(name, members) for name, members in groups.items()),
+        tables=tuple(
+            table
+            for name, members in groups.items()
+            for table in (_table(name, members), *_differences_table(name, members))
+        ),
         findings=tuple(sentence for told in findings for sentence in told),
-        lead=tuple(sentence for told in findings for sentence in told[:3]),
+        lead=tuple(
+            sentence for name, members in groups.items() for sentence in _lead(name, members)
+        ),
         caveats=(
             "The settings of each learner are those for all labels; none was tuned for few labels, "
             "for noise or for loss.",
@@ -124,7 +158,8 @@ def _levels(groups: Sequence[Replicates], strain: Strain) -> list[float]:
 
 
 def _at(group: Replicates, strain: Strain, level: int) -> Interval:
-    return mean_interval(_accuracies(group, strain)[:, level].tolist(), (0, 1))
+    shares = _accuracies(group, strain)[:, level].tolist()
+    return accuracy_interval(shares, group[0].metrics["n_tested"])
 
 
 def _figure(name: str, groups: Sequence[Replicates], strain: Strain) -> Figure:
@@ -183,12 +218,82 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
         f"{group.learner} {cell(_at(group, LABELS, 0), 100)} %" for group in ranked
     )
     found = [f"{name}, {fewest:g} labels: {at_fewest}."]
+    sure = [f"{name}, {each.strain.axis}: {_where_sure(each)}" for each in _by_level(groups)]
+    return [*found, *_lead(name, groups), *sure, *_held(name, groups)]
+
+
+def _lead(name: str, groups: Sequence[Replicates]) -> list[str]:
+    """Return who leads under the most of each strain: learning without labels, or the others."""
+    local = [group for group in groups if family(group[0].trial.subject) == "local"]
+    others = [group for group in groups if group not in local]
+    return [
+        sentence
+        for one in local
+        for strain in STRAINS
+        if (sentence := _at_worst(name, one, others, strain))
+    ]
+
+
+def _at_worst(name: str, one: Replicates, others: Sequence[Replicates], strain: Strain) -> str:
+    """Return by how much one learner leads each of others under the most of a strain."""
+    place = 0 if strain is LABELS else -1
+    leads = {
+        other.learner: found[place]
+        for other in others
+        if (found := _differences(one, other, strain, len(others)))
+    }  # of a level that was fixed before anything was run
+    if not leads:
+        return ""
+    told = ", ".join(
+        f"{learner} {cell(found.interval, 100)} ({found.strength})"
+        for learner, found in leads.items()
+    )
+    level = f"{_levels([one], strain)[place]:g}"
+    return f"{name}, {strain.most.format(level)}: points by which {one.learner} leads {told}."
+
+
+def _by_level(groups: Sequence[Replicates]) -> list[ByLevel]:
+    """Return, level by level, by how much surrogate gradients lead learning without labels."""
     named = by_learner(groups)
-    rivals = (named.get(name, []) for name in ("surrogate", "diehl-cook"))
-    for supervised, unsupervised in product(*rivals):
-        found += _comparison(name, supervised, unsupervised)
+    rivals = (named.get(learner, []) for learner in ("surrogate", "diehl-cook"))
+    return [
+        ByLevel(first.learner, second.learner, strain, levels, found)
+        for first, second in product(*rivals)
+        for strain in STRAINS
+        for levels in [[f"{level:g}" for level in _levels([first], strain)]]
+        if (found := _differences(first, second, strain, len(levels)))
+    ]
+
+
+def _differences_table(name: str, groups: Sequence[Replicates]) -> list[Table]:
+    rows = [
+        (f"{each.first} – {each.second}", each.strain.axis, level, cell(found.interval, 100),
+         str(found.strength))
+        for each in _by_level(groups)
+        for level, found in zip(each.levels, each.found, strict=True)
+    ]  # fmt: skip
+    if not rows:
+        return []
+    return [
+        Table(
+            f"Differences in test accuracy on {name}, first minus second, with 95 % intervals that "
+            "hold at once for the levels of a strain.",
+            ("pair", "strain", "level", "difference / points", "how sure"),
+            tuple(rows),
+            _basis(groups),
+        )
+    ]
+
+
+def _held(name: str, groups: Sequence[Replicates]) -> list[str]:
+    found = []
     for strain, what in ((NOISE, "noise"), (LOST, "lost synapses")):
-        held = ", ".join(f"{group.learner} up to {_halfway(group, strain):g}" for group in groups)
+        last = _levels(groups, strain)[-1]
+        reached = {group.learner: _halfway(group, strain) for group in groups}
+        held = ", ".join(
+            f"{learner} up to {level:g}{' (the last that was tried)' if level == last else ''}"
+            for learner, level in reached.items()
+        )
         found.append(
             f"{name}, {what}: the highest level at which a learner keeps half of its accuracy "
             f"above chance: {held}."
@@ -196,48 +301,48 @@ def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
     return found
 
 
-def _comparison(name: str, first: Replicates, second: Replicates) -> list[str]:
-    """Return how far one learner leads another at each number of labels, and where that is sure."""
-    levels = [f"{level:g}" for level in _levels([first], LABELS)]
-    leads = _leads(first, second)
-    if not leads:
-        return []
-    told = ", ".join(
-        f"{cell(lead, 100)} with {level} labels" for level, lead in zip(levels, leads, strict=True)
-    )
-    ahead = ", ".join(level for level, lead in zip(levels, leads, strict=True) if lead.low > 0)
-    behind = ", ".join(level for level, lead in zip(levels, leads, strict=True) if lead.high < 0)
-    one, other = first.learner, second.learner
-    sure = (
-        f"{one} is surely ahead of {other} with {ahead} labels and surely behind with {behind}."
-        if ahead and behind
-        else f"{one} is surely ahead of {other} with {ahead} labels, and nowhere surely behind."
-        if ahead
-        else f"{one} is surely behind {other} with {behind} labels, and nowhere surely ahead."
-        if behind
-        else f"neither {one} nor {other} is surely ahead at any number of labels."
-    )
-    return [
-        f"{name}: points by which {one} is more accurate than {other}, paired by seed: {told}.",
-        f"{name}: {sure}",
+def _where_sure(each: ByLevel) -> str:
+    """Return at which levels one learner surely leads the other, as a sentence."""
+    one, other = each.first, each.second
+    if each.found[0].strength is Strength.FEW:
+        return f"too few seeds to say whether {one} or {other} leads."
+    sure = [
+        (level, lead.interval.mean > 0)
+        for level, lead in zip(each.levels, each.found, strict=True)
+        if lead.strength is Strength.SURE
     ]
+    ahead, behind = (", ".join(level for level, up in sure if up is way) for way in (True, False))
+    if ahead and behind:
+        return f"{one} is surely ahead of {other} at {ahead} and surely behind at {behind}."
+    if ahead:
+        return f"{one} is surely ahead of {other} at {ahead}, and nowhere surely behind."
+    if behind:
+        return f"{one} is surely behind {other} at {behind}, and nowhere surely ahead."
+    return f"neither {one} nor {other} is surely ahead at any level."
 
 
-def _leads(first: Replicates, second: Replicates) -> list[Interval]:
-    """Return the differences in accuracy at each number of labels, paired by seed.
+def _differences(
+    first: Replicates, second: Replicates, strain: Strain, n_compared: int
+) -> list[Difference]:
+    """Return first minus second at each level, paired by seed; of seeds that both have.
 
-    Without a seed that both have there are none.
+    The intervals are those of ``n_compared`` differences that hold at once.
     """
     one, other = (
-        {r.trial.seed: r.metrics[LABELS.accuracy] for r in group} for group in (first, second)
+        {r.trial.seed: r.metrics[strain.accuracy] for r in group} for group in (first, second)
     )
     seeds = sorted(one.keys() & other.keys())
+    sizes = (first[0].metrics["n_tested"], second[0].metrics["n_tested"])
+    level = simultaneous(n_compared)
     pairs = zip(
         np.transpose([one[seed] for seed in seeds]),
         np.transpose([other[seed] for seed in seeds]),
         strict=True,
     )
-    return [paired_difference(*pair) for pair in pairs]
+    return [
+        Difference(accuracy_difference(mine.tolist(), theirs.tolist(), sizes, level), len(seeds))
+        for mine, theirs in pairs
+    ]
 
 
 def _halfway(group: Replicates, strain: Strain) -> float:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from study.analysis import one_setting
-from study.analysis.one_setting import accuracy, alike, measured
-from study.analysis.replicates import MISSING, cell, mean_of, seed_difference
+from study.analysis.comparison import RULE, Difference, Strength, difference
+from study.analysis.one_setting import alike, measured
+from study.analysis.replicates import MISSING, cell, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
-from study.analysis.stats import Interval
 from study.experiments.unsupervised import plan
+from study.experiments.unsupervised.readout import SHARES, VOTE, vote_fails
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -104,8 +105,11 @@ def section(records: list[Record]) -> Section:
         method="One setting at a time departs from the published network of "
         f"{usual['n_exc']} neurons; all networks see {usual['presentations']:,} images without "
         f"labels, and {usual['label_samples']:,} labelled ones name their neurons. Accuracies are "
-        "those of validation samples: the test set is not read. Differences from the published "
-        "value are paired by seed.",
+        "those of validation samples: the test set is not read. They are read off the same spikes "
+        "in two ways: by the paper's vote, in which each neuron stands for one class, and by "
+        "shares, in which its spikes count for all classes by what part of its responses each has. "
+        "Where the two differ by more than their sampling error the paper's vote fails, and what "
+        "it says is not about what was learned. " + RULE,
         figures=tuple(
             _figure(name, [sweep for sweep in sweeps if sweep.dataset == name])
             for name in names
@@ -151,12 +155,10 @@ def _figure(dataset: str, sweeps: Sequence[Sweep]) -> Figure:
         figure_name("local", "settings", dataset),
         sweeps,
         _spikes,
-        f"{dataset}: validation accuracy (blue, left) and excitatory spikes a sample (orange, "
-        "right, from zero) as one setting leaves its published value, which is shaded.",
-        1.9,
+        f"{dataset}: validation accuracy (above) by both read-outs, and excitatory spikes a sample "
+        "(below), as one setting leaves its published value, which is shaded.",
+        {"the paper's vote": VOTE, "vote by shares": SHARES},
         columns=4,
-        head=0.3,
-        sharey=True,
     )
 
 
@@ -166,12 +168,15 @@ def _spikes(records: Sequence[Record]) -> float:
 
 def _table(sweeps: Sequence[Sweep]) -> Table:
     return one_setting.table(
-        "One setting at a time. Differences are from the published value, paired by seed.",
+        "One setting at a time: validation accuracy by both read-outs. Differences are from the "
+        "published value, paired by seed; intervals hold at once for the levels of a setting.",
         "setting",
         sweeps,
         ("level", _level),
-        measured("validation accuracy / %", "validation_accuracy", 100),
-        ("difference / points", _departure),
+        measured("the paper's vote / %", VOTE, 100),
+        measured("vote by shares / %", SHARES, 100),
+        ("difference by shares / points", _departure),
+        ("how sure", _how_sure),
         measured("excitatory spikes", "spikes_excitatory_per_sample"),
         measured("presentations per image learned", "presentations_per_trained_sample"),
         measured("training / s", "train_seconds"),
@@ -183,55 +188,82 @@ def _level(sweep: Sweep, level: float | str) -> str:
 
 
 def _departure(sweep: Sweep, level: float | str) -> str:
+    found = _difference(sweep, level)
+    return cell(found.interval, 100) if found else ""
+
+
+def _how_sure(sweep: Sweep, level: float | str) -> str:
+    found = _difference(sweep, level)
+    return str(found.strength) if found else ""
+
+
+def _difference(sweep: Sweep, level: float | str) -> Difference | None:
+    """Return a level minus the published one, by shares; None of the published one itself."""
     if level == sweep.usual:
-        return ""
-    return cell(_difference(sweep.networks[level], sweep.networks[sweep.usual]), 100)
-
-
-def _difference(members: Sequence[Record], published: Sequence[Record]) -> Interval | None:
-    return seed_difference(members, published, "validation_accuracy")
+        return None
+    others = len(sweep.networks) - 1
+    return difference(sweep.networks[level], sweep.networks[sweep.usual], SHARES, others)
 
 
 def _findings(sweeps: Sequence[Sweep]) -> list[str]:
-    """Return the settings by how much they move accuracy, and where another value is better."""
+    """Return by how much settings move accuracy, where the vote fails, which levels are better."""
     if not sweeps:
         return []
-    spans = {
-        sweep.varied.name: max(map(accuracy, sweep.networks.values()))
-        - min(map(accuracy, sweep.networks.values()))
+    spans = ", ".join(
+        f"{sweep.varied.name} {100 * _span(sweep, SHARES):.1f} ({100 * _span(sweep, VOTE):.1f})"
         for sweep in sweeps
-    }
-    ranked = sorted(spans, key=lambda name: -spans[name])
-    told = ", ".join(f"{name} {100 * spans[name]:.1f}" for name in ranked)
-    found = [
-        f"{sweeps[0].dataset}: points of accuracy between the best and the worst level that was "
-        f"tried: {told}."
-    ]
-    return [*found, *(_better(sweep) for sweep in sweeps)]
-
-
-def _better(sweep: Sweep) -> str:
-    """Return whether another level than the published one is better, and how sure that is."""
-    name, show, networks = sweep.varied.name, sweep.varied.show, sweep.networks
-    published = networks[sweep.usual]
-    second, best = sweep.ranked[-2:]
-    where = f"{sweep.dataset}, {name}"
-    if best == sweep.usual:
-        by = cell(_difference(networks[second], published), 100)
-        return (
-            f"{where}: no level is better than the published {show(best)}; the next, "
-            f"{show(second)}, differs by {by} points."
-        )
-    found = _difference(networks[best], published)
-    sure = (
-        "which one seed cannot tell from chance" if found is None or not found.low < found.high
-        else "and the interval excludes zero" if found.low > 0
-        else "and the interval includes zero"
-    )  # fmt: skip
-    return (
-        f"{where}: {show(best)} is better than the published {show(sweep.usual)} by "
-        f"{cell(found, 100)} points, {sure}."
     )
+    return [
+        f"{sweeps[0].dataset}: points of accuracy between the highest and the lowest level that "
+        f"was tried, by shares (by the paper's vote): {spans}.",
+        *_failing(sweeps),
+        *_better(sweeps),
+    ]
+
+
+def _span(sweep: Sweep, metric: str) -> float:
+    means = [mean_of(members, metric) for members in sweep.networks.values()]
+    return max(means) - min(means)
+
+
+def _failing(sweeps: Sequence[Sweep]) -> list[str]:
+    """Return the levels at which the two read-outs differ by more than chance."""
+    levels = [
+        f"{sweep.varied.name} {sweep.varied.show(level)} ({100 * mean_of(members, VOTE):.1f} "
+        f"against {100 * mean_of(members, SHARES):.1f} %)"
+        for sweep in sweeps
+        for level, members in sweep.networks.items()
+        if level != sweep.usual and vote_fails(members)
+    ]
+    published = sweeps[0].networks[sweeps[0].usual]
+    if vote_fails(published):
+        levels = ["the published settings", *levels]
+    if not levels:
+        return []
+    return [
+        f"{sweeps[0].dataset}: the paper's vote fails at {', '.join(levels)}: nothing about "
+        "learning follows from its accuracy there."
+    ]
+
+
+def _better(sweeps: Sequence[Sweep]) -> list[str]:
+    """Return which levels are surely better or worse than the published one, by shares."""
+    told: dict[bool, list[str]] = {True: [], False: []}
+    few = False
+    for sweep in sweeps:
+        for level in sweep.networks:
+            found = _difference(sweep, level)
+            few |= found is not None and found.strength is Strength.FEW
+            if found and found.strength is Strength.SURE:
+                by = f"{sweep.varied.name} {sweep.varied.show(level)}"
+                told[found.interval.mean > 0].append(f"{by} by {cell(found.interval, 100)}")
+    where = sweeps[0].dataset
+    if few:
+        return [f"{where}: too few seeds to call a level better or worse."]
+    return [
+        f"{where}: surely {word} than the published value: {', '.join(levels) or 'none'}."
+        for word, levels in (("better", told[True]), ("worse", told[False]))
+    ]
 
 
 def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:

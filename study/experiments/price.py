@@ -119,8 +119,9 @@ def section(records: list[Record]) -> Section:
         f"{HISTORY_EVERY:,} images at most; seconds are shared out evenly over epochs or images. "
         "Spikes and operations are those of one inference; networks without spikes count "
         "multiply-accumulates. To compare costs at one accuracy, the highest whole percentage is "
-        "taken that every learner reaches in validation, and of each learner the cheapest size "
-        "that reaches it.",
+        "taken that every learner reaches in validation, by the mean over its seeds, and of each "
+        "learner the cheapest size that reaches it. Preparation is what imports and compilers take "
+        "once a process.",
         figures=tuple(
             figure for name, members in sets.items() for figure in _figures(name, members)
         ),
@@ -288,22 +289,17 @@ def _table(groups: Sequence[Replicates]) -> Table:
 
 def _findings(name: str, groups: Sequence[Replicates]) -> list[str]:
     """Return what each learner pays for an accuracy that all of them reach."""
-    compared = ((TIME, _timed(groups)), (SPIKES, groups), (OPERATIONS, groups))
-    return [told for cost, members in compared for told in _finding(name, members, cost)]
-
-
-def _finding(name: str, groups: Sequence[Replicates], cost: Cost) -> list[str]:
     learners = by_learner(groups)
     if len(learners) < 2:
         return []
     level = _level(learners)
-    prices = _prices(learners, level, cost)
-    if not prices:
-        return []
-    return [
-        f"{name}: for {100 * level:.0f} % in validation, which every learner reaches, the least "
-        f"{cost.told}: {', '.join(prices)}."
+    compared = ((TIME, _timed(groups)), (SPIKES, groups), (OPERATIONS, groups))
+    told = [
+        f"{name}: the least {cost.told} for {100 * level:.0f} % in validation: {', '.join(prices)}."
+        for cost, members in compared
+        if len(prices := _prices(by_learner(members), level, cost)) > (cost is TIME)
     ]
+    return [*told, *_short(name, learners, level)]
 
 
 def _level(learners: Mapping[str, Sequence[Replicates]]) -> float:
@@ -312,21 +308,42 @@ def _level(learners: Mapping[str, Sequence[Replicates]]) -> float:
     return math.floor(100 * reached + ROUNDING) / 100
 
 
-def _prices(learners: dict[str, list[Replicates]], level: float, cost: Cost) -> list[str]:
-    found = {
-        learner: _cheapest([g for g in members if _validated(g) >= level], level, cost)
-        for learner, members in learners.items()
-    }
-    known = {learner: price for learner, price in found.items() if price is not None}
+def _short(name: str, learners: Mapping[str, Sequence[Replicates]], level: float) -> list[str]:
+    """Return whose mean reaches the accuracy while some seeds do not."""
+    told = []
+    for members in learners.values():
+        best = max(members, key=_validated)
+        reached = sum(r.metrics["validation_accuracy"] >= level for r in best)
+        if reached < len(best):
+            told.append(f"{best.learner} with {reached} of {len(best)} seeds")
+    if not told:
+        return []
     return [
-        f"{learner} with {significant(known[learner])}"
-        for learner in sorted(known, key=known.__getitem__)
+        f"{name}: {100 * level:.0f} % is reached by the mean over seeds, but by {', '.join(told)}."
     ]
 
 
-def _cheapest(groups: Sequence[Replicates], level: float, cost: Cost) -> float | None:
-    found = [_until(group, level) if cost is TIME else _mean(group, cost) for group in groups]
-    return min((value for value in found if value is not None), default=None)
+def _prices(learners: dict[str, list[Replicates]], level: float, cost: Cost) -> list[str]:
+    found = {}
+    for learner, members in learners.items():
+        reaching = [
+            (price, group)
+            for group in members
+            if _validated(group) >= level
+            and (price := _until(group, level) if cost is TIME else _mean(group, cost)) is not None
+        ]
+        if reaching:
+            found[learner] = min(reaching, key=lambda each: each[0])
+    return [
+        f"{learner} with {significant(price)}{_preparing(group) if cost is TIME else ''}"
+        for learner, (price, group) in sorted(found.items(), key=lambda item: item[1][0])
+    ]
+
+
+def _preparing(group: Replicates) -> str:
+    """Return how long it takes before training can begin, in a process that has done nothing."""
+    longest = max(record.metrics["prepare_seconds"] for record in group)
+    return f" (after a preparation of up to {significant(longest)})"
 
 
 def _until(group: Replicates, level: float) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from study import learners
 from study.analysis.basis import basis, teaching
+from study.analysis.comparison import MIN_SEEDS, Strength
 from study.analysis.replicates import Replicates, cell, interval_of, score_of, tested
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL
@@ -30,7 +31,6 @@ ORDER = 70
 SWEEP = True  # the first page has the learners as they are compared
 
 NOT_RUN = "not run"
-SEEDS_FOR_A_VERDICT = 3
 
 
 class Row(NamedTuple):
@@ -87,13 +87,13 @@ def _trials(row: Row, request: Request) -> Iterator[Trial]:
         preset = entry.preset(request.profile, dataset)
         config = dataclasses.replace(preset, **{**changes, **settings})
         for one in request.configure(config, row.learner):
-            for seed in _seeds(request, is_control=bool(settings)):
+            for seed in _seeds(request):
                 yield learning_trial(row.learner, ref, one, seed)
 
 
-def _seeds(request: Request, *, is_control: bool) -> Sequence[int]:
-    """Return the seeds of a system or its control; controls have one where time is short."""
-    short = is_control and request.profile == "quick" and not request.n_seeds
+def _seeds(request: Request) -> Sequence[int]:
+    """Return the seeds; one in the quick profile, whose small data allow no verdict anyway."""
+    short = request.profile == "quick" and not request.n_seeds
     return request.seeds[:1] if short else request.seeds
 
 
@@ -197,13 +197,13 @@ def verdict(each: Found) -> str:
     """Return how the measured number stands to the published one.
 
     A number on other data, and fewer than three seeds, allow none. Otherwise the published number
-    lies below, within or above the 95 % interval over seeds.
+    lies below, within (tied) or above the 95 % interval over seeds and test samples.
     """
     group, published = each.system, each.row.published.score
     if group is None or published is None or not _at_home(each):
-        return "not comparable"
-    if len(group) < SEEDS_FOR_A_VERDICT:
-        return "too few seeds"
+        return Strength.OTHER
+    if len(group) < MIN_SEEDS:
+        return Strength.FEW
     interval = interval_of(group, score_of(group))
     assert interval is not None
     if interval.low > published:
@@ -224,7 +224,7 @@ def _finding(each: Found) -> str:
 
 
 def _lead(run: Sequence[Found], found: Sequence[Found]) -> str:
-    comparable = [each for each in run if verdict(each) not in ("not comparable", "too few seeds")]
+    comparable = [each for each in run if verdict(each) not in (Strength.OTHER, Strength.FEW)]
     reached = sum(verdict(each) != "below" for each in comparable)
     told = f"{len(run)} of {len(found)} published systems were run"
     if comparable:

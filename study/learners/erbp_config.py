@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from study.learning.conditions import Conditions
 from study.learning.published import Control, Published
 
 if TYPE_CHECKING:
@@ -89,6 +90,15 @@ class ERBPConfig:
                 "from_ms must lie in 0..present_ms - 1 and label_period_ms not be negative, not "
                 f"{self.from_ms}, {self.label_period_ms}"
             )
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
+        """Return under which conditions the network learns."""
+        return Conditions(
+            f"Poisson rates up to {self.input_rate_hz:g} Hz, for {self.present_ms} ms",
+            " and ".join([str(self.hidden)] * self.layers),
+            self.epochs * n_train,
+            step="1 ms",
+        )
 
     def neurons(self) -> ERBPNeurons:
         """Return the constants of the neurons."""

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from study.analysis.basis import basis
 from study.analysis.measures import AGAINST, names, shown
-from study.analysis.replicates import Replicates, cell, interval_of, replicates, seed_difference
+from study.analysis.replicates import Replicates, cell, interval_of, replicates
 from study.analysis.section import Figure, Section, Table
-from study.analysis.stats import INTERVAL, Interval
+from study.analysis.stats import Interval, mean_interval
 from study.learners import style
 from study.trials.trial import Record, canonical_hash
 
+OVER_SEEDS = "95 % Student t interval over seeds"
 SHOWN = 15  # configurations in figure and table at most
 LINE = 48  # characters of a label
 
@@ -32,8 +33,16 @@ class Pair(NamedTuple):
         return f"{self.after.learner} · {self.after.dataset}{changed}"
 
     def difference(self, measure: str) -> Interval | None:
-        """Return after minus before, paired by seed; None where a run lacks the measure."""
-        return seed_difference(self.after, self.before, measure)
+        """Return after minus before, paired by seed; None where a run lacks the measure.
+
+        Both runs met the same samples, so that the interval is over seeds alone.
+        """
+        before, after = (
+            {r.trial.seed: r.metrics[measure] for r in group if r.metrics.get(measure) is not None}
+            for group in (self.before, self.after)
+        )
+        seeds = sorted(before.keys() & after.keys())
+        return mean_interval([after[s] - before[s] for s in seeds]) if seeds else None
 
 
 def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Section:
@@ -55,7 +64,7 @@ def section(before: Sequence[Record], after: Sequence[Record], other: str) -> Se
         "interval that leaves out zero marks a change that seeds alone do not explain.",
         figures=(_figure(pairs, records),) if differs else (),
         tables=(_table(pairs, records),) if differs else (),
-        findings=tuple(_findings(pairs, old, new)),
+        findings=(*_same_bits(before, after), *_findings(pairs, old, new)),
         caveats=tuple(_caveats(before, after)),
     )
 
@@ -121,7 +130,7 @@ def _table(pairs: Sequence[Pair], records: Sequence[Record]) -> Table:
         f"Both runs side by side, and their difference paired by seed.{_which(pairs)}",
         ("configuration", "measure", "other run", "this run", "difference"),
         tuple(rows),
-        basis(records, interval=INTERVAL),
+        basis(records, interval=OVER_SEEDS),
     )
 
 
@@ -148,7 +157,7 @@ def _figure(pairs: Sequence[Pair], records: Sequence[Record]) -> Figure:
         "Change of the test accuracy from the other run to this one, with its 95 % interval over "
         f"seeds. Right of the line this run is better.{_which(pairs)}",
         f"Change of test accuracy in percentage points: {told}.",
-        basis(records, interval=INTERVAL),
+        basis(records, interval=OVER_SEEDS),
     )
 
 
@@ -159,6 +168,40 @@ def _which(pairs: Sequence[Pair]) -> str:
 def _wrapped(name: str) -> str:
     lines = textwrap.wrap(name, LINE)
     return "\n".join(lines[:2]) + " …" * (len(lines) > 2)
+
+
+def _same_bits(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
+    """Return how many trials that both runs made have the same answers and spikes, bit for bit."""
+    earlier = {record.trial.id: record for record in before if record.done}
+    both = [
+        (earlier[record.trial.id], record)
+        for record in after
+        if record.done and record.trial.id in earlier
+    ]
+    apart = [pair for pair in both if _made_by(pair[0]) != _made_by(pair[1])]
+    if not apart:
+        return []
+    equal = sum(_results(one) == _results(other) for one, other in apart)
+    machines = {str(record.provenance.get("cpu")) for pair in apart for record in pair}
+    return [
+        f"{equal} of {len(apart)} trials that both runs have computed are equal bit for bit in "
+        f"accuracies, spikes and operations, on {len(machines)} kinds of processor."
+    ]
+
+
+def _made_by(record: Record) -> tuple[object, object]:
+    """Return when and on what a trial was run: a record that was copied proves nothing."""
+    return record.provenance.get("started"), record.provenance.get("cpu")
+
+
+def _results(record: Record) -> dict[str, object]:
+    """Return what a trial found that no clock and no memory has a part in."""
+    return {
+        name: value
+        for name, value in record.metrics.items()
+        if name.endswith(("accuracy", "_per_sample"))
+        and not name.startswith(("inference", "presentations"))
+    }
 
 
 def _findings(

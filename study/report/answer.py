@@ -5,33 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.analysis.basis import processors
+from study.analysis.comparison import MIN_SEEDS, Strength, difference
 from study.analysis.replicates import (
     Replicates,
     by_dataset,
     cell,
     interval_of,
     replicates,
-    seed_difference,
     significant,
     spikes_apart,
 )
 from study.analysis.section import Section
-from study.trials.trial import Record
+from study.trials.trial import Record, Trial
 
 QUESTION = (
     "On the same data and with the same measures, what does each kind of learning buy in accuracy, "
     "and what does it cost in spikes and runtime?"
 )
+SCORE = "test_accuracy"
 NAMED = 5  # learners of a data set at least, one by one, where more than one is left
 NOTHING = "No trial of this run ended with a test accuracy, so there is no answer yet."
 
 
-def answer(records: Sequence[Record]) -> tuple[str, ...]:
-    """Return what the trials say, a few sentences a data set; nothing where nothing was tested."""
+def answer(records: Sequence[Record], waiting: Sequence[Trial] = ()) -> tuple[str, ...]:
+    """Return what the trials say, a few sentences a data set; nothing where nothing was tested.
+
+    Parameters
+    ----------
+    records
+        Of the trials that learners have in common.
+    waiting
+        Trials that were planned and not run.
+    """
     sets = by_dataset(sorted(replicates(records), key=_accuracy, reverse=True))
     compared = {name: groups for name, groups in sets.items() if _n_learners(groups) > 1}
     alone = [
-        f"{group.learner} on {name} {_percent(group)}"
+        f"{group.learner} on {name} {_percent(group)} "
+        f"({_seeds(len(group))}{_expected(name, waiting)})"
         for name, groups in sets.items()
         if name not in compared
         for group in groups
@@ -44,12 +54,20 @@ def answer(records: Sequence[Record]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def opening(records: Sequence[Record], sections: Sequence[Section]) -> tuple[str, tuple[str, ...]]:
-    """Return question and answer of the first page.
+def _expected(dataset: str, waiting: Sequence[Trial]) -> str:
+    """Return the learners that were planned on a data set and not run, if there are any."""
+    names = dict.fromkeys(trial.subject for trial in waiting if trial.dataset_name == dataset)
+    return f"; planned and not run: {' and '.join(names)}" if names else ""
+
+
+def opening(
+    records: Sequence[Record], sections: Sequence[Section], waiting: Sequence[Trial] = ()
+) -> tuple[str, tuple[str, ...]]:
+    """Return question and answer of the first page; see `answer`.
 
     Where no learners stand side by side, as in a sweep alone, both are those of the sections.
     """
-    if told := answer(records):
+    if told := answer(records, waiting):
         return QUESTION, told
     leads = tuple(told for section in sections for told in section.lead or section.findings[:1])
     return (sections[0].question, leads) if leads else (QUESTION, (NOTHING,))
@@ -58,16 +76,42 @@ def opening(records: Sequence[Record], sections: Sequence[Section]) -> tuple[str
 def _of_dataset(name: str, best_first: Sequence[Replicates]) -> list[str]:
     # A sentence that says that one more follows would be longer than its name.
     named = best_first if len(best_first) <= NAMED + 1 else best_first[:NAMED]
-    reached = ", ".join(f"{group.learner} {_percent(group)}" for group in named)
     left, last = len(best_first) - len(named), best_first[-1]
     rest = f"{left} more learners follow, the last of them {last.learner} with {_percent(last)}."
-    n_seeds = max(len(group) for group in best_first)
-    seeds = "one seed, so without intervals" if n_seeds == 1 else f"up to {n_seeds} seeds"
     return [
-        f"Test accuracy on {name}, best first: {reached} ({seeds}).",
+        _reached(name, named, ranked=all(len(group) >= MIN_SEEDS for group in best_first)),
         *([rest] if left > 0 else []),
+        *_ties(best_first),
         *_price([group for group in best_first if interval_of(group, "spikes_per_sample")]),
     ]
+
+
+def _reached(name: str, groups: Sequence[Replicates], *, ranked: bool) -> str:
+    """Return the accuracies and how many seeds each rests on; few are no ground for a ranking."""
+    sizes = {len(group) for group in groups}
+    one = len(sizes) == 1
+    each = ", ".join(
+        f"{group.learner} {_percent(group)}{'' if one else f' ({_seeds(len(group))})'}"
+        for group in groups
+    )
+    order = ", best first" if ranked else ""
+    return f"Test accuracy on {name}{order}: {each}{f' ({_seeds(*sizes)})' if one else ''}."
+
+
+def _seeds(n: int) -> str:
+    return "one seed" if n == 1 else f"{n} seeds"
+
+
+def _ties(best_first: Sequence[Replicates]) -> list[str]:
+    """Return which learners the most accurate does not surely lead."""
+    best, *others = best_first
+    tied = [
+        group.learner
+        for group in others
+        if (found := difference(best, group, SCORE, len(others)))
+        and found.strength is Strength.TIED
+    ]
+    return [f"Tied with {best.learner}: {', '.join(tied)}."] if tied else []
 
 
 def _percent(group: Replicates) -> str:
@@ -84,10 +128,13 @@ def _price(spiking: Sequence[Replicates]) -> list[str]:
     if not rivals:
         return []
     first, second = spiking[0], rivals[0]
-    difference = seed_difference(first, second, "test_accuracy")
-    if difference is None:
+    found = difference(first, second, SCORE)
+    if found is None:
         return []
-    above = f"{first.learner} is {cell(difference, 100)} percentage points above {second.learner}"
+    above = (
+        f"{first.learner} is {cell(found.interval, 100)} percentage points above {second.learner} "
+        f"({found.strength})"
+    )
     told = [f"{above}; {_spikes(first, second)}."]
     if len(processors([*first, *second])) <= 1:  # of two, times do not compare
         told.append(f"It trains in {_times(first, second, 'train_seconds')} the time.")

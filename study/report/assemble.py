@@ -24,7 +24,12 @@ from study.report.render import render
 from study.request import Request
 from study.trials import outdated, provenance
 from study.trials.files import write_atomic
-from study.trials.trial import Damaged, Lacking, Record
+from study.trials.trial import Damaged, Lacking, Record, Trial
+
+MADE_BY = (
+    "code_version", "cpu", "platform", "libraries", "vector_units", "threads", "plugins"
+)  # fmt: skip
+"""What of a trial's provenance is said once for all trials."""
 
 
 def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
@@ -45,7 +50,10 @@ def write(trials: pd.DataFrame, report: Report, out: Path) -> tuple[str, ...]:
 
 
 def gather(
-    records: Mapping[str, Sequence[Record]], request: Request, command: str
+    records: Mapping[str, Sequence[Record]],
+    request: Request,
+    command: str,
+    waiting: Sequence[Trial] = (),
 ) -> tuple[pd.DataFrame, Report]:
     """Return the table of all trials and the report; nothing is written.
 
@@ -57,12 +65,14 @@ def gather(
         What the user asked for.
     command
         The command line, for provenance.
+    waiting
+        Trials that were planned and not run.
     """
     records = told_apart(records)
     trials = trials_table(records)
     unique = {record.trial.id: record for members in records.values() for record in members}
     source = _provenance(list(unique.values()), command)
-    return trials, _report(records, list(unique.values()), request, trials, source)
+    return trials, _report(records, list(unique.values()), request, trials, source, waiting)
 
 
 def _report(
@@ -71,6 +81,7 @@ def _report(
     request: Request,
     trials: pd.DataFrame,
     source: Mapping[str, Any],
+    waiting: Sequence[Trial],
 ) -> Report:
     sections: list[Section] = []
     known = experiments.known()
@@ -79,7 +90,7 @@ def _report(
         if done and name in known:
             sections.append(replace(_of_whole(name, done), command=request.command(name)))
     opening = _opening(records)
-    question, told = answer.opening(opening, sections)
+    question, told = answer.opening(opening, sections, waiting)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
     return Report(
         title="Spiking networks in two worlds",
@@ -195,6 +206,7 @@ def _notes(records: Sequence[Record], request: Request, learners: set[str]) -> l
 
 
 def _provenance(records: Sequence[Record], command: str) -> dict[str, Any]:
+    """Return what made the trials, and what made this report of them, maybe on another day."""
     data_sets = {
         record.trial.dataset.name: {
             "sha256": record.metrics.get("data_checksum"),
@@ -203,17 +215,23 @@ def _provenance(records: Sequence[Record], command: str) -> dict[str, Any]:
         for record in records
         if record.trial.dataset is not None and record.metrics.get("data_checksum")
     }
-    plugged: dict[str, set[str]] = {}
-    for record in records:
-        for name, digest in record.provenance.get("plugins", {}).items():
-            plugged.setdefault(name, set()).add(digest)
-    trial_versions = {str(record.provenance.get("code_version")) for record in records}
+    made = [{k: v for k, v in r.provenance.items() if k in MADE_BY} for r in records]
     return {
         "command": command,
-        **provenance.of_trial(),
-        "code_version_of_trials": sorted(trial_versions),
-        **({"plugins": {name: sorted(told) for name, told in plugged.items()}} if plugged else {}),
+        "trials": {
+            "number": len(records),
+            "seconds": sum(record.provenance.get("wall_seconds", 0.0) for record in records),
+            **_pooled(made),
+        },
+        "report": provenance.of_trial(),
         "data": data_sets,
-        "trials": len(records),
-        "trial_seconds": sum(record.provenance.get("wall_seconds", 0.0) for record in records),
     }
+
+
+def _pooled(values: Sequence[Any]) -> Any:
+    """Return what is found in many places: one value, or all in order; of mappings, by key."""
+    if all(isinstance(value, Mapping) for value in values):
+        keys = dict.fromkeys(key for value in values for key in value)
+        return {key: _pooled([value[key] for value in values if key in value]) for key in keys}
+    found = sorted({str(value) for value in values})
+    return found[0] if len(found) == 1 else found

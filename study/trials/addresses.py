@@ -55,6 +55,7 @@ PROCEDURES: dict[str, Procedure] = {
         "study.experiments.plasticity.pairs:run_frequency"
     ),
     "study.procedures.competition:run": Procedure("study.experiments.plasticity.competition:run"),
+    "spike-patterns": Procedure("study.experiments.feedback.patterns:run"),
     "study.procedures.membranes:run_lif": Procedure("study.experiments.dynamics.lif:run"),
     "study.procedures.membranes:run_hodgkin_huxley": Procedure(
         "study.experiments.dynamics.conductances:run_hodgkin_huxley"

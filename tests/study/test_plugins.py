@@ -144,7 +144,7 @@ def require_report(out: Path) -> None:
     half = trials[trials["learner"] == "half"]
     assert (half["test_accuracy"] == 1).all()
     assert half["plugins"].str.startswith("lab ").all()
-    assert json.loads((out / "provenance.json").read_text())["plugins"].keys() == {"lab"}
+    assert json.loads((out / "provenance.json").read_text())["trials"]["plugins"].keys() == {"lab"}
     assert "<td>half</td>" in page.replace("\n", "") or ">half<" in page
 
 

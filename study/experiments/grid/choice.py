@@ -7,9 +7,10 @@ from math import isclose
 
 import numpy as np
 
-from study.analysis.stats import Interval, mcnemar, paired_difference, share_interval
+from study.analysis.comparison import ANSWERED, Difference, difference
+from study.analysis.replicates import cell, interval_of
 from study.experiments.grid.grids import Level, base_of
-from study.experiments.grid.runs import TEST, TRAIN, VALIDATION, Response, Runs
+from study.experiments.grid.runs import TRAIN, VALIDATION, Response, Runs
 from study.trials.trial import Record
 
 FAMILY = 0.05  # probability that any of the combinations leads by chance
@@ -27,10 +28,8 @@ class Choice:
         return float(np.mean([response.of(record.metrics) for record in self.records]))
 
     def test(self) -> str:
-        """Return the test accuracy in percent with its binomial 95 % interval (Wilson)."""
-        n_test = self.records[0].metrics["n_test"]
-        mean, low, high = (100 * part for part in share_interval(self.mean(TEST), n_test))
-        return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+        """Return the test accuracy in percent with its interval over seeds and samples."""
+        return cell(interval_of(self.records, ANSWERED), 100)
 
 
 def choices(runs: Runs, response: Response) -> list[Choice]:
@@ -78,37 +77,16 @@ def lead_by_chance(runs: Runs, one: Choice, other: Choice, n_rivals: int) -> flo
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two combinations on the same test samples.
-
-    Parameters
-    ----------
-    first, second
-        Which.
-    points
-        Test accuracy of the first minus the second in points, paired by seed, with its 95 %
-        interval over seeds; without limits where they share one seed.
-    p
-        Exact McNemar test of the two on the test samples, first common seed; NaN if the
-        predictions were not kept.
-    """
+    """Two combinations, and the first's test accuracy minus the second's where seeds are shared."""
 
     first: Choice
     second: Choice
-    points: Interval
-    p: float
+    difference: Difference | None
 
 
 def compare(first: Choice, second: Choice) -> Comparison:
-    """Compare two combinations; by their means where they share no seed."""
-    sides = [{r.trial.seed: r for r in choice.records} for choice in (first, second)]
-    seeds = sorted(sides[0].keys() & sides[1].keys())
-    if not seeds:
-        missing = float("nan")
-        points = Interval(100 * (first.mean(TEST) - second.mean(TEST)), missing, missing)
-        return Comparison(first, second, points, missing)
-    ours, theirs = ([TEST.of(side[seed].metrics) * 100 for seed in seeds] for side in sides)
-    p = _mcnemar(sides[0][seeds[0]], sides[1][seeds[0]])
-    return Comparison(first, second, paired_difference(ours, theirs), p)
+    """Compare two combinations on the same test samples."""
+    return Comparison(first, second, difference(first.records, second.records, ANSWERED))
 
 
 def cost_of_training_choice(runs: Runs) -> Comparison:
@@ -122,10 +100,3 @@ def unsearched(runs: Runs) -> Choice | None:
     base = base_of(runs.dataset)
     wanted = {axis.name: getattr(base, axis.fields[0]) for axis in runs.axes}
     return next((c for c in choices(runs, VALIDATION) if c.levels == wanted), None)
-
-
-def _mcnemar(first: Record, second: Record) -> float:
-    arrays = [first.arrays, second.arrays]
-    if not all({"test_predictions", "test_labels"} <= found.keys() for found in arrays):
-        return float("nan")
-    return mcnemar(*(found["test_predictions"] == found["test_labels"] for found in arrays))

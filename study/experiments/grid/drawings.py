@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.analysis.basis import basis
-from study.analysis.effects import MIN_SEEDS, level_means, n_replicates
+from study.analysis.comparison import MIN_SEEDS
+from study.analysis.effects import level_means, n_replicates
 from study.analysis.figures import COLOURS, heat_map, label_axes, panel_grid, spread
 from study.analysis.section import Figure, figure_name
 from study.analysis.stats import INTERVAL

@@ -94,10 +94,9 @@ def section(records: list[Record]) -> Section:
         "estimated by least squares with main effects and two-way interactions. With fewer than "
         "three seeds what those leave over is the error, so that the other settings replicate "
         "each level; from three seeds on, the seeds do. Shares of variance are those of a "
-        "functional ANOVA. "
-        "p values are corrected by Holm's method. Levels at which most runs stay at chance are "
-        "left out when other settings are compared. The best combination is chosen by validation "
-        "accuracy, and its test accuracy is read once.",
+        "functional ANOVA. Intervals of differences hold at once for all of a response. Levels at "
+        "which most runs stay at chance are left out when other settings are compared. The best "
+        "combination is chosen by validation accuracy, and its test accuracy is read once.",
         figures=tuple(_figures(all_runs)),
         tables=(
             *([judged, tables.rules()] if judged else []),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
 from study import data
-from study.analysis.effects import MIN_SEEDS, n_replicates
+from study.analysis.comparison import MIN_SEEDS, Strength
+from study.analysis.effects import n_replicates
+from study.analysis.replicates import cell
 from study.experiments.grid.choice import (
     Choice,
     Comparison,
@@ -30,7 +30,7 @@ from study.experiments.grid.runs import (
     settled,
 )
 from study.experiments.grid.tables import judgements
-from study.experiments.grid.verdicts import FAILS, LEVEL, OPEN, STANDS, difference_text
+from study.experiments.grid.verdicts import FAILS, OPEN, STANDS, difference_text
 from study.learners.surrogate_config import HEIDELBERG
 
 
@@ -117,12 +117,14 @@ def _effects(runs: Runs) -> str:
     shares = ", ".join(f"{t.names[0]} {100 * t.share:.0f} %" for t in ranked)
     if not main:
         return f"{runs.dataset}: too few runs to tell the settings apart."
-    sure = [d for d in runs.live.differences(VALIDATION) if d.p < LEVEL]
+    sure = [d for d in runs.live.differences(VALIDATION) if d.strength is Strength.SURE]
     largest = max(sure, key=lambda d: abs(d.interval.mean), default=None)
     effect = (
         f"The largest sure difference is of {largest.factor}, "
         f"{difference_text(largest, VALIDATION)}."
         if largest
+        else "There are too few seeds to call a difference sure."
+        if n_replicates(runs.factors, runs.seeds) < MIN_SEEDS
         else "No difference between levels is sure."
     )
     dead = [
@@ -188,11 +190,11 @@ def _search(runs: Runs) -> list[str]:
 
 
 def _points(comparison: Comparison) -> str:
-    mean, low, high = comparison.points
-    if not np.isnan(low):
-        return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
-    p = "" if np.isnan(comparison.p) else f" (exact McNemar p = {comparison.p:.2g})"
-    return f"{mean:+.2f}{p}"
+    found = comparison.difference
+    if found is None:
+        mean = comparison.first.mean(TEST) - comparison.second.mean(TEST)
+        return f"{100 * mean:+.2f} ({Strength.FEW})"
+    return f"{cell(found.interval, 100)} ({found.strength})"
 
 
 def _border(runs: Runs) -> list[str]:
@@ -234,7 +236,8 @@ def _claims(runs: Runs) -> list[str]:
     total = sum(found.values())
     return [
         f"{runs.dataset}: of {total} claims of the thesis {found[STANDS]} stand, {found[FAILS]} do "
-        f"not, and {found[OPEN]} cannot be told."
+        f"not, and {found[OPEN]} cannot be told; {found[Strength.OTHER]} are not comparable, by "
+        f"data or by how the runs were computed, and {found[Strength.FEW]} have too few seeds."
     ]
 
 
@@ -245,9 +248,9 @@ def _few_seeds(runs: Runs) -> list[str]:
     return [
         f"{runs.dataset}: with fewer than {MIN_SEEDS} seeds whose runs cover all levels ({n_seeds} "
         "here) the other settings are the replicates. Runs of a seed with the same number of "
-        "neurons start from the same weights and meet the same batches, so effects, p values and "
-        "verdicts are those of these seeds, and others may say otherwise. --seeds K adds seeds; "
-        "what is done is not run again."
+        "neurons start from the same weights and meet the same batches, so effects are those of "
+        "these seeds, and others may say otherwise: nothing is concluded from them. --seeds K adds "
+        "seeds; what is done is not run again."
     ]
 
 

@@ -41,7 +41,7 @@ class Group:
     @property
     def label(self) -> str:
         """What stands at the axis of the levels."""
-        return self.field
+        return LABELS.get(self.field, self.field)
 
     def show(self, level: float) -> str:
         """Return a level for people."""
@@ -56,6 +56,14 @@ BOUND_STRENGTH = 10.0
 UPPER = (0.03, 0.1, 0.3, 1.0)
 SPEECH_DURATION_S = 1.4
 RANDOM = "random design"
+LABELS = {
+    "hidden": "hidden neurons",
+    "n_steps": "time steps",
+    "slope": "surrogate slope",
+    "l1": "activity penalty",
+    "upper": "upper bound on spikes a neuron",
+}
+"""Fields in words."""
 
 
 def groups(dataset: str) -> list[Group]:

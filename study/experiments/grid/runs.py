@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.effects import Difference, Variance, corrected, level_differences, variance
+from study.analysis.effects import Difference, Variance, at_once, level_differences, variance
 from study.experiments.grid.grids import GRIDS, Axis, grid_of
 from study.trials.trial import Record
 
@@ -172,7 +172,7 @@ class Runs:
         if live is not self:
             known = {difference[:3] for difference in found}
             found += [d for d in _raw_differences(self, response) if d[:3] not in known]
-        return corrected(found)
+        return at_once(found)
 
     def variance(self, response: Response) -> Variance:
         """Return the shares of variance."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from study.analysis.basis import basis, processors
-from study.analysis.effects import Term
-from study.analysis.replicates import cell, interval_of, mean_of, significant
+from study.analysis.comparison import MIN_SEEDS, RULE
+from study.analysis.effects import Term, n_replicates
+from study.analysis.replicates import cell, interval_of, mean_of, p_text, significant
 from study.analysis.section import Table
 from study.experiments.grid.choice import Choice, choices, unsearched
 from study.experiments.grid.claims import CLAIMS
@@ -84,17 +85,22 @@ def shares(all_runs: Sequence[Runs]) -> Table:
             "where it learns": runs.live.variance(VALIDATION),
             "time": runs.variance(TIME),
         }
+        judged = n_replicates(runs.factors, runs.seeds) >= MIN_SEEDS
         terms = list(dict.fromkeys(t.names for part in parts.values() for t in part.terms))
         found = [{t.names: t for t in part.terms} for part in parts.values()]
         rows += [
-            (runs.dataset, " × ".join(names), *(_share(terms.get(names)) for terms in found))
+            (
+                runs.dataset,
+                " × ".join(names),
+                *(_share(terms.get(names), judged) for terms in found),
+            )
             for names in terms
         ]
         rows.append((runs.dataset, "rest", *(f"{100 * part.rest:.1f}" for part in parts.values())))
     return Table(
         "Shares of variance in percent: functional ANOVA, which on a grid with gaps is type II; "
-        "F tests, with three seeds or more against the interaction with the seeds, with fewer "
-        "against the rest; Holm's correction over the terms of one response.",
+        f"from {MIN_SEEDS} seeds on F tests against the interaction with the seeds, with Holm's "
+        "correction over the terms of one response.",
         (
             "data set",
             "setting or pair",
@@ -107,27 +113,32 @@ def shares(all_runs: Sequence[Runs]) -> Table:
     )
 
 
-def _share(term: Term | None) -> str:
+def _share(term: Term | None, judged: bool) -> str:
     if term is None:
         return "–"
-    p = "" if np.isnan(term.p) else f" (p = {term.p:.1g})"
+    p = f" (p {p_text(term.p)})" if judged and not np.isnan(term.p) else ""
     return f"{100 * term.share:.1f}{p}"
 
 
 def differences(all_runs: Sequence[Runs]) -> Table:
     """Return the differences between all levels, for each response."""
     rows = [
-        (runs.dataset, found.factor, response.name, difference_text(found, response))
+        (
+            runs.dataset,
+            found.factor,
+            response.name,
+            difference_text(found, response),
+            str(found.strength),
+        )
         for runs in all_runs
         for response in RESPONSES
         for found in runs.differences(response)
     ]
     return Table(
-        "Differences between levels, the other settings averaged over; intervals are not corrected "
-        "for their number, p values are. Levels at which most runs "
-        "learn nothing are averaged over only where one of them is compared. Holm's correction "
-        "over all differences of one response on one data set.",
-        ("data set", "setting", "response", "difference, 95 % interval, corrected p"),
+        "Differences between levels, the other settings averaged over, with 95 % intervals that "
+        "hold at once for all differences of one response on one data set. Levels at which most "
+        "runs learn nothing are averaged over only where one of them is compared.",
+        ("data set", "setting", "response", "difference", "how sure"),
         tuple(rows),
         basis([record for runs in all_runs for record in runs.records]),
     )
@@ -149,8 +160,8 @@ def claims(all_runs: Sequence[Runs]) -> Table | None:
         return None
     return Table(
         "The thesis's claims, held against our runs. Accuracy claims are judged by validation "
-        "accuracy unless they name another. Intervals are not corrected for their number, p values "
-        "are. A level with + or - is the thesis's own mark: it expects still better beyond.",
+        "accuracy unless they name another. Intervals hold at once for all differences of a "
+        "response. A level with + or - is the thesis's own mark: it expects still better beyond.",
         ("data set", "claim", "thesis", "evidence", "verdict"),
         tuple(rows),
         basis([record for runs in all_runs for record in runs.records]),
@@ -162,7 +173,8 @@ def rules() -> Table:
     return Table(
         "Rules of the verdicts; a claim of several parts stands if all do. Negligible are "
         f"differences up to {VALIDATION.negligible:g} points of accuracy and "
-        f"{TIME.negligible:g} % of time.",
+        f"{TIME.negligible:g} % of time. {RULE} A claim is not comparable where our data are not "
+        "the thesis's, and a claim about time where event-driven kernels computed the runs.",
         ("kind of claim", "stands", "does not"),
         RULES,
     )

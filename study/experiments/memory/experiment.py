@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from study import learners
-from study.analysis.replicates import Replicates, cell, interval_of, seed_difference, tested
+from study.analysis.comparison import MIN_SEEDS, Strength, difference
+from study.analysis.replicates import Replicates, cell, interval_of, tested
 from study.analysis.section import Section, Table
 from study.data.reference import DatasetRef
 from study.data.store_recall import SYMBOL_S
@@ -32,7 +33,6 @@ TITLE = "Remembering for seconds"
 ORDER = 45
 
 OWN, CONTROL = "store-recall", "store-recall-shuffled"
-SEEDS_FOR_A_VERDICT = 3
 LEADING = ("BPTT: ", "BPTT without adaptation: ", "e-prop: ")  # findings that open a report
 
 
@@ -173,7 +173,7 @@ def _findings(networks: Mapping[str, Replicates]) -> list[str]:
 
 def _verdict(group: Replicates) -> str:
     """Return whether the task is solved; nothing where seeds are too few to say so."""
-    if len(group) < SEEDS_FOR_A_VERDICT:
+    if len(group) < MIN_SEEDS:
         return ""
     n_solved = sum(1 - record.metrics[SCORE] < SOLVED for record in group)
     return f"; {n_solved} of {len(group)} networks solve the task, with fewer than 5 % wrong"
@@ -182,12 +182,11 @@ def _verdict(group: Replicates) -> str:
 def _difference(name: str, changed: Replicates, usual: Replicates) -> list[str]:
     """Return how many more bits are wrong, paired by seed, where seeds are enough."""
     # Errors are what accuracy lacks, so the difference turns its sign.
-    difference = seed_difference(usual, changed, SCORE)
-    if difference is None or min(len(changed), len(usual)) < SEEDS_FOR_A_VERDICT:
+    found = difference(usual, changed, SCORE)
+    if found is None or found.strength is Strength.FEW:
         return []
-    told = f"{name}: {cell(difference, 100)} points more of the bits are wrong"
-    clear = difference.low > 0 or difference.high < 0
-    return [f"{told}, {'which seeds alone do not explain' if clear else 'which may be chance'}."]
+    told = f"{name}: {cell(found.interval, 100)} points more of the bits are wrong"
+    return [f"{told} ({found.strength})."]
 
 
 def _kept_long(networks: Mapping[str, Replicates]) -> list[str]:
@@ -211,7 +210,7 @@ def _validated(group: Replicates) -> float:
 
 
 def _unjudged(networks: Mapping[str, Replicates]) -> list[str]:
-    few = [name for name, group in networks.items() if len(group) < SEEDS_FOR_A_VERDICT]
+    few = [name for name, group in networks.items() if len(group) < MIN_SEEDS]
     if not few:
         return []
-    return [f"Nothing is concluded of networks with fewer than {SEEDS_FOR_A_VERDICT} seeds."]
+    return [f"Nothing is concluded of networks with fewer than {MIN_SEEDS} seeds."]

@@ -137,9 +137,11 @@ def _figure(records: Sequence[Record]) -> Figure:
         "rates-maps",
         drawing,
         "Firing rate of each model over the current and one of its constants; darkest is silence. "
-        "The border of the dark is the onset of firing.",
+        "The lower border of the dark is the onset of firing; where a map is dark above as well, "
+        "as Hodgkin and Huxley's, firing ends there: the membrane stays depolarised.",
         "Heat maps of firing rate, one for each neuron model, over a constant of the model and "
-        "the current: silent below a border, faster above it.",
+        "the current: silent below a border, faster above it, silent again where a strong current "
+        "blocks firing.",
         basis(records, f"{sum(map(_n_neurons, records))} neurons"),
     )
 
@@ -183,10 +185,13 @@ def _finding(record: Record) -> str:
     ]
     low, high = (constant.show(levels[end]) for end in ends)
     first, last = (metrics["top_rate_hz"][end] for end in ends)
+    moved = (
+        f"goes from {onsets[0]} to {onsets[1]}, and the highest rate" if onsets[0] != onsets[1]
+        else f"stays at {onsets[0]} within a step of the map, and the highest rate goes"
+    )  # fmt: skip
     found = (
         f"{NAMES[record.trial.subject]}: as the {constant.name} rises from {low} to {high}, the "
-        f"onset goes from {onsets[0]} to {onsets[1]}, and the highest rate from {first:.1f} Hz "
-        f"to {last:.1f} Hz."
+        f"onset {moved} from {first:.1f} Hz to {last:.1f} Hz."
     )
     error = metrics["max_rate_error_hz"]
     told = f" The rates are those of the closed form within {at_most(error)} Hz." if error else ""

@@ -280,9 +280,14 @@ def _progress(groups: Sequence[Replicates]) -> list[Figure]:
         "and neurons are named anew for each point. It chooses nothing.",
         "Validation accuracy in percent against the number of training images seen, one line a "
         "seed, one colour a network.",
-        basis(records, f"{HISTORY_VALIDATION} validation images at most a point"),
+        basis(records, f"{_followed(records)} validation images a point"),
     )
     return [figure]
+
+
+def _followed(records: Sequence[Record]) -> int:
+    """Return how many validation images learning is followed on."""
+    return min(HISTORY_VALIDATION, *(record.metrics["n_validation"] for record in records))
 
 
 def _network(group: Replicates) -> str:

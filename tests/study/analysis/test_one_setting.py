@@ -66,13 +66,31 @@ def test_a_table_has_a_row_a_level() -> None:
 
 
 def test_a_panel_has_title_axis_and_the_usual_level_shaded() -> None:
-    figure = one_setting.figure("f", [sweep()], lambda _: 3.0, "c", 2.0)
-    ax = figure.drawing.axes[0]
-    assert (ax.get_title(), ax.get_xlabel()) == ("hidden neurons", "hidden")
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["10 n", "20 n"]
-    means, shade = ax.lines[0], ax.lines[-1]
-    assert list(means.get_ydata()) == pytest.approx([85.0, 65.0])
-    assert list(shade.get_xdata()) == [1, 1]
+    figure = one_setting.figure("f", [sweep()], lambda _: 3.0, "c")
+    above, below = figure.drawing.axes
+    assert (above.get_title(), below.get_xlabel()) == ("hidden neurons", "hidden")
+    assert [label.get_text() for label in below.get_xticklabels()] == ["10 n", "20 n"]
+    assert list(above.lines[0].get_ydata()) == pytest.approx([85.0, 65.0])
+    assert list(below.lines[0].get_ydata()) == [3.0, 3.0]
+    assert [list(ax.lines[-1].get_xdata()) for ax in (above, below)] == [[1, 1]] * 2
+
+
+def test_all_sweeps_share_an_axis_that_holds_their_marks() -> None:
+    low = Sweep("digits", Width(), {10: records({"hidden": 10}, 0.1, 0.1)})
+    figure = one_setting.figure("f", [sweep(), low], lambda _: 3.0, "c", columns=1)
+    first, _, second, _ = figure.drawing.axes
+    assert first.get_ylim() == second.get_ylim()
+    assert first.get_ylim()[0] < 10 < 85 < first.get_ylim()[1]
+
+
+def test_two_read_outs_stand_beside_each_other_and_are_named() -> None:
+    scores = {"one": "validation_accuracy", "other": "validation_accuracy"}
+    figure = one_setting.figure("f", [sweep()], lambda _: 3.0, "c", scores)
+    (legend,) = figure.drawing.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["one", "other"]
+    one, other = (lines[0] for lines in figure.drawing.axes[0].containers)
+    assert list(one.get_ydata()) == list(other.get_ydata())
+    assert (one.get_xdata() < other.get_xdata()).all()
 
 
 def test_one_seed_is_owned_up_to() -> None:

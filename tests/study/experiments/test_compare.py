@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.analysis.comparison import Strength, difference
 from study.analysis.replicates import cell, replicates
 from study.analysis.stats import Interval, holm
 from study.analysis.table import trials_table
@@ -77,8 +78,13 @@ def test_without_spiking_learners_there_is_no_picture(records: list[Record]) -> 
 def test_differences_are_paired_and_tested(records: list[Record]) -> None:
     section = compare.section(records)
     (row,) = next(table for table in section.tables if table.columns[0] == "pair").rows
-    # 45 against 40 right of the same samples in seed 0: five discordant, two-sided 2 / 2**5.
-    assert row == ("linear · digits – surrogate", "-12.0 ± 5.0", "0.062")
+    # Leads of 5, 6 and 7 of 50: over seeds 12 ± 4.97 points, over samples 12 ± 8.7.
+    lead = np.array([0] * 40 + [1] * 5 + [2 / 3, 1 / 3] + [0] * 3)
+    over_samples = 1.96 * (lead.var(ddof=1) / N_TEST) ** 0.5
+    assert (100 * over_samples, (4.97**2 + (100 * over_samples) ** 2) ** 0.5) == pytest.approx(
+        (8.7, 10.0), abs=0.03
+    )
+    assert row == ("linear · digits – surrogate", "-12.0 ± 10.0", "sure")
     assert "surrogate 92.0" in section.findings[0]
 
 
@@ -102,8 +108,9 @@ def test_sequences_are_compared_by_the_symbols_that_are_asked_for(tmp_path: Path
     section = compare.section(made)
     assert section.findings[0] == "Test accuracy on store-recall: lsnn 96.0 %, lsnn-eprop 86.0 %."
     assert section.tables[0].rows[0][1:4] == ("96.0", "50.0", "96.0")
-    right = compare._right(made[1])
-    assert (len(right), right.sum()) == (N_TEST, N_TEST - 7)
+    found = difference([made[0]], [made[1]], "test_symbol_accuracy")
+    assert found is not None
+    assert (round(found.interval.mean, 9), found.strength) == (0.1, Strength.FEW)
 
 
 def test_holms_correction_follows_its_definition() -> None:

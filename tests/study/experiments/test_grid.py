@@ -13,7 +13,7 @@ import pytest
 from study.analysis.section import Section
 from study.data.reference import DatasetRef
 from study.experiments.grid import experiment as grid
-from study.experiments.grid import tables
+from study.experiments.grid import findings, tables
 from study.experiments.grid.choice import cost_of_training_choice
 from study.experiments.grid.grids import FASHION, GRIDS, grid_of
 from study.experiments.grid.runs import TIME, runs_of
@@ -146,7 +146,7 @@ def test_a_setting_for_another_learner_leaves_the_grid_alone() -> None:
 
 @pytest.fixture(scope="module")
 def section() -> Section:
-    return grid.section(planted(grid_trials(), logistic))
+    return grid.section(planted(grid_trials(seeds=3), logistic))
 
 
 def test_planted_effects_come_back_in_the_verdicts(section: Section) -> None:
@@ -160,16 +160,16 @@ def test_planted_effects_come_back_in_the_verdicts(section: Section) -> None:
     assert cell(section, "A smaller slope takes longer")[1] == "does not"
     assert cell(section, "does not depend on the penalty")[1] == "does not"  # it stops early
     assert cell(section, "100 hidden neurons and more train faster")[1] == "does not"
-    assert cell(section, "nothing is learned") == ("0 of 27 runs learned", "stands")
+    assert cell(section, "nothing is learned") == ("0 of 81 runs learned", "stands")
     assert cell(section, "matter most")[1] == "stands"
     assert cell(section, "suit better still")[1] == "cannot be told"
 
 
 def test_a_gain_over_runs_that_learn_nothing_is_told_apart() -> None:
     # Best 90 %, mean 86.7 % where the network learns: a third of the runs at 10 % makes it 61.1 %.
-    evidence, verdict = judged(planted(grid_trials(), logistic, spread=0), "gains 2-4 %")
+    evidence, verdict = judged(planted(grid_trials(seeds=3), logistic, spread=0), "gains 2-4 %")
     assert evidence == (
-        "28.9 points of training accuracy above the mean of 81 runs, 3.3 above that of the 54 "
+        "28.9 points of training accuracy above the mean of 243 runs, 3.3 above that of the 162 "
         "where it learns"
     )
     assert verdict == "cannot be told"
@@ -177,25 +177,30 @@ def test_a_gain_over_runs_that_learn_nothing_is_told_apart() -> None:
     def all_learn(config) -> dict[str, float]:
         return logistic({**config, "l1": 0.0})
 
-    assert judged(planted(grid_trials(), all_learn), "gains 2-4 %")[1] == "stands"
+    assert judged(planted(grid_trials(seeds=3), all_learn), "gains 2-4 %")[1] == "stands"
 
     def more(config) -> dict[str, float]:
         return {"train_accuracy": 0.3 + 0.004 * config["hidden"] * (config["l1"] < 1e-4)}
 
-    assert judged(planted(grid_trials(), more), "gains 2-4 %")[1] == "does not"
+    assert judged(planted(grid_trials(seeds=3), more), "gains 2-4 %")[1] == "does not"
 
 
 def test_an_altered_record_changes_the_sentence(section: Section) -> None:
-    records = planted(grid_trials(), logistic)
-    index = next(i for i, r in enumerate(records) if r.trial.config["l1"] == 1e-4)
-    altered = dict(records[index].metrics) | {"validation_accuracy": 0.99, "test_accuracy": 0.5}
-    records[index] = dataclasses.replace(records[index], metrics=altered)
+    records = planted(grid_trials(seeds=3), logistic)
+    lifted = next(r.trial.config_id for r in records if r.trial.config["l1"] == 1e-4)
+    altered = {"validation_accuracy": 0.99, "test_accuracy": 0.5}
+    records = [
+        dataclasses.replace(r, metrics={**r.metrics, **altered})
+        if r.trial.config_id == lifted
+        else r
+        for r in records
+    ]
     other = grid.section(records)
-    assert cell(other, "nothing is learned") == ("1 of 27 runs learned", "does not")
+    assert cell(other, "nothing is learned") == ("3 of 81 runs learned", "does not")
     (before,) = [f for f in section.findings if ": validation chooses" in f]
     (after,) = [f for f in other.findings if ": validation chooses" in f]
     assert "activity penalty 0.0001" in after
-    assert "50.00 [49.02, 50.98] %" in after
+    assert "50.0 ± 1.0 %" in after
     assert before != after
 
 
@@ -221,9 +226,10 @@ def test_pure_chance_proves_little() -> None:
 
 
 def test_a_grid_cut_short_says_so_and_judges_less() -> None:
-    section = grid.section(planted(grid_trials()[:9], logistic))
-    assert any("72 of the 81 combinations" in c for c in section.caveats)
-    assert cell(section, "More hidden neurons are more accurate")[1] == "cannot be told"
+    trials = grid_trials(seeds=3)
+    section = grid.section(planted([t for k, t in enumerate(trials) if k % 81 < 9], logistic))
+    assert any("216 of the 243 combinations" in c for c in section.caveats)
+    assert cell(section, "gains 2-4 %")[1] == "cannot be told"
     one = grid.section(planted(grid_trials()[:1], logistic))
     assert one.tables == one.figures == ()
 
@@ -233,7 +239,7 @@ def test_overfitting_needs_both_of_its_parts() -> None:
         excess = (config["n_steps"] - 80) / 1000
         return {"train_accuracy": 0.9 + excess, "test_accuracy": 0.7 - excess}
 
-    trials = grid_trials("hd-spikes")
+    trials = grid_trials("shd", 3)
     assert judged(planted(trials, overfit), "rises, test accuracy")[1] == "stands"
     helped = planted(trials, lambda c: overfit(c) | {"test_accuracy": 0.7})
     assert judged(helped, "rises, test accuracy")[1] == "does not"
@@ -243,7 +249,7 @@ def test_a_jump_needs_levels_that_are_alike_before_it() -> None:
     def time(seconds: dict[int, float]):
         return lambda c: {"train_seconds": seconds[c["n_steps"]]}
 
-    trials, claim = grid_trials("hd-spikes"), "jumps at 120"
+    trials, claim = grid_trials("shd", 3), "jumps at 120"
     jump = planted(trials, time({80: 50.0, 100: 50.5, 120: 80.0}))
     assert judged(jump, claim)[1] == "stands"
     steady = planted(trials, time({80: 40.0, 100: 50.0, 120: 60.0}))
@@ -257,12 +263,12 @@ def test_time_is_that_of_the_processor_where_it_was_taken() -> None:
             "train_cpu_seconds": None if by_clock else 0.3 * c["n_steps"],
         }
 
-    trials, claim = grid_trials(), "More time steps take longer"
+    trials, claim = grid_trials(seeds=3), "More time steps take longer"
     records = planted(trials, timed(by_clock=False))
     assert judged(records, claim)[1] == "stands"
     assert not any("by the clock" in caveat for caveat in grid.section(records).caveats)
     old = planted(trials[:27], timed(by_clock=True)) + records[27:]
-    assert any("27 of 81 runs were timed by the clock" in c for c in grid.section(old).caveats)
+    assert any("27 of 243 runs were timed by the clock" in c for c in grid.section(old).caveats)
 
 
 def on_processors(records: list[Record], fast: list[bool]) -> list[Record]:
@@ -279,9 +285,9 @@ def on_processors(records: list[Record], fast: list[bool]) -> list[Record]:
 
 
 def test_a_faster_processor_counts_as_a_setting_and_not_as_noise() -> None:
-    trials, claim = grid_trials(), "More time steps take longer"
+    trials, claim = grid_trials(seeds=3), "More time steps take longer"
     records = planted(trials, lambda c: {"train_cpu_seconds": 0.3 * c["n_steps"]})
-    mixed = on_processors(records, [k % 4 == 1 for k in range(81)])
+    mixed = on_processors(records, [k % 4 == 1 for k in range(243)])
     evidence, verdict = judged(mixed, claim)
     assert verdict == "stands"
     assert evidence.startswith("training time, 120 against 80: +50.00 [")
@@ -294,14 +300,15 @@ def test_a_faster_processor_counts_as_a_setting_and_not_as_noise() -> None:
 
 
 def test_a_setting_that_goes_with_the_processor_cannot_be_told() -> None:
-    records = planted(grid_trials(), lambda c: {"train_cpu_seconds": 30.0})
+    records = planted(grid_trials(seeds=3), lambda c: {"train_cpu_seconds": 30.0})
     mixed = on_processors(records, [r.trial.config["n_steps"] == 120 for r in records])
     assert judged(mixed, "More time steps take longer")[1] == "cannot be told"
 
 
 def test_an_effect_of_nothing_is_none_whatever_rounding_leaves() -> None:
-    records = planted(grid_trials("hd-spikes"), lambda c: {})
-    assert "p = 1" in judged(records, "over-fit strongly")[0]
+    evidence, verdict = judged(planted(grid_trials("shd", 3), lambda c: {}), "over-fit strongly")
+    assert "120 against 80: +0.00 [" in evidence
+    assert verdict == "does not"  # the interval holds only what is negligible
 
 
 def test_data_sets_are_kept_apart_and_the_stand_in_is_named() -> None:
@@ -325,7 +332,7 @@ def test_every_data_set_leads_with_what_matters_and_how_many_claims_stand() -> N
 def test_where_nothing_differs_no_combination_is_called_best_or_worse() -> None:
     verdicts = []
     for shift in range(20):
-        flat = planted(grid_trials(seeds=1), lambda c: {}, spread=0.01)
+        flat = planted(grid_trials(seeds=3), lambda c: {}, spread=0.01)
         rng = np.random.default_rng(shift)
         noisy = [
             dataclasses.replace(
@@ -350,9 +357,9 @@ def test_a_combination_far_behind_is_not_the_best_and_one_far_ahead_is() -> None
 
 
 def test_an_accuracy_is_not_missed_by_curves_that_still_rise() -> None:
-    low = planted(grid_trials(), lambda c: {"train_accuracy": 0.7})
+    low = planted(grid_trials(seeds=3), lambda c: {"train_accuracy": 0.7})
     assert judged(low, "reaches 89.53")[1] == "does not"
-    rising = planted(grid_trials(), lambda c: {"train_accuracy": 0.7, "best_epoch": 29})
+    rising = planted(grid_trials(seeds=3), lambda c: {"train_accuracy": 0.7, "best_epoch": 29})
     evidence, verdict = judged(rising, "reaches 89.53")
     assert evidence.endswith("its curve not settled")
     assert verdict == "cannot be told"
@@ -364,10 +371,10 @@ def test_a_gain_just_outside_what_is_printed_cannot_be_told() -> None:
             return {"train_accuracy": 0.9 + 0.01 * points * (config["hidden"] == 300)}
 
         # A third of the runs lies higher, so the best leads the mean by two thirds.
-        return judged(planted(grid_trials("tbl"), of, spread=0.004), "gains about 4")[1]
+        return judged(planted(grid_trials("tbl", 3), of, spread=0.004), "gains about 4")[1]
 
     assert gains(5) == "stands"
-    assert gains(3.1) == "cannot be told"
+    assert gains(3.5) == "cannot be told"
     assert gains(0) == "does not"
 
 
@@ -378,6 +385,35 @@ def test_epochs_are_held_against_those_of_the_tutorial() -> None:
     told = "hd-spikes: SpyTorch's tutorial 4 trains 200 epochs on speech, these runs 100."
     assert told in short.deviations
     assert not any("tutorial 4" in deviation for deviation in whole.deviations)
+
+
+def test_one_seed_gives_evidence_and_no_verdict() -> None:
+    table = tables.claims(runs_of(planted(grid_trials(), logistic)))
+    assert table is not None
+    verdicts = Counter(row[-1] for row in table.rows)
+    assert verdicts == {"too few seeds": 13, "cannot be told": 1}  # outside the grid
+    assert "150 against 50: +4.0" in table.rows[0][3]
+    told = tables.differences(runs_of(planted(grid_trials(), logistic)))
+    assert {row[-1] for row in told.rows} == {"too few seeds"}
+    assert not any("p =" in cell for row in told.rows for cell in row)
+
+
+def test_claims_on_a_stand_in_for_the_thesiss_data_are_not_comparable() -> None:
+    runs = runs_of(planted(grid_trials("hd-spikes", 3), lambda c: {}))
+    table = tables.claims(runs)
+    assert table is not None
+    assert {row[-1] for row in table.rows} == {"not comparable"}
+    (told,) = [f for f in findings.of(runs[0]) if "claims of the thesis" in f]
+    assert "0 stand, 0 do not, and 0 cannot be told; 13 are not comparable" in told
+
+
+def test_times_of_event_driven_kernels_are_not_held_against_dense_code() -> None:
+    def of(config):
+        return {"train_seconds": config["n_steps"] / 10, "engine": "events"}
+
+    records = planted(grid_trials(seeds=3), of)
+    assert judged(records, "More time steps take longer")[1] == "not comparable"
+    assert judged(records, "More hidden neurons are more accurate")[1] != "not comparable"
 
 
 def test_few_seeds_are_named_with_their_data() -> None:
@@ -443,10 +479,13 @@ def test_what_choosing_by_training_accuracy_costs(tmp_path: Path) -> None:
         records.append(store.put_done(trial, Outcome(metrics, arrays), {}))
     (runs,) = runs_of(records)
     cost = cost_of_training_choice(runs)
-    assert cost.points.mean == pytest.approx(10)
-    assert cost.p < 1e-100  # a thousand samples are right with one only
+    assert cost.difference is not None
+    assert cost.difference.interval.mean == pytest.approx(0.1)
+    # A thousand of 10,000 samples are right with one only: 1.96 * 0.3 / 100.
+    half = cost.difference.interval.high - cost.difference.interval.mean
+    assert half == pytest.approx(0.00588, rel=1e-3)
     section = grid.section(records)
-    assert any("by +10.00 (exact McNemar p = " in finding for finding in section.findings)
+    assert any("by 10.0 ± 0.6 (too few seeds)" in finding for finding in section.findings)
 
 
 def test_what_the_search_brought_is_paired_by_seed() -> None:
@@ -462,7 +501,7 @@ def test_what_the_search_brought_is_paired_by_seed() -> None:
     assert "in hidden neurons: the best may lie outside" in border
     (search,) = [f for f in section.findings if "against the fixed settings" in f]
     assert "hidden neurons 100, time steps 100, surrogate slope 100" in search
-    assert "brings +5.00 [+5.00, +5.00] points" in search
+    assert "brings 5.00 ± 1.05 (sure) points" in search
 
 
 def test_failed_records_are_left_out() -> None:

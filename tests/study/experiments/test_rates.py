@@ -61,7 +61,7 @@ def test_the_section_says_where_onsets_move(tmp_path: Path):
     section = rates.section([store.put_done(made, run(made, Context()), {})])
     assert (
         "leaky integrate-and-fire: as the membrane time constant rises from 10 ms to 40 ms, the "
-        "onset goes from 0.2 nA to 0.2 nA" in section.findings[0]
+        "onset stays at 0.2 nA within a step of the map" in section.findings[0]
     )
     assert len(section.tables[0].rows) == 3
 

@@ -14,14 +14,18 @@ from study.trials.trial import Outcome, Record, Trial
 
 
 def kept(
-    folder: Path, accuracies: list[float], config: dict[str, Any], learner: str = "surrogate"
+    folder: Path,
+    accuracies: list[float],
+    config: dict[str, Any],
+    learner: str = "surrogate",
+    cpu: str = "one",
 ) -> list[Record]:
     """Return records as they come back from a store that knows nothing of the plan."""
     store = Store(folder)
     for seed, accuracy in enumerate(accuracies):
         trial = Trial("x:y", learner, DatasetRef("digits"), config, seed)
         metrics = {"test_accuracy": accuracy, "spikes_per_sample": 40.0, "train_seconds": 2.0}
-        store.put_done(trial, Outcome(metrics), {"code_version": folder.name, "cpu": "one"})
+        store.put_done(trial, Outcome(metrics), {"code_version": folder.name, "cpu": cpu})
     return store.everything()
 
 
@@ -52,6 +56,22 @@ def test_where_nothing_differs_nothing_is_drawn(before: list[Record], tmp_path: 
     section = against.section(before, after(tmp_path, [0.80, 0.82, 0.84]), "other")
     assert (section.figures, section.tables) == ((), ())
     assert section.findings[-1] == "Nothing that both measured differs."
+
+
+def test_trials_that_another_processor_repeats_bit_for_bit_are_counted(
+    before: list[Record], tmp_path: Path
+) -> None:
+    (tmp_path / "after").mkdir()
+    again = kept(tmp_path / "after", [0.80, 0.82, 0.841], {"slope": 10.0}, cpu="two")
+    told, *_ = against.section(before, again, "other").findings
+    assert told == (
+        "2 of 3 trials that both runs have computed are equal bit for bit in accuracies, spikes "
+        "and operations, on 2 kinds of processor."
+    )
+
+
+def test_records_that_were_copied_prove_nothing(before: list[Record]) -> None:
+    assert not any("bit for bit" in told for told in against.section(before, before, "o").findings)
 
 
 def test_a_fall_is_told_by_its_size(before: list[Record], tmp_path: Path) -> None:

@@ -45,9 +45,11 @@ def test_learners_stand_from_best_to_worst_with_intervals_and_price() -> None:
     told = answer.answer([*LINEAR, *LOCAL, *SURROGATE])
     assert told == (
         "Test accuracy on digits, best first: surrogate 96.0 ± 2.5 %, linear 93.0 %, "
-        "diehl-cook 91.0 ± 2.5 % (up to 3 seeds).",
-        "surrogate is 5.00 percentage points above diehl-cook; its network emits 10.0 spikes a "
-        "sample against 200, besides 40.0 against 800 that come in. It trains in 1 times the time.",
+        "diehl-cook 91.0 ± 2.5 % (3 seeds).",
+        "Tied with surrogate: linear.",
+        "surrogate is 5.00 percentage points above diehl-cook (sure); its network emits 10.0 "
+        "spikes a sample against 200, besides 40.0 against 800 that come in. It trains in 1 times "
+        "the time.",
     )
 
 
@@ -55,7 +57,7 @@ def test_of_many_learners_the_best_five_are_named() -> None:
     many = [record for n in range(9) for record in records(f"one{n}", [0.875 - n / 64] * 3, None)]
     told, rest, *_ = answer.answer(many)
     assert "one0 87.5 %" in told
-    assert "one4 81.2 % (up to 3 seeds)" in told
+    assert "one4 81.2 % (3 seeds)" in told
     assert rest == "4 more learners follow, the last of them one8 with 75.0 %."
     assert "one5" not in told
 
@@ -63,16 +65,16 @@ def test_of_many_learners_the_best_five_are_named() -> None:
 def test_where_one_more_would_follow_it_is_named() -> None:
     six = [record for n in range(6) for record in records(f"one{n}", [0.875 - n / 64] * 3, None)]
     told, *rest = answer.answer(six)
-    assert "one5 79.7 % (up to 3 seeds)" in told
+    assert "one5 79.7 % (3 seeds)" in told
     assert not any("follow" in sentence for sentence in rest)
 
 
 def test_times_of_different_processors_are_not_compared() -> None:
     elsewhere = [dataclasses.replace(r, provenance={"cpu": "other"}) for r in LOCAL]
     here = [dataclasses.replace(r, provenance={"cpu": "this"}) for r in SURROGATE]
-    assert answer.answer([*here, *elsewhere])[1] == (
-        "surrogate is 5.00 percentage points above diehl-cook; its network emits 10.0 spikes a "
-        "sample against 200, besides 40.0 against 800 that come in."
+    assert answer.answer([*here, *elsewhere])[-1] == (
+        "surrogate is 5.00 percentage points above diehl-cook (sure); its network emits 10.0 "
+        "spikes a sample against 200, besides 40.0 against 800 that come in."
     )
 
 
@@ -94,12 +96,29 @@ def test_an_altered_trial_alters_the_sentences(learner: str) -> None:
 
 def test_a_learner_without_a_rival_is_not_compared() -> None:
     (told,) = answer.answer(SURROGATE)
-    assert told == "Without a rival on the same data: surrogate on digits 96.0 ± 2.5 %."
+    assert told == "Without a rival on the same data: surrogate on digits 96.0 ± 2.5 % (3 seeds)."
 
 
-def test_one_seed_has_no_interval_and_says_so() -> None:
+def test_one_seed_ranks_nothing_and_says_so() -> None:
     told = answer.answer([SURROGATE[0], LOCAL[0]])
-    assert "surrogate 95.0 %, diehl-cook 90.0 % (one seed, so without intervals)" in told[0]
+    assert told[0] == "Test accuracy on digits: surrogate 95.0 %, diehl-cook 90.0 % (one seed)."
+    assert "5.00 percentage points above diehl-cook (too few seeds)" in told[1]
+
+
+def test_each_accuracy_has_its_seeds_where_they_differ() -> None:
+    told = answer.answer([*SURROGATE, LOCAL[0]])
+    assert "surrogate 96.0 ± 2.5 % (3 seeds), diehl-cook 90.0 % (one seed)." in told[0]
+
+
+def test_ties_with_the_best_are_called_ties() -> None:
+    near = records("mlp", [0.96, 0.95, 0.965], None)
+    assert "Tied with surrogate: mlp." in answer.answer([*SURROGATE, *near, *LOCAL])
+
+
+def test_rivals_that_were_planned_and_not_run_are_named() -> None:
+    waiting = [records("mlp", [0.9], None)[0].trial, records("mlp", [0.9], None, "mnist")[0].trial]
+    (told,) = answer.answer(SURROGATE, waiting)
+    assert told.endswith("surrogate on digits 96.0 ± 2.5 % (3 seeds; planned and not run: mlp).")
 
 
 def test_failures_alone_give_no_answer_but_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from study.experiments import beyond
 from study.report import assemble
 from study.report.document import Report
 from study.request import Request
+from study.trials import provenance
 from study.trials.trial import Damaged, Lacking, Record
 from tests.study.experiments.grid_records import planted
 
@@ -41,6 +43,23 @@ def test_a_record_without_a_measure_costs_its_section_alone(records: list[Record
         f"{records[-1].trial.id} has no spikes_input_per_sample, which it needs.",
     )
     assert len(report.details) == len(whole.details)
+
+
+def test_what_made_the_trials_is_told_apart_from_what_makes_the_report(
+    records: list[Record],
+) -> None:
+    elsewhere = {"cpu": "other, 64 cores", "code_version": "0.0+src.old", "libraries": {"a": "1"}}
+    newer = {**elsewhere, "libraries": {"a": "2"}}
+    made = [
+        dataclasses.replace(r, provenance={"wall_seconds": 2.0, **(newer if k else elsewhere)})
+        for k, r in enumerate(records)
+    ]
+    found = reported(made).provenance
+    assert found["trials"] == {
+        "number": len(made), "seconds": 2.0 * len(made), "cpu": "other, 64 cores",
+        "code_version": "0.0+src.old", "libraries": {"a": ["1", "2"]},
+    }  # fmt: skip
+    assert found["report"]["code_version"] == provenance.code_version()
 
 
 def test_damaged_arrays_cost_their_record_and_not_the_section(

@@ -169,7 +169,7 @@ def test_lists_of_any_length_need_one_template():
     language = Language("ko", [{"digits"}, {"a", "b", "c"}])
     for n in (1, 2, 3):
         listed = ", ".join(f"{name} 9{n}.5 ± 0.{n} %" for name in "abc"[:n])
-        text = language.translate(f"Test accuracy on digits, best first: {listed} (up to 3 seeds).")
+        text = language.translate(f"Test accuracy on digits, best first: {listed} (3 seeds).")
         assert f": {listed}(" in text
         assert HANGUL.search(text)
     assert language.missing == {}
@@ -232,7 +232,7 @@ def test_an_altered_number_in_the_trials_alters_the_korean_sentence(records):
         assert language.missing == {}
         return told
 
-    assert "71.2 %" in korean(0.712)
+    assert "71.2 ± 0.9 %" in korean(0.712)
     assert korean(0.713) == korean(0.712).replace("71.2", "71.3")
 
 
@@ -261,7 +261,7 @@ def test_cells_of_tables_keep_their_numbers(told: dict, report: Report):
 
 def test_the_page_is_korean_and_brings_its_letters(told: dict, report: Report):
     language = of(report)
-    section = {**told["sections"][0], "figures": []}
+    section = {**told["sections"][0], "figures": [], "figure": None}
     page = html.page(
         {**told, "sections": [section], "translate": language.translate},
         {},
@@ -269,8 +269,8 @@ def test_the_page_is_korean_and_brings_its_letters(told: dict, report: Report):
     assert '<html lang="ko">' in page
     assert "font-src data:" in page
     assert "@font-face" in page
-    assert "What it shows" not in page
-    assert "보이는 것" in page
+    assert "How sure, and what else" not in page
+    assert "얼마나 확실하며" in page
 
 
 def test_an_english_page_is_as_it_was(report: Report):

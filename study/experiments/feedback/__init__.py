@@ -1,0 +1,1 @@
+"""Errors that come back through another matrix than the weights: networks, and spike times."""
