@@ -72,16 +72,17 @@ def section(records: list[Record]) -> Section:
         title=TITLE,
         question="Do spikes of error neurons, which reach hidden units by random weights, teach a "
         "spiking network, and what must the units themselves contribute?",
-        method="Images are shown as random spikes. Two error neurons a class compare the output with "
-        "a label neuron; their spikes reach a second compartment of all units by fixed random "
-        "weights. With each spike that reaches a unit, its weight changes by what that "
-        "compartment holds, as long as the unit's current lies where a gate is open: wherever "
-        "it is positive; up to an upper end, twice the least current that makes a unit spike; "
-        "or in a boxcar to both sides of none, as narrow as that, or as wide as the paper's, "
-        "which is open nearly always. Noise is added to membranes, or synapses let less than "
-        "half of the spikes pass (blank-out). Controls: no feedback to hidden units, feedback "
-        "that is equal for all, and a label neuron that is silent. The epoch is chosen on "
-        "validation samples, whose labels the network does not get; test samples are read once.",
+        method="Images are shown as random spikes. Two error neurons a class compare the output "
+        "with a label neuron; their spikes reach a second compartment of all units by "
+        "fixed random weights. With each spike that reaches a unit, its weight changes by "
+        "what that compartment holds, as long as the unit's current lies where a gate is "
+        "open: wherever it is positive; up to an upper end, twice the least current that "
+        "makes a unit spike; or in a boxcar to both sides of none, as narrow as that, or "
+        "as wide as the paper's, which is open nearly always. Noise is added to "
+        "membranes, or synapses let less than half of the spikes pass (blank-out). "
+        "Controls: no feedback to hidden units, feedback that is equal for all, and a "
+        "label neuron that is silent. The epoch is chosen on validation samples, whose "
+        "labels the network does not get; test samples are read once.",
         equations=(
             "U_i arrow.l e^(-1 / tau_D) U_i + sum_k G_(i k) (e_k^+ - e_k^-)",
             "w_(i j) arrow.l w_(i j) - eta U_i [a < I_i < b]",
