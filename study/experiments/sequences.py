@@ -119,7 +119,9 @@ def _figure(sweep: Sweep) -> Figure:
         draw_shares(windows, lengths, shares, color=COLOURS[place], label=way, **line)
     windows.axvline(members[0].trial.config["window"], color="0.8", lw=6, zorder=0)
     spread(windows, lengths.tolist())
-    label_axes(windows, "window / ticks", "validation strings without mistake / %")
+    windows.set_xlabel("window / ticks", fontsize=9)
+    windows.set_ylabel("validation strings without mistake / %", fontsize=9)
+    drawing.legend(loc="outside upper center", ncols=len(WAYS), columnspacing=1.0)
     _draw_cells(cells, members[0])
     return Figure(
         figure_name("sequences", name),
@@ -241,8 +243,8 @@ def _caveats(records: Sequence[Record], sets: Mapping[str, Sweep]) -> list[str]:
     told = [
         "All windows of a figure are answered by one training for one window; a network trained "
         "for short windows may do better in them.",
-        "Whether cells need bursts depends on the network that training finds: where no cell goes "
-        "beyond one window, a rate code is enough.",
+        "Whether cells need bursts depends on the network that training finds: some do with a rate "
+        "code, although they have cells beyond one window.",
         "A symbol takes three windows, one behind the other; additions are counted, not weighed.",
     ]
     unplaced = one_setting.unplaced(records, sets.values())
