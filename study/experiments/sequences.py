@@ -121,7 +121,7 @@ def _figure(sweep: Sweep) -> Figure:
     spread(windows, lengths.tolist())
     windows.set_xlabel("window / ticks", fontsize=9)
     windows.set_ylabel("validation strings without mistake / %", fontsize=9)
-    drawing.legend(loc="outside upper center", ncols=len(WAYS), columnspacing=1.0)
+    drawing.legend(loc="outside upper center", ncols=2)
     _draw_cells(cells, members[0])
     return Figure(
         figure_name("sequences", name),
