@@ -14,11 +14,12 @@ import numpy as np
 from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
+from study.analysis.comparison import Strength, difference
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.one_setting import alike
-from study.analysis.replicates import at_most, cell, interval_of, mean_of, seed_difference
+from study.analysis.replicates import at_most, cell, interval_of, mean_of
 from study.analysis.section import Figure, Table, figure_name
-from study.analysis.stats import INTERVAL, mean_interval
+from study.analysis.stats import INTERVAL
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -37,7 +38,6 @@ FEW = {  # in the quick profile
     "feedback-spiking": ("symmetric", "random", "none"),
 }
 STILL = 1e-6  # hidden weights that change by a smaller share of their norm did not learn
-SEEDS_FOR_A_VERDICT = 3
 
 VARIANTS: dict[str, dict[str, Mapping[str, Any]]] = {
     RATES: {
@@ -145,9 +145,10 @@ def _draw_angles(ax: Axes, networks: Networks) -> None:
 def _draw_accuracies(ax: Axes, networks: Networks) -> None:
     names = [name for name in networks.by_name if OF_SQUARED not in name]
     for place, name in enumerate(names):
-        shares = [record.metrics["validation_accuracy"] for record in networks.by_name[name]]
-        mean, low, high = (100 * value for value in mean_interval(shares, (0, 1)))
-        reach = [[mean - low], [high - mean]] if len(shares) > 1 else None
+        found = interval_of(networks.by_name[name], "validation_accuracy")
+        assert found is not None
+        mean, low, high = (100 * value for value in found)
+        reach = [[mean - low], [high - mean]]
         ax.errorbar([place], [mean], reach, fmt="o", capsize=3, color=COLOURS[place])
     ax.set_xticks(range(len(names)), names, rotation=20)
     label_axes(ax, "feedback", "accuracy / %")
@@ -208,16 +209,13 @@ def findings(networks: Networks) -> list[str]:
 
 def _distance(networks: Networks) -> list[str]:
     """Return what random feedback lacks, where seeds are enough."""
-    pair = [networks.by_name.get(name, ()) for name in (EXACT, OTHER)]
-    if min(map(len, pair)) < SEEDS_FOR_A_VERDICT:
+    exact, other = (networks.by_name.get(name, ()) for name in (EXACT, OTHER))
+    found = difference(exact, other, "test_accuracy")
+    if found is None or found.strength is Strength.FEW:
         return []
-    difference = seed_difference(*pair, "test_accuracy")
-    assert difference is not None
-    clear = difference.low > 0 or difference.high < 0
-    said = "which seeds alone do not explain" if clear else "which may be chance"
     return [
-        f"{networks.title}: random feedback is {cell(difference, 100)} points behind "
-        f"back-propagation, {said}."
+        f"{networks.title}: random feedback is {cell(found.interval, 100)} points behind "
+        f"back-propagation ({found.strength})."
     ]
 
 
