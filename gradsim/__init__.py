@@ -4,7 +4,8 @@ Time first, ``[T, B, N]``; weights ``[out, in]``; seconds as floats; state and r
 arguments. `gradsim.surrogate`, `gradsim.encode`, `gradsim.losses` and `gradsim.feedback` hold the
 rest by name.
 `gradsim.lsnn`, `gradsim.lsnn_gradients` and `gradsim.sequence_training` are recurrent networks with
-adaptive thresholds, trained on sequences by BPTT or e-prop in compiled loops.
+adaptive thresholds, trained on sequences by BPTT or e-prop in compiled loops; `gradsim.lstm`,
+`gradsim.lstm_training` and `gradsim.counted_lstm` are LSTMs that become networks of spike counts.
 """
 
 from gradsim import encode, feedback, losses, surrogate

@@ -108,12 +108,16 @@ class Request:
         ]
 
     def varied_trials(
-        self, name: str, base: Callable[[DatasetRef], Any], ways: Callable[[str], Iterable[Changes]]
+        self,
+        name: str,
+        base: Callable[[DatasetRef], Any],
+        ways: Callable[[str], Iterable[Changes]],
+        own_datasets: Sequence[str] = ("digits",),
     ) -> list[Trial]:
         """Return trials of a learner with each of some changes, each trial once.
 
-        Data sets are ``digits``, or the user's images. There is one seed in the quick profile and
-        `SEEDS_OF_WAYS` in others, unless the user says how many.
+        There is one seed in the quick profile and `SEEDS_OF_WAYS` in others, unless the user says
+        how many.
 
         Parameters
         ----------
@@ -123,9 +127,11 @@ class Request:
             From a data set to the configuration that is changed.
         ways
             From a data set's name to what each way changes.
+        own_datasets
+            As for `learning_trials`.
         """
         n_seeds = self.n_seeds or (1 if self.profile == "quick" else SEEDS_OF_WAYS)
-        plain = self.learning_trials([name], ["digits"])
+        plain = self.learning_trials([name], own_datasets)
         found = [
             learning_trial(name, dataset, dataclasses.replace(config, **changes), seed)
             for dataset in dict.fromkeys(trial.dataset for trial in plain)

@@ -105,6 +105,59 @@ def alike(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return all(config.get(key, MISSING) == value for key, value in wanted.items())
 
 
+def named(
+    dataset: str, records: Sequence[Record], ways: Mapping[str, Mapping[str, Any]], base: str
+) -> Sweep[Any]:
+    """Return the records of a data set by the names of what was changed.
+
+    Parameters
+    ----------
+    dataset, records
+        The data set and its records.
+    ways
+        What each way changes, by its name.
+    base
+        The way that the others depart from; without records of it nothing is found.
+    """
+    shared = usual([record.trial.config for record in records])
+    found = {
+        name: members
+        for name, changes in ways.items()
+        if (members := [r for r in records if alike(r.trial.config, {**shared, **changes})])
+    }
+    return Sweep(dataset, None, found if base in found else {}, base)
+
+
+def named_table(
+    caption: str, way: str, sweeps: Sequence[Sweep[Any]], columns: Sequence[tuple[str, str, float]]
+) -> Table:
+    """Return a row a way of `named`.
+
+    Parameters
+    ----------
+    caption, way
+        Of the table and of its column of names.
+    sweeps
+        In their order.
+    columns
+        Heading, metric and the factor by which it is shown.
+    """
+    return Table(
+        caption,
+        ("data set", way, *(heading for heading, _, _ in columns)),
+        tuple(
+            (
+                sweep.dataset,
+                name,
+                *(cell(interval_of(members, metric), scale) for _, metric, scale in columns),
+            )
+            for sweep in sweeps
+            for name, members in sweep.networks.items()
+        ),
+        _basis(sweeps),
+    )
+
+
 def unplaced(records: Sequence[Record], sweeps: Iterable[Sweep[V]]) -> int:
     """Return how many records stand in none of the sweeps."""
     placed = {record.trial.id for sweep in sweeps for record in sweep.records}

@@ -162,6 +162,13 @@ REFERENCES: dict[str, Reference] = {
         "Statistics and Computing 13(2):163-167",
         "10.1023/A:1023260610025",
     ),
+    "lee2016": Reference(
+        "Lee J. H., Delbruck T., Pfeiffer M.",
+        2016,
+        "Training deep spiking neural networks using backpropagation",
+        "Frontiers in Neuroscience 10:508",
+        "10.3389/fnins.2016.00508",
+    ),
     "lee2024": Reference(
         "Lee I.",
         2024,
@@ -184,6 +191,13 @@ REFERENCES: dict[str, Reference] = {
         "Random synaptic feedback weights support error backpropagation for deep learning",
         "Nature Communications 7:13276",
         "10.1038/ncomms13276",
+    ),
+    "neftci2017": Reference(
+        "Neftci E. O., Augustine C., Paul S., Detorakis G.",
+        2017,
+        "Event-driven random back-propagation: Enabling neuromorphic deep learning machines",
+        "Frontiers in Neuroscience 11:324",
+        "10.3389/fnins.2017.00324",
     ),
     "neftci2019": Reference(
         "Neftci E. O., Mostafa H., Zenke F.",
@@ -228,6 +242,14 @@ REFERENCES: dict[str, Reference] = {
         "Conversion of analog to spiking neural networks using sparse temporal coding",
         "IEEE International Symposium on Circuits and Systems",
         "10.1109/ISCAS.2018.8351295",
+    ),
+    "shrestha2017": Reference(
+        "Shrestha A., Ahmed K., Wang Y., Widemann D. P., Moody A. T., Van Essen B. C., Qiu Q.",
+        2017,
+        "A spike-based long short-term memory on a neurosynaptic processor",
+        "IEEE/ACM International Conference on Computer-Aided Design",
+        "https://experts.syr.edu/en/publications/"
+        "a-spike-based-long-short-term-memory-on-a-neurosynaptic-processor",
     ),
     "sjostrom2001": Reference(
         "Sjöström P. J., Turrigiano G. G., Nelson S. B.",

@@ -80,6 +80,18 @@ def _store_recall_shuffled(_access: DataAccess) -> Dataset:
     return store_recall.generate(shuffle_bits=True)
 
 
+def _parity(_access: DataAccess) -> Dataset:
+    from study.data import parity
+
+    return parity.generate()
+
+
+def _reber(_access: DataAccess) -> Dataset:
+    from study.data import reber
+
+    return reber.generate()
+
+
 def _idx(name: str, access: DataAccess) -> Dataset:
     from study.data import idx
 
@@ -131,6 +143,18 @@ def _tbl_files() -> list[RemoteFile]:
     return [tbl.FILE]
 
 
+def _nmnist(access: DataAccess) -> Dataset:
+    from study.data import nmnist
+
+    return nmnist.load(access)
+
+
+def _nmnist_files() -> list[RemoteFile]:
+    from study.data import nmnist
+
+    return [nmnist.TRAIN, nmnist.TEST]
+
+
 DATASETS: dict[str, DatasetEntry] = {
     "digits": DatasetEntry("images", "1,797 handwritten digits 8x8, embedded", _digits),
     "randman": DatasetEntry("events", "random manifolds coded in spike times, generated", _randman),
@@ -146,11 +170,20 @@ DATASETS: dict[str, DatasetEntry] = {
         _store_recall_shuffled,
         task="symbols",
     ),
+    "parity": DatasetEntry(
+        "traces", "whether ones so far are odd, up to 64 bits, generated", _parity, task="symbols"
+    ),
+    "reber": DatasetEntry(
+        "traces", "what may follow in strings of a grammar, generated", _reber, task="symbols"
+    ),
     "mnist": _idx_entry("mnist", "60,000 + 10,000 digits 28x28"),
     "fashion-mnist": _idx_entry("fashion-mnist", "60,000 + 10,000 garments 28x28"),
     "shd": _heidelberg_entry("shd", "8,156 + 2,264 spoken digits as spikes of 700 units"),
     "hd-spikes": _heidelberg_entry(
         "hd-spikes", "the audio of shd turned into spikes anew: not the official files"
+    ),
+    "nmnist": DatasetEntry(
+        "events", "60,000 + 10,000 digits seen by an event camera", _nmnist, _nmnist_files
     ),
     "tbl": DatasetEntry(
         "traces", "1,350 traces of a fingertip reading 27 Braille letters", _tbl, _tbl_files

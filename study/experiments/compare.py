@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from study import data, learners
 from study.analysis.basis import basis, teaching
 from study.analysis.comparison import RULE, difference
 from study.analysis.figures import draw_interval
@@ -24,6 +25,7 @@ from study.analysis.replicates import (
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL
 from study.learners import affordable, family, style
+from study.learning.conditions import Conditioned
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -62,6 +64,7 @@ def section(records: list[Record]) -> Section:
             _operations(groups, records),
             *([differences] if differences else []),
             *_methods(groups),
+            *_conditions(groups),
         ),
         findings=tuple(_findings(groups)),
         caveats=(
@@ -70,6 +73,8 @@ def section(records: list[Record]) -> Section:
             "trials ran beside it; compare them within this report only.",
             *_simulated(groups),
             *teaching(records),
+            "Learners are given samples in codes of their own, and their presets were found by "
+            "hand on validation samples; how many trials that took was not kept.",
             "Synaptic operations are counts, not energy: memory traffic and state updates are "
             "left out of them. State updates stand in their own column.",
             "Few seeds: intervals are wide.",
@@ -90,6 +95,35 @@ def _methods(groups: Sequence[Replicates]) -> list[Table]:
         return []
     caption = "How the time of an inference was taken."
     return [Table(caption, ("learner · data set", "method"), tuple(told), basis([*told.values()]))]
+
+
+def _conditions(groups: Sequence[Replicates]) -> list[Table]:
+    """Return what each learner is given and allowed, where its configuration says so."""
+    rows, used = [], []
+    for group in groups:
+        record = group[0]
+        trial, n_train = record.trial, record.metrics.get("n_train")
+        if trial.dataset is None or n_train is None or trial.subject not in learners.known():
+            continue
+        config = learners.find(trial.subject).configured(trial.config)
+        if isinstance(config, Conditioned):
+            told = config.conditions(n_train, data.kind(trial.dataset))
+            engine = str(record.metrics.get("engine") or "–")
+            rows.append(
+                (
+                    _name(group), told.code, told.neurons, f"{told.shown:,}", told.labels,
+                    told.chosen, told.step, engine,
+                )
+            )  # fmt: skip
+            used += list(group)
+    if not rows:
+        return []
+    columns = (
+        "learner · data set", "input", "hidden neurons", "samples shown at most", "labels",
+        "chosen on validation", "time", "engine",
+    )  # fmt: skip
+    caption = "What each learner is given and allowed: where rows differ, systems are compared."
+    return [Table(caption, columns, tuple(rows), basis(used))]
 
 
 def _simulated(groups: Sequence[Replicates]) -> list[str]:

@@ -22,7 +22,7 @@ from study.analysis.stats import (
     accuracy_interval,
     simultaneous,
 )
-from study.learners import affordable, family, style
+from study.learners import family, style
 from study.learning.contract import Taught, Weighted
 from study.procedures import frugal
 from study.request import Request
@@ -31,6 +31,7 @@ from study.trials.trial import Record, Trial
 
 TITLE = "Few labels, noise and lost synapses"
 ORDER = 65
+OWN = ("diehl-cook", "surrogate", "linear", "mlp")
 
 
 class Strain(NamedTuple):
@@ -76,7 +77,7 @@ DASHES = ("-", "--", ":", "-.")
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return every learner that takes images on ``digits``, or on the user's images."""
+    """Return `OWN`, or the user's learners, on ``digits`` or on the user's images."""
     return [
         replace(
             trial,
@@ -91,13 +92,12 @@ def trials(request: Request) -> list[Trial]:
 def _frugal(request: Request) -> list[str]:
     """Return the learners that can lose weights and need no other to begin from.
 
-    Unless the user asks for it, the network that conversion begins with is left out: it is one more
-    perceptron.
+    Each trains many times over, so that unless the user asks for others there is one of each kind:
+    local learning and surrogate gradients, and two without spikes.
     """
-    own = [name for name in affordable(request.profile) if name != "rectifier"]
     return [
         name
-        for name in list(request.learners) or own
+        for name in list(request.learners) or OWN
         if learners.find(name).can(Weighted) and not learners.find(name).can(Taught)
     ]
 

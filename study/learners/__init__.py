@@ -16,7 +16,14 @@ from typing import Any
 from study import plugins
 from study.data.task import Task
 from study.errors import UserError, unknown
-from study.learners import converted_config, feedback_config, oconnor_welling_config
+from study.learners import (
+    converted_config,
+    counted_lstm_config,
+    erbp_config,
+    feedback_config,
+    membrane_config,
+    oconnor_welling_config,
+)
 from study.learning.contract import Learner
 from study.learning.families import FAMILIES, Style
 from study.learning.published import Control, Published
@@ -104,7 +111,7 @@ class LearnerEntry:
             raise UserError(f"cannot import {self.module}, a learner's module: {problem}") from None
 
 
-BUDGET_SECONDS = 60.0
+BUDGET_SECONDS = 5.0
 _ANY = ("images", "events", "traces")
 
 LEARNERS: dict[str, LearnerEntry] = {
@@ -160,6 +167,11 @@ LEARNERS: dict[str, LearnerEntry] = {
         "routes", "errors come back as spikes, and training is additions (O'Connor & Welling 2016)",
         seconds=8.0, published=oconnor_welling_config.PUBLISHED,
     ),
+    "counted-lstm": LearnerEntry(
+        "counted_lstm", "CountedLSTMConfig", "CountedLSTMLearner", ("traces",), 1, "converted",
+        "an LSTM mapped to counts of spikes and circuits that multiply (Shrestha et al. 2017)",
+        does=("symbols",), seconds=8.0, published=counted_lstm_config.PUBLISHED,
+    ),
     "feedback-alignment": LearnerEntry(
         "feedback_alignment", "FeedbackAlignmentConfig", "FeedbackAlignmentLearner", ("images",), 1,
         "routes", "errors come back through fixed random weights (Lillicrap et al. 2016)",
@@ -168,6 +180,16 @@ LEARNERS: dict[str, LearnerEntry] = {
     "feedback-spiking": LearnerEntry(
         "feedback_spiking", "FeedbackSpikingConfig", "FeedbackSpikingLearner", _ANY, 1, "routes",
         "the surrogate network, whose errors come back through fixed random weights",
+    ),
+    "lee": LearnerEntry(
+        "membrane", "MembraneConfig", "MembraneLearner", ("images", "events"), 1, "routes",
+        "errors go back through membrane potentials (Lee, Delbruck & Pfeiffer 2016)",
+        seconds=8.0, published=membrane_config.PUBLISHED,
+    ),
+    "erbp": LearnerEntry(
+        "erbp", "ERBPConfig", "ERBPLearner", ("images",), 1, "routes",
+        "errors reach dendrites by random feedback, and let synapses learn (Neftci et al. 2017)",
+        seconds=4.0, published=erbp_config.PUBLISHED,
     ),
     "linear": LearnerEntry(
         "linear", "LinearConfig", "LinearLearner", _ANY, 1, "baseline",

@@ -15,6 +15,7 @@ from study.learners.rectifier_config import (
     RectifierConfig,
     Settings,
 )
+from study.learning.conditions import Conditions
 from study.learning.published import Control, Published
 
 
@@ -60,6 +61,12 @@ class ConvertedConfig(RectifierConfig):
             raise ValueError(f"percentile must lie in 0..100, above 0, not {self.percentile}")
         if not 0 <= self.initial < 1:
             raise ValueError(f"initial must lie in 0..1, below 1, not {self.initial}")
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:
+        """Return under which conditions the network that is converted learned."""
+        code = "constant currents" if self.input == "current" else "Poisson spikes"
+        taught = self.teacher.conditions(n_train, kind)
+        return dataclasses.replace(taught, code=code, step=f"{self.n_steps} without unit")
 
     @property
     def teacher(self) -> RectifierConfig:

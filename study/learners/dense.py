@@ -13,6 +13,13 @@ from study.learning.contract import Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import timed
 
+CODES = {
+    "images": "brightness",
+    "traces": "values at each time",
+    "events": "spike counts by unit and time bin",
+}
+"""What `features` makes of each kind of samples, in words."""
+
 
 def features(samples: Samples, time_bins: int) -> np.ndarray:
     """Return ``[N, F]`` float32: pixels, traces, or spike counts by unit and time bin."""

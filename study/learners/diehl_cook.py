@@ -13,6 +13,7 @@ import numpy as np
 from study.data.samples import Images, Samples
 from study.data.task import Classes
 from study.learning.artefacts import NONE, Curve, Filters
+from study.learning.conditions import Conditions
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import of_batches
@@ -121,6 +122,17 @@ class DiehlCookConfig:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
         if any(getattr(self, name) != getattr(DiehlCookConfig, name) for name in _STEPPED):
             self.specification()  # loads Brian2, which what is as published need not wait for
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
+        """Return under which conditions the network learns."""
+        return Conditions(
+            f"Poisson rates up to {self.max_rate_hz:g} Hz, for {1e3 * self.present_s:g} ms",
+            f"{self.n_exc} and {self.n_exc}",
+            self.presentations,
+            labels=f"{min(self.label_samples, n_train)} name neurons, none teaches",
+            chosen="nothing",
+            step=f"{1e3 * self.dt_s:g} ms",
+        )
 
     def specification(self) -> DiehlCook:
         """Return the network.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from study.learners.surrogate_config import PRESETS, SurrogateConfig
+from study.learning.conditions import Conditions
 from study.learning.published import Control, Published
 
 Kind = Literal["symmetric", "random", "sign", "uniform", "none"]
@@ -61,6 +62,11 @@ class FeedbackAlignmentConfig:
                 "momentum must lie in 0..1, below 1, and decay in 0..1, above 0, not "
                 f"{self.momentum}, {self.decay}"
             )
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
+        """Return under which conditions the network learns."""
+        units = " and ".join([str(self.hidden)] * self.layers)
+        return Conditions("brightness", units, self.epochs * n_train)
 
 
 @dataclass(frozen=True)

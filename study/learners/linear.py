@@ -10,7 +10,8 @@ import numpy as np
 
 from study.data.samples import Samples
 from study.data.task import Task
-from study.learners.dense import evaluate, features
+from study.learners.dense import CODES, evaluate, features
+from study.learning.conditions import Conditions
 from study.learning.contract import Artefacts, Evaluation
 from study.trials.trial import Progress
 
@@ -38,6 +39,11 @@ class LinearConfig:
             raise ValueError("inverse_penalties must be positive numbers, at least one")
         if self.max_iterations < 1 or self.time_bins < 1:
             raise ValueError("max_iterations and time_bins must be at least 1")
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:
+        """Return under which conditions the classifier learns."""
+        chosen = f"the penalty, of {len(self.inverse_penalties)}"
+        return Conditions(CODES[kind], "none", n_train, chosen=chosen)
 
 
 def preset(_profile: str, _dataset: str) -> LinearConfig:

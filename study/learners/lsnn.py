@@ -36,6 +36,7 @@ import numpy as np
 from study.data.samples import Events, Samples
 from study.data.task import Symbols
 from study.learning.artefacts import Curve, Raster
+from study.learning.conditions import Conditions
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import timed
@@ -105,6 +106,16 @@ class LSNNConfig:
     carry_state: bool = True
     rate_penalty: float = 0.0
     rate_hz: float = 20.0
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
+        """Return under which conditions the network learns."""
+        return Conditions(
+            f"Poisson spikes of {self.rate_hz:g} Hz",
+            f"{self.n_regular} and {self.n_adaptive} that adapt",
+            self.iterations * self.batch_size,
+            chosen="the iteration",
+            step=f"{1e3 * self.dt_s:g} ms",
+        )
 
     def parameters(self, n_in: int, n_out: int) -> LSNNParameters:
         """Return sizes and neurons of the network; raises ValueError for impossible ones."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from study.data.samples import Samples
 from study.data.task import Task
-from study.learners.dense import evaluate, features
+from study.learners.dense import CODES, evaluate, features
 from study.learning.artefacts import NONE, Curve
+from study.learning.conditions import Conditions
 from study.learning.contract import Artefacts, Evaluation
 from study.trials.trial import Progress
 
@@ -53,6 +54,10 @@ class MLPConfig:
             )
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive, not {self.learning_rate}")
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:
+        """Return under which conditions the network learns."""
+        return Conditions(CODES[kind], str(self.hidden), self.epochs * n_train)
 
 
 def preset(_profile: str, _dataset: str) -> MLPConfig:

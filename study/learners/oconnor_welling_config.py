@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from study.learning.conditions import Conditions
 from study.learning.published import Control, Published
 
 if TYPE_CHECKING:
@@ -66,6 +67,15 @@ class OConnorWellingConfig:
             raise ValueError("update_first is for rule=fractional")
         if self.rule == "exact" and self.weights == "integer":
             raise ValueError("rule=exact wants weights=float")
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
+        """Return under which conditions the network learns."""
+        return Conditions(
+            "spikes by herding, as many as brightness asks for",
+            " and ".join([str(self.hidden)] * self.layers),
+            self.epochs * n_train,
+            step=f"{self.n_steps} without unit",
+        )
 
     def training(self) -> HerdedTraining:
         """Return how the network is trained."""

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from study.learning.conditions import Conditions
+
 PART = re.compile(r"(?P<size>[1-9]\d*)(?:(?P<pooling>s)|c(?P<kernel>[1-9]\d*))?")
 
 
@@ -73,6 +75,10 @@ class RectifierConfig:
         for name in ("shift_pixels", "rotation_deg"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
+        """Return under which conditions the network learns."""
+        return Conditions("brightness", self.architecture, self.epochs * n_train)
 
     def parts(self) -> list[Part]:
         """Return the hidden layers.

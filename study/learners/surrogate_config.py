@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from study.learning.conditions import Conditions
+
 if TYPE_CHECKING:
     from gradsim import LIFParameters, NetworkConfig, TrainingConfig
     from gradsim.surrogate import Surrogate
@@ -122,6 +124,19 @@ class SurrogateConfig:
                 raise ValueError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience must be at least 1, or none, not {self.patience}")
+
+    def conditions(self, n_train: int, kind: str) -> Conditions:
+        """Return under which conditions the network learns."""
+        code = {
+            "images": "one spike a pixel, the brighter the earlier",
+            "events": "spikes as recorded, in bins",
+        }.get(kind, "currents, by a layer that learns")
+        return Conditions(
+            code,
+            " and ".join([str(self.hidden)] * self.layers),
+            self.epochs * n_train,
+            step=f"{self.n_steps} of {1e3 * self.dt_s:g} ms",
+        )
 
     def neuron(self) -> LIFParameters:
         """Return the hidden neurons."""

@@ -230,7 +230,7 @@ def _provenance(records: Sequence[Record], command: str) -> dict[str, Any]:
 
 def _pooled(values: Sequence[Any]) -> Any:
     """Return what is found in many places: one value, or all in order; of mappings, by key."""
-    if values and all(isinstance(value, Mapping) for value in values):
+    if all(isinstance(value, Mapping) for value in values):
         keys = dict.fromkeys(key for value in values for key in value)
         return {key: _pooled([value[key] for value in values if key in value]) for key in keys}
     found = sorted({str(value) for value in values})

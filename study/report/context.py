@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -12,6 +12,8 @@ from study.analysis.section import Figure, Section, Table
 from study.report.document import Cell, Report, TrialDetail
 
 MISSING = "–"
+LEADING = 3  # findings at most that open a section
+LIMITS = 3  # caveats at most that stand beside them
 # Neither XML, JSON for Typst nor a terminal's escape codes in an error message allow these.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 NUMBER = re.compile(r"[<>≤≥≈~]?\s*[-+−±]?\d[\d.,]*(e[-+]?\d+)?(?!\w)")
@@ -19,7 +21,7 @@ NUMBER = re.compile(r"[<>≤≥≈~]?\s*[-+−±]?\d[\d.,]*(e[-+]?\d+)?(?!\w)")
 
 def context(report: Report) -> dict[str, Any]:
     """Return the report as dictionaries, lists and strings, numbered and ready to be set."""
-    figures, tables = count(1), count(1)
+    figures, tables = Numbers(), Numbers()
     compared = [report.comparison] if report.comparison else []
     cited = references.cited(
         [key for section in (*compared, *report.sections) for key in section.references]
@@ -36,8 +38,8 @@ def context(report: Report) -> dict[str, Any]:
         "profile": report.profile,
         "generated": f"{report.created:%Y-%m-%d %H:%M %Z}".strip(),
         "notes": report.notes,
-        "summary": _table(report.summary, tables) if report.summary else None,
-        "summary_figure": _figure(report.summary_figure, figures)
+        "summary": _table(report.summary, tables.main()) if report.summary else None,
+        "summary_figure": _figure(report.summary_figure, figures.main())
         if report.summary_figure
         else None,
         "comparison": _section(0, report.comparison, figures, tables, numbers)
@@ -69,24 +71,49 @@ def context(report: Report) -> dict[str, Any]:
     return _clean(plain)
 
 
+class Numbers:
+    """Numbers of what stands in the main part, 1, 2, ..., and in the supplement, S1, S2, ..."""
+
+    def __init__(self) -> None:
+        self._main, self._supplement = count(1), count(1)
+
+    def main(self) -> str:
+        """Return the next number of the main part."""
+        return str(next(self._main))
+
+    def supplement(self) -> str:
+        """Return the next number of the supplement."""
+        return f"S{next(self._supplement)}"
+
+
 def _section(
     number: int,
     section: Section,
-    figures: Iterator[int],
-    tables: Iterator[int],
+    figures: Numbers,
+    tables: Numbers,
     cited: Mapping[str, int],
 ) -> dict[str, Any]:
+    """Return a section in two parts: what a reader wants first, and its supplement.
+
+    First come the question, what was found, one figure and what the findings do not show; the
+    supplement has method, all other figures, tables, findings and caveats.
+    """
+    leading = list(section.lead or section.findings)[:LEADING]
+    limits = section.caveats[:LIMITS]
     slug = re.sub(r"[^a-z0-9]+", "-", section.name.lower()).strip("-")
     return {
         "id": f"section-{number}-{slug}",
         "title": section.title,
         "question": section.question,
+        "leading": leading,
+        "figure": _figure(section.figures[0], figures.main()) if section.figures else None,
+        "limits": limits,
         "method": section.method,
         "equations": section.equations,
-        "figures": [_figure(figure, figures) for figure in section.figures],
-        "tables": [_table(table, tables) for table in section.tables],
-        "findings": section.findings,
-        "caveats": section.caveats,
+        "figures": [_figure(figure, figures.supplement()) for figure in section.figures[1:]],
+        "tables": [_table(table, tables.supplement()) for table in section.tables],
+        "findings": [told for told in section.findings if told not in leading],
+        "caveats": section.caveats[LIMITS:],
         "references": [cited[key] for key in section.references],
         "widget": {"kind": section.widget.kind, "parameters": _numbers(section.widget.parameters)}
         if section.widget
@@ -120,9 +147,9 @@ def _numbers(values: Any) -> Any:
     return [f"{value:.4g}" if value == value else "" for value in values]
 
 
-def _figure(figure: Figure, numbers: Iterator[int]) -> dict[str, Any]:
+def _figure(figure: Figure, number: str) -> dict[str, Any]:
     return {
-        "number": next(numbers),
+        "number": number,
         "name": figure.name,
         "caption": figure.caption,
         "alt": figure.alt,
@@ -130,10 +157,10 @@ def _figure(figure: Figure, numbers: Iterator[int]) -> dict[str, Any]:
     }
 
 
-def _table(table: Table, numbers: Iterator[int]) -> dict[str, Any]:
+def _table(table: Table, number: str) -> dict[str, Any]:
     numeric = [_all(NUMBER.match, cells) for cells in _by_column(table.columns, table.rows)]
     return {
-        "number": next(numbers),
+        "number": number,
         "caption": table.caption,
         "basis": table.basis,
         "columns": _columns(table.columns, numeric),

@@ -235,6 +235,7 @@ def test_learners_that_an_experiment_never_runs_are_not_missed() -> None:
         "diehl-cook",
         "converted",
         "oconnor-welling",
+        "lee",
         "rectifier",
     ]  # and LSNNs do another task
     for name, expected in (("grid", []), ("compare", of_images)):

@@ -76,6 +76,8 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
     "gradsim-events": Implementation("ours", "gradsim", True, (("engine", "events"),)),
     "gradsim-torch": Implementation("ours", "gradsim", True, (("engine", "torch"),)),
     "spytorch-unbind": Implementation("spytorch_unbind", "torch"),
+    "spytorch-bf16": Implementation("spytorch_unbind", "torch", False, (("cast", "bfloat16"),)),
+    "torch-sparse": Implementation("sparse_csr", "torch"),
     "jax-scan": Implementation("jax_scan", "jax"),
     "snntorch": Implementation("snntorch", "snntorch"),
     "norse": Implementation("norse", "norse"),

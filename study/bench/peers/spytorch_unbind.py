@@ -1,7 +1,8 @@
 """SpyTorch's loop, equations and surrogate, with one change in its favour.
 
 SpyTorch's tutorials index their input currents, ``h1[:, t]``, which makes the backward pass write
-a whole tensor of zeros for each step. ``unbind`` gives the same numbers without that.
+a whole tensor of zeros for each step. ``unbind`` gives the same numbers without that. With ``cast``
+products are rounded to bfloat16 by autocast, as in training on GPUs.
 """
 
 from __future__ import annotations
@@ -34,17 +35,27 @@ class _SurrogateSpike(torch.autograd.Function):
 class SpyTorch(nn.Module):
     """One hidden layer and the readout of the tutorials (Neftci, Mostafa & Zenke 2019)."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, *, rounded: bool = False) -> None:
         super().__init__()
+        self.rounded = rounded
         self.hidden = linear(weights.hidden)
         self.recurrent = None if weights.recurrent is None else linear(weights.recurrent)
         self.readout = linear(weights.readout)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def currents(self, x: Any) -> Tensor:
+        """Return the input currents ``[T, B, H]``."""
+        found: Tensor = self.hidden(x)
+        return found
+
+    def forward(self, x: Any) -> tuple[Tensor, Tensor]:
         """Return hidden spikes ``[T, B, H]`` and readout ``[T + 1, B, C]``."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.rounded):
+            return self._steps(x)
+
+    def _steps(self, x: Any) -> tuple[Tensor, Tensor]:
         alpha, beta = NEURON.alpha, NEURON.beta
-        currents = self.hidden(x)
-        syn = mem = out = torch.zeros_like(currents[0])
+        currents = self.currents(x)
+        syn = mem = out = torch.zeros_like(currents[0], dtype=self.hidden.weight.dtype)
         spikes = []
         for current in currents.unbind(0):
             if self.recurrent is not None:
@@ -53,7 +64,7 @@ class SpyTorch(nn.Module):
             mem, syn = (beta * mem + syn) * (1.0 - out.detach()), alpha * syn + current
             spikes.append(out)
         hidden = torch.stack(spikes)
-        currents = self.readout(hidden)
+        currents = self.readout(hidden).to(hidden.dtype)
         syn = mem = torch.zeros_like(currents[0])
         recorded = [mem]
         for current in currents.unbind(0):
@@ -62,6 +73,6 @@ class SpyTorch(nn.Module):
         return hidden, torch.stack(recorded)
 
 
-def build(work: Work, weights: Weights) -> TorchTrainer:  # noqa: ARG001
-    """Return a trainer of SpyTorch's network."""
-    return TorchTrainer(SpyTorch(weights))
+def build(work: Work, weights: Weights, cast: str = "") -> TorchTrainer:  # noqa: ARG001
+    """Return a trainer of SpyTorch's network; ``cast="bfloat16"`` rounds its products."""
+    return TorchTrainer(SpyTorch(weights, rounded=cast == "bfloat16"))

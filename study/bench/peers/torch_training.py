@@ -38,10 +38,8 @@ class TorchTrainer:
         return self.densify(events), torch.from_numpy(labels)
 
     def compile(self, batch: tuple[Any, Tensor]) -> None:
-        """Run a step on the first two samples, which loads whatever is loaded late."""
-        x, labels = batch
-        two = np.arange(2)
-        self.step((x.take(two) if isinstance(x, SpikeEvents) else x[:, :2], labels[:2]))
+        """Run a step, which loads whatever is loaded late."""
+        self.step(batch)
 
     def step(self, batch: tuple[Any, Tensor]) -> float:
         """Learn from a batch; return the loss."""

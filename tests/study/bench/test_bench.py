@@ -17,7 +17,7 @@ from gradsim import LIFParameters, raster
 from gradsim.losses import max_over_time_nll
 from study.bench import frame, gradsim, training
 from study.bench.frame import Case
-from study.bench.peers import IMPLEMENTATIONS, ours, spytorch_unbind
+from study.bench.peers import IMPLEMENTATIONS, ours, sparse_csr, spytorch_unbind
 from study.bench.works import W1, W2, Weights, initial_weights, samples, scaling
 from study.run import main
 
@@ -74,6 +74,28 @@ def test_spytorchs_loop_has_the_loss_and_gradients_of_the_reference(name: str) -
     work, weights, x, labels = small(name)
     found = learned(spytorch_unbind.build(work, weights).module, x, labels)
     assert_same(found, reference(work, weights, x, labels))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_sparse_input_has_the_loss_and_gradients_of_the_reference(name: str) -> None:
+    work, weights, x, labels = small(name)
+    found = sparse_csr.sparse(samples(work)[0])
+    rows, columns = (part.to(x.dtype) for part in found[:2])
+    spikes = found._replace(rows=rows, columns=columns)
+    told = learned(sparse_csr.build(work, weights).module, spikes, labels)
+    assert_same(told, reference(work, weights, x, labels))
+
+
+def test_bfloat16_rounds_products_and_no_more() -> None:
+    work, weights, x, labels = small("feed-forward")
+    exact, rounded = (
+        max_over_time_nll(
+            spytorch_unbind.build(work, weights, cast).module.float()(x.float())[1], labels
+        )
+        for cast in ("", "bfloat16")
+    )
+    assert exact.item() != rounded.item()
+    assert rounded.item() == pytest.approx(exact.item(), rel=0.02)
 
 
 @pytest.mark.parametrize("name", SMALL)

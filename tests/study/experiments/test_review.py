@@ -25,7 +25,8 @@ def planted(tmp_path: Path) -> Planted:
     store = Store(tmp_path)
 
     def outcome(trial: Trial, score: float) -> Outcome:
-        name = "test_symbol_accuracy" if trial.subject.startswith("lsnn") else "test_accuracy"
+        of_symbols = trial.subject.startswith(("lsnn", "counted"))
+        name = "test_symbol_accuracy" if of_symbols else "test_accuracy"
         counts = ("spikes_per_sample", "synops_per_sample", "macs_per_sample", "train_seconds")
         return Outcome({name: score, **dict.fromkeys(counts, 5.0)})
 
@@ -64,11 +65,11 @@ def test_there_is_a_row_for_each_published_system_and_trials_for_it_and_its_cont
 
 def test_the_quick_profile_takes_small_data_and_leaves_out_what_has_none() -> None:
     quick = review.trials(Request("quick", 1))
-    assert {trial.dataset_name for trial in quick} == {"digits", "store-recall"}
+    assert {trial.dataset_name for trial in quick} == {"digits", "store-recall", "reber"}
     assert "lsnn-eprop" not in {trial.subject for trial in quick}
 
 
-def test_controls_have_one_seed_in_the_quick_profile_unless_the_user_says_how_many() -> None:
+def test_the_quick_profile_has_one_seed_unless_the_user_says_how_many() -> None:
     def seeds(request: Request) -> set[int]:
         return {trial.seed for trial in review.trials(request) if is_control(trial)}
 

@@ -15,10 +15,11 @@ import pytest
 
 from study import data
 from study.data.reference import DataAccess, DatasetRef
-from study.data.samples import Dataset, Events, Images, Samples
+from study.data.samples import Dataset, Events, Images, Samples, Traces
 from study.data.task import NOTHING_ASKED, Classes, Symbols, Task, own_score
 from study.learners import LEARNERS
 from study.learning import frozen
+from study.learning.conditions import Conditioned
 from study.learning.contract import Evaluation, Learner, OverTime, Taught, Weighted
 from study.learning.families import FAMILIES
 from study.procedures import learning
@@ -33,15 +34,26 @@ SMALL: dict[str, dict[str, Any]] = {
     "lsnn": SEQUENCES,
     "lsnn-eprop": SEQUENCES,
     "oconnor-welling": {"hidden": 40, "deviation": 0.05, "learning_rate": 0.05},
+    "counted-lstm": {"hidden": 8, "iterations": 250, "validate_every": 125},
     "feedback-alignment": {"hidden": 40, "epochs": 10},
     "feedback-spiking": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
+    "lee": {"hidden": 40, "epochs": 12},
+    "erbp": {"hidden": 40, "epochs": 4},
     "linear": {"inverse_penalties": (0.1,)},
     "mlp": {"hidden": 20, "epochs": 10},
     "rectifier": {"architecture": "30", "epochs": 10},
     "converted": {"architecture": "30", "epochs": 10},
 }
+FIELD_OF_SHOWN = {
+    "diehl-cook": "presentations", "lsnn": "iterations", "lsnn-eprop": "iterations",
+    "linear": "max_iterations", "counted-lstm": "iterations",
+}  # fmt: skip
 N_TRAIN, N_TEST = 300, 200
-DATASETS = {("images", "classes"): "digits", ("events", "symbols"): "store-recall"}
+DATASETS = {
+    ("images", "classes"): "digits",
+    ("events", "symbols"): "store-recall",
+    ("traces", "symbols"): "parity",
+}
 
 
 @cache
@@ -62,6 +74,18 @@ def data_of(name: str) -> Dataset:
 def config_of(name: str) -> Any:
     given = data_of(name)
     return dataclasses.replace(LEARNERS[name].preset("quick", given.name), **SMALL[name])
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_configuration_says_under_which_conditions_its_learner_learns(name: str) -> None:
+    config = config_of(name)
+    assert isinstance(config, Conditioned)
+    told = config.conditions(N_TRAIN, LEARNERS[name].reads[0])
+    assert told.shown > 0
+    assert all(vars(told).values())
+    more = dataclasses.replace(config, **{FIELD_OF_SHOWN.get(name, "epochs"): 123})
+    if name != "linear":
+        assert more.conditions(N_TRAIN, LEARNERS[name].reads[0]).shown != told.shown
 
 
 def teachers(name: str, given: Dataset) -> list[Outcome]:
@@ -108,6 +132,8 @@ def chance_of(task: Task) -> float:
 def silent(samples: Samples) -> Samples:
     if isinstance(samples, Images):
         return dataclasses.replace(samples, pixels=np.zeros_like(samples.pixels))
+    if isinstance(samples, Traces):
+        return dataclasses.replace(samples, values=np.zeros_like(samples.values))
     assert isinstance(samples, Events)
     offsets = np.zeros_like(samples.offsets)
     return dataclasses.replace(

@@ -261,7 +261,7 @@ def test_cells_of_tables_keep_their_numbers(told: dict, report: Report):
 
 def test_the_page_is_korean_and_brings_its_letters(told: dict, report: Report):
     language = of(report)
-    section = {**told["sections"][0], "figures": []}
+    section = {**told["sections"][0], "figures": [], "figure": None}
     page = html.page(
         {**told, "sections": [section], "translate": language.translate},
         {},
@@ -269,8 +269,8 @@ def test_the_page_is_korean_and_brings_its_letters(told: dict, report: Report):
     assert '<html lang="ko">' in page
     assert "font-src data:" in page
     assert "@font-face" in page
-    assert "What it shows" not in page
-    assert "보이는 것" in page
+    assert "How sure, and what else" not in page
+    assert "얼마나 확실하며" in page
 
 
 def test_an_english_page_is_as_it_was(report: Report):

@@ -207,7 +207,7 @@ def test_text_of_users_is_never_markup_in_html(page: Page):
     assert len(page.named("script")) == len(SCRIPTS)
     assert len(page.named("style")) == 1
     # Command and cells, caption, notes, findings, failure: each as it was given.
-    assert page.text.count(HOSTILE) >= 8
+    assert page.text.count(HOSTILE) >= 7
     assert "'<x>.npz'" in page.text
 
 
@@ -220,9 +220,24 @@ def test_the_policy_allows_the_scripts_of_the_page_and_no_others(rendered: Path)
     assert policy[1].split() == [f"'sha256-{digest}'" for digest in hashes]
 
 
-def test_every_figure_and_table_names_the_command_that_makes_it(page: Page):
-    assert page.text.count(COMMAND) == 2
-    assert page.text.count("python -m study.run dynamics") == 3
+def test_the_report_and_each_section_name_the_command_that_makes_them_once(page: Page):
+    assert page.text.count(COMMAND) == 1
+    assert page.text.count("python -m study.run dynamics") == 1
+
+
+def test_findings_come_first_with_a_link_to_their_figure(page: Page):
+    told = page.text
+    finding = told.index("It decays.")
+    assert told.index("Does the membrane decay?") < finding < told.index("Method, numbers and")
+    assert "#figure-membrane" in {a["href"] for a in page.named("a")}
+
+
+def test_what_stands_first_has_plain_numbers_and_the_supplement_its_own(report: Report):
+    section = context(report)["sections"][0]
+    assert section["figure"]["number"] == "2"  # after that of the summary
+    assert [figure["number"] for figure in section["figures"]] == ["S1"]
+    assert section["leading"] == list(report.sections[0].findings[:3])
+    assert not set(section["leading"]) & set(section["findings"])
 
 
 def test_every_trial_can_be_inspected(page: Page):
@@ -278,8 +293,8 @@ def test_a_comparison_stands_before_the_experiments_and_in_the_contents(report: 
 def test_fixed_words_are_translated(report: Report):
     shouted = {**context(report), "translate": str.upper}
     page = Page(html.page(shouted, dict.fromkeys(("membrane", "current", "summary"), SVG)))
-    assert "WHAT IT DOES NOT SHOW" in page.text
-    assert "What it does not show" not in page.text
+    assert "METHOD, NUMBERS AND EVERYTHING ELSE" in page.text
+    assert "Method, numbers and everything else" not in page.text
     assert "It decays." in page.text
 
 

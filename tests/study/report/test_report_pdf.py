@@ -185,7 +185,7 @@ def test_the_first_page_has_question_answer_picture_data_and_failures(pages: lis
 
 def test_a_figure_stands_on_one_page_with_its_caption_hash_and_command(pages: list[str]):
     pages = [" ".join(page.split()) for page in pages]
-    for number, name in ((1, "summary"), (2, "first"), (3, "second")):
+    for number, name in (("1", "summary"), ("2", "first"), ("S1", "second")):
         page = next(page for page in pages if f"Figure {number}. The line of {name}." in page)
         assert "0123abcd" in page
     assert any("python -m study.run grid" in page for page in pages)
@@ -197,7 +197,8 @@ def test_a_long_table_repeats_its_header_and_keeps_its_caption(pages: list[str])
 
 
 def test_figures_tables_and_references_are_referred_to_by_links(reader: PdfReader, text: str):
-    assert "(Figures 2–3; Tables 1–2) [1, 2]" in text.replace("\u00a0", " ")
+    assert "(Figure 2)" in text.replace("\u00a0", " ")
+    assert "[1, 2]" in text
     links = [value for value in objects(reader) if value.get("/Subtype") == "/Link"]
     addresses = {str(link["/A"]["/URI"]) for link in links if "/URI" in link.get("/A", {})}
     assert addresses == {
