@@ -32,7 +32,7 @@ PROCEDURE = "spike-patterns"
 EASY, HARD = "patterns-easy", "patterns-hard"
 NAMES = {EASY: "easy pattern", HARD: "hard pattern"}
 WAYS: tuple[Kind, ...] = ("symmetric", "random", "uniform", "none")
-TOLD = {way: f"with {way} feedback" for way in WAYS} | {"none": "without feedback"}
+TOLD = {str(way): f"with {way} feedback" for way in WAYS} | {"none": "without feedback"}
 LAST = 20  # presentations over whose loss a trial ends
 QUICK_PRESENTATIONS = 400
 BLOCKS = 100  # points of a curve
@@ -153,7 +153,7 @@ Patterns = Mapping[str, Mapping[str, Sequence[Record]]]
 
 def found(records: Sequence[Record]) -> Patterns:
     """Return the records of patterns; of each way those with the settings most have."""
-    patterns = {
+    patterns: dict[str, dict[str, Sequence[Record]]] = {
         name: {
             way: members
             for way in WAYS
