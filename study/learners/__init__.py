@@ -163,7 +163,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "lee": LearnerEntry(
         "membrane", "MembraneConfig", "MembraneLearner", ("images", "events"), 1, "routes",
         "errors go back through membrane potentials (Lee, Delbruck & Pfeiffer 2016)",
-        seconds=8.0, published=membrane_config.PUBLISHED,
+        seconds=3.0, published=membrane_config.PUBLISHED,
     ),
     "linear": LearnerEntry(
         "linear", "LinearConfig", "LinearLearner", _ANY, 1, "baseline",
