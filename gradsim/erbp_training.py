@@ -22,8 +22,9 @@ lets it gains nothing from more current: without an upper end, a second hidden l
 A synapse computes with what is at hand at its own unit: two comparisons and an addition a spike.
 
 **Deviations.** The dendrite has the time constant of its synapse, 4 ms; its membrane of 0.2 ms is
-below a step. Error neurons are counted in spikes, not in charges through synapses of 4 ms. η may
-decay by the epoch, which is chosen on held-out images.
+below a step, and it is at rest below a thousandth of an error spike. Error neurons are counted in
+spikes, not in charges through synapses of 4 ms. η may decay by the epoch, which is chosen on held-
+out images.
 """
 
 from __future__ import annotations

@@ -115,10 +115,10 @@ class MembraneConfig:
         return (*[self.alpha_hidden] * n_hidden, self.alpha_output)
 
 
-_SMALL = {"hidden": 100, "learning_rate": 5e-3, "batch_size": 20}
+_SMALL = {"hidden": 100, "learning_rate": 5e-3, "batch_size": 20, "epochs": 15}
 _PRESETS: dict[str, dict[str, Any]] = {
     "digits": _SMALL,
-    "mnist": {"shift": 1, "epochs": 40},
+    "mnist": {"shift": 1, "epochs": 30},
     "randman": _SMALL,
     "randman-shuffled": _SMALL,
 }
@@ -137,6 +137,6 @@ PUBLISHED = (
     ),
     Published(
         "Errors through membrane potentials, 20-50 features, 200 units", 0.9931, "lee2016", "mnist",
-        {"features": (20, 50), "hidden": 200}, small=None, control=_FROZEN,
+        {"features": (20, 50), "hidden": 200, "alpha_hidden": 1.5}, small=None, control=_FROZEN,
     ),
 )  # fmt: skip
