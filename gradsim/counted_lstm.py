@@ -247,21 +247,26 @@ def respond(network: CountedLSTM, inputs: Any) -> CountedResponse:
         zeros(n_in), zeros(3, n), zeros(n), zeros(2, n), zeros(n), zeros(n), zeros(1),
     )  # fmt: skip
     loops.run(counts, _cell(network), state, record)
-    return CountedResponse(
-        *(part.swapaxes(0, 1) for part in record[:3]),
-        CountedSpikes(*record[3:-1], steps=int(record.steps[0])),
+    readout, hidden, cell = (
+        part.swapaxes(0, 1) for part in (record.readout, record.hidden, record.cell)
     )
+    spikes = CountedSpikes(
+        record.inputs, record.gates, record.candidates, record.cells, record.products,
+        record.hiddens, int(record.steps[0]),
+    )  # fmt: skip
+    return CountedResponse(readout, hidden, cell, spikes)
 
 
 def _cell(network: CountedLSTM) -> loops.Network:
+    w_in, w_rec, bias, w_out, b_out = map(np.ascontiguousarray, network.weights)
     return loops.Network(
-        *map(np.ascontiguousarray, network.weights),
+        w_in, w_rec, bias, w_out, b_out,
         unit=network.unit,
         rank=spread(network.window),
         lines=network.lines,
         late=network.late,
         exact=network.exact,
-    )
+    )  # fmt: skip
 
 
 def _counts(network: CountedLSTM, inputs: Any) -> np.ndarray:

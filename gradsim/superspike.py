@@ -95,8 +95,13 @@ class SuperSpikeParameters:
         alpha, beta = (math.exp(-self.dt_s / tau) for tau in (self.tau_syn_s, self.tau_mem_s))
         steps = np.arange(1, math.ceil(5 * max(self.tau_mem_s, self.tau_syn_s) / self.dt_s) + 2)
         height = ((beta**steps - alpha**steps) / (beta - alpha)).max()
-        numbers = (np.float32(value) for value in (alpha, beta, 1 / height, self.slope))
-        return loops.Cell(*numbers, round(self.refractory_s / self.dt_s))
+        return loops.Cell(
+            np.float32(alpha),
+            np.float32(beta),
+            np.float32(1 / height),
+            np.float32(self.slope),
+            round(self.refractory_s / self.dt_s),
+        )
 
 
 class Weights(NamedTuple):
@@ -203,16 +208,18 @@ def present(parameters: SuperSpikeParameters, weights: Weights, pattern: Pattern
     (1000, 1)
     """
     weights, pattern = _fitting(parameters, weights, pattern)
-    cell, n_steps = parameters.cell(), len(pattern.spikes)
-    layers, spikes = [], pattern.spikes
-    for part in weights:
-        layer = Layer(*(np.empty((n_steps, len(part)), np.float32) for _ in Layer._fields))
-        loops.fire(spikes, np.ascontiguousarray(part.T), cell, layer)
-        layers.append(layer)
-        spikes = layer.spikes
-    errors = psp(pattern.targets - spikes, cell)
+    cell = parameters.cell()
+    hidden = _fired(pattern.spikes, weights.hidden, cell)
+    output = _fired(hidden.spikes, weights.output, cell)
+    errors = psp(pattern.targets - output.spikes, cell)
     loss = 0.5 * parameters.dt_s * float(np.square(errors).sum(dtype=np.float64))
-    return Response(*layers, errors, loss / parameters.n_out)
+    return Response(hidden, output, errors, loss / parameters.n_out)
+
+
+def _fired(spikes: np.ndarray, weights: np.ndarray, cell: loops.Cell) -> Layer:
+    layer = Layer(*(np.empty((len(spikes), len(weights)), np.float32) for _ in Layer._fields))
+    loops.fire(spikes, np.ascontiguousarray(weights.T), cell, layer)
+    return layer
 
 
 def psp(signals: np.ndarray, cell: loops.Cell) -> np.ndarray:

@@ -19,6 +19,7 @@ from gradsim.kernels.simd import (
     load,
     lowest_bit,
     pointer,
+    put,
     splat,
     store,
     zeros,
@@ -46,61 +47,61 @@ def convolve(first, last, inputs, columns, rows, neurons, pool, record):
     potential = np.empty((height, across, width), rows.dtype)
     fired = np.empty(height * across * n, np.int64)
     left = neurons.decay ** np.arange(n_steps - 1, -1, -1).astype(rows.dtype)
+    arriving, starts, threshold = inputs.units, inputs.starts, neurons.threshold
+    trace, counts = record.trace, record.counts
+    listed, ends = record.spikes.units, record.spikes.starts
     for b in range(first, last):
         potential[:] = 0
         n_listed = b * n_steps * height * across * n
-        record.spikes.starts[b, 0] = n_listed
+        ends[b, 0] = n_listed
         for t in range(n_steps):
-            for e in range(inputs.starts[b, t], inputs.starts[b, t + 1]):
-                place, feature = divmod(np.int64(inputs.units[e]), n_in)
+            for e in range(starts[b, t], starts[b, t + 1]):
+                place, feature = divmod(np.int64(arriving[e]), n_in)
                 y, x = divmod(place, columns)
-                _arrive(y, x, feature, k, rows, potential)
+                left_most, right_most = max(0, x - k + 1), min(across - 1, x)
+                n_numbers = (right_most - left_most + 1) * width
+                for row in range(max(0, y - height + 1), min(k - 1, y) + 1):
+                    source = ((feature * k + row) * k + (left_most - x + k - 1)) * width
+                    to = ((y - row) * across + left_most) * width
+                    _add(pointer(potential), to, pointer(rows), source, n_numbers)
             keep = neurons.decay if t + 1 < n_steps else rows.dtype.type(1)
-            n_fired = _fire(potential, neurons.threshold, keep, fired)
+            n_fired = _fire(pointer(potential), potential.size, threshold, keep, fired)
             for f in range(n_fired):
                 place, feature = divmod(fired[f], width)
                 y, x = divmod(place, across)
-                record.trace[b, y, x, feature] += left[t]
-                record.counts[b, y, x, feature] += 1
+                trace[b, y, x, feature] += left[t]
+                counts[b, y, x, feature] += 1
                 window = y // pool * (across // pool) + x // pool
-                record.spikes.units[n_listed + f] = window * n + feature
+                listed[n_listed + f] = window * n + feature
             n_listed += n_fired
-            record.spikes.starts[b, t + 1] = n_listed
+            ends[b, t + 1] = n_listed
         record.potential[b] = potential[:, :, :n]
 
 
 @njit(forceinline=True)
-def _arrive(y, x, feature, k, rows, potential):
-    """Add the weights of an event to the potentials that it reaches."""
-    height, across, width = potential.shape
-    left, right = max(0, x - k + 1), min(across - 1, x)
-    count = (right - left + 1) * width
-    like = zeros(pointer(rows), NARROW)
-    for row in range(max(0, y - height + 1), min(k - 1, y) + 1):
-        source = ((feature * k + row) * k + (left - x + k - 1)) * width
-        to = ((y - row) * across + left) * width
-        for j in range(0, count, lanes(like)):
-            total = load(like, pointer(potential), to + j)
-            total = total + load(like, pointer(rows), source + j)
-            store(pointer(potential), to + j, total)
+def _add(to, at, source, first, count):
+    like = zeros(to, NARROW)
+    for j in range(0, count, lanes(like)):
+        store(to, at + j, load(like, to, at + j) + load(like, source, first + j))
 
 
 @njit(forceinline=True)
-def _fire(potential, threshold, keep, fired):
+def _fire(potentials, size, threshold, keep, fired):
     """List neurons above their thresholds, and let potentials decay; return how many fired."""
-    width, n_fired = potential.shape[2], 0
-    like = zeros(pointer(potential), NARROW)
+    width, n_fired = len(threshold), 0
+    limits, places = pointer(threshold), pointer(fired)
+    like = zeros(potentials, NARROW)
     zero, kept = splat(like, keep - keep), splat(like, keep)
-    for first in range(0, potential.size, width):
+    for first in range(0, size, width):
         for j in range(0, width, lanes(like)):
-            limit = load(like, pointer(threshold), j)
-            total = load(like, pointer(potential), first + j)
+            limit = load(like, limits, j)
+            total = load(like, potentials, first + j)
             mask = above(total, limit)
             if mask:
                 total = total - choose(mask, limit, zero)
-            store(pointer(potential), first + j, kept * total)
+            store(potentials, first + j, kept * total)
             while mask:
-                fired[n_fired] = first + j + lowest_bit(mask)
+                put(places, n_fired, first + j + lowest_bit(mask))
                 n_fired += 1
                 mask &= mask - np.uint64(1)
     return n_fired

@@ -25,23 +25,30 @@ SEED = 20181205  # the data belong to no trial: every seed of a learner sees the
 
 def generate() -> Dataset:
     """Return 4,096 short sequences, 256 long ones to choose by and 512 to test on."""
-    parts = {}
     generators = np.random.default_rng(SEED).spawn(len(SIZES))
-    for (name, n), rng in zip(SIZES.items(), generators, strict=True):
-        lengths = np.full(n, LENGTH)
-        if name == "train":
-            lengths = rng.integers(SHORTEST, LONGEST + 1, n)
-        parts[name] = of_bits(rng.integers(2, size=(n, LENGTH)), lengths)
+    train, validation, test = (
+        _drawn(n, SHORTEST if name == "train" else LENGTH, rng)
+        for (name, n), rng in zip(SIZES.items(), generators, strict=True)
+    )
     return Dataset(
         name="parity",
-        **parts,
+        train=train,
+        validation=validation,
+        test=test,
         task=Symbols(len(SYMBOLS)),
         source=(
             f"generated bits: sequences of {SHORTEST} to {LONGEST} in training, of {LENGTH} in "
             "validation and test, drawn apart with a fixed seed"
         ),
-        checksum=checksum(parts["train"], parts["validation"], parts["test"]),
+        checksum=checksum(train, validation, test),
     )
+
+
+def _drawn(n: int, shortest: int, rng: np.random.Generator) -> Traces:
+    """Return sequences of `LENGTH` bits, or of `LONGEST` at most where they may be shorter."""
+    longest = LENGTH if shortest == LENGTH else LONGEST
+    lengths = rng.integers(shortest, longest + 1, n)
+    return of_bits(rng.integers(2, size=(n, LENGTH)), lengths)
 
 
 def of_bits(bits: np.ndarray, lengths: np.ndarray) -> Traces:

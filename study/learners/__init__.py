@@ -184,7 +184,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "lee": LearnerEntry(
         "membrane", "MembraneConfig", "MembraneLearner", ("images", "events"), 1, "routes",
         "errors go back through membrane potentials (Lee, Delbruck & Pfeiffer 2016)",
-        seconds=8.0, published=membrane_config.PUBLISHED,
+        seconds=3.0, published=membrane_config.PUBLISHED,
     ),
     "erbp": LearnerEntry(
         "erbp", "ERBPConfig", "ERBPLearner", ("images",), 1, "routes",

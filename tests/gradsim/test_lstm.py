@@ -137,6 +137,25 @@ def test_it_learns_for_counts_and_keeps_the_best_of_these():
     assert accuracy == history.validation_accuracy.max() > 0.99
 
 
+def test_what_is_kept_is_the_best_in_counts_not_the_last():
+    drawn = 0
+
+    def misleading(n: int, rng: np.random.Generator) -> SymbolSequences:
+        nonlocal drawn
+        drawn += 1
+        inputs, targets = last_but_one(n, rng)
+        wrong = np.where(targets < 0, -1, (targets + 1) % 3)
+        return SymbolSequences(inputs, targets if drawn <= 40 else wrong)
+
+    network, history, held_out = trained(
+        draw=misleading, iterations=80, validate_every=5, window=2, real_share=0.0
+    )
+    assert history.best <= 45
+    _, accuracy = answered(network, held_out, 2)
+    assert accuracy == history.validation_accuracy.max() > 2 * history.validation_accuracy[-1]
+    assert accuracy != answered(network, held_out, None)[1]
+
+
 def test_a_generator_repeats():
     first, again = trained(iterations=10)[0], trained(iterations=10)[0]
     for one, other in zip(first.parameters(), again.parameters(), strict=True):

@@ -11,6 +11,7 @@ from gradsim.membrane import LayerResponse, MembraneResponse, Run
 from gradsim.membrane_gradients import competed, gradients, output_error
 from gradsim.membrane_stimuli import Poisson, Recorded
 from gradsim.membrane_training import Labelled, MembraneTraining, answers, train_membrane
+from tests.gradsim import scalar_membrane
 from tests.gradsim.test_membrane import events
 
 SIZES, INHIBITION = (20, 15, 12, 4), 0.3
@@ -103,6 +104,40 @@ def test_maps_learn():
     assert history.validation_accuracy.max() > 0.75
     assert trained_maps.weights[0].shape == (8, 1, 5, 5)
     assert history.spikes.shape == (3, 4)
+
+
+def stepped(network, shown, label, rate):
+    """Return weights behind a step of (8) to (10), neuron by neuron, from the scalar loop."""
+    ((_, hidden, counts, _), (_, output, _, _)) = scalar_membrane.show(network, shown)[0]
+    lasting = network.decay ** (shown.n_steps - 1 - shown.step.astype(float))
+    x = np.bincount(shown.unit, weights=lasting, minlength=shown.n_units)
+    first, last = (part.astype(float) for part in network.weights)
+    share = np.exp(output) / np.exp(output).sum()
+    matrix = INHIBITION * np.ones((len(share), len(share))) + (1 - INHIBITION) * np.eye(len(share))
+    error = np.linalg.inv(matrix) @ (share - (np.arange(len(share)) == label))
+    passed = error / network.thresholds[1]
+    by_hidden = np.zeros_like(first)
+    for j in np.flatnonzero(counts):
+        by_hidden[j] = sum(passed * last[:, j]) / network.thresholds[0][j] * x
+    weights = (first - rate * by_hidden, last - rate * np.outer(passed, hidden))
+    return dataclasses.replace(network, weights=weights)
+
+
+def test_stochastic_descent_is_that_of_one_number_at_a_time():
+    shown, labels = events(6), np.array([0, 1, 2, 3, 2, 1])
+    network = membrane_initial.initial(
+        (30, 40, 4), np.random.default_rng(0), (3.0, 3.0), inhibition=INHIBITION
+    )
+    samples = Labelled(Recorded(shown), labels)
+    config = MembraneTraining(optimiser="sgd", epochs=1, batch_size=1, learning_rate=0.02)
+    found, _ = train_membrane(network, samples, samples, config, np.random.default_rng(4))
+    plain = network
+    for done, n in enumerate(np.random.default_rng(4).permutation(6)):
+        rate = 0.02 * (0.5 + 0.5 * np.cos(np.pi * done / 6))
+        plain = stepped(plain, shown.take([n]), labels[n], rate)
+    for ours, theirs, before in zip(found.weights, plain.weights, network.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        assert np.abs(ours - before).max() > 0.01
 
 
 def test_competition_is_solved():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from study.analysis import comparison
 from study.analysis.section import Section
 from study.experiments.feedback import networks as images
 from study.experiments.feedback import patterns as times
@@ -67,7 +68,7 @@ def section(records: list[Record]) -> Section:
         ),
         findings=(*told, *times.findings(patterns), *judged),
         lead=(*_leading(told), *judged),
-        caveats=tuple(_caveats(records, shown)),
+        caveats=tuple(_caveats(records, shown, networks)),
         deviations=(
             "Networks learn in mini-batches with momentum or Adam, in place of single images at a "
             "constant rate.",
@@ -102,7 +103,9 @@ def _leading(told: Sequence[str]) -> list[str]:
     return [sentence for sentence in told if ": random feedback reaches" in sentence]
 
 
-def _caveats(records: Sequence[Record], shown: Sequence[Record]) -> list[str]:
+def _caveats(
+    records: Sequence[Record], shown: Sequence[Record], networks: Sequence[images.Networks]
+) -> list[str]:
     told = [
         "Errors of a softmax with cross entropy sum to 0, so that uniform feedback brings nothing "
         "back in a network of rates. In the spiking one each class has its error in another step, "
@@ -112,6 +115,8 @@ def _caveats(records: Sequence[Record], shown: Sequence[Record]) -> list[str]:
         "How far random feedback falls behind on the hard pattern depends on how long is learned: "
         "it goes on learning where symmetric feedback has ended.",
     ]
+    if networks:
+        told.append(comparison.RULE)
     unplaced = len({r.trial.id for r in records} - {r.trial.id for r in shown})
     if unplaced:
         told.append(f"{unplaced} runs differ from the others in several settings; none shows them.")

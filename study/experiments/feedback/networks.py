@@ -19,7 +19,7 @@ from study.analysis.figures import COLOURS, label_axes
 from study.analysis.one_setting import alike
 from study.analysis.replicates import at_most, cell, interval_of, mean_of
 from study.analysis.section import Figure, Table, figure_name
-from study.analysis.stats import INTERVAL, mean_interval
+from study.analysis.stats import INTERVAL
 from study.request import Request
 from study.trials.trial import Record, Trial
 
@@ -145,9 +145,10 @@ def _draw_angles(ax: Axes, networks: Networks) -> None:
 def _draw_accuracies(ax: Axes, networks: Networks) -> None:
     names = [name for name in networks.by_name if OF_SQUARED not in name]
     for place, name in enumerate(names):
-        shares = [record.metrics["validation_accuracy"] for record in networks.by_name[name]]
-        mean, low, high = (100 * value for value in mean_interval(shares, (0, 1)))
-        reach = [[mean - low], [high - mean]] if len(shares) > 1 else None
+        found = interval_of(networks.by_name[name], "validation_accuracy")
+        assert found is not None
+        mean, low, high = (100 * value for value in found)
+        reach = [[mean - low], [high - mean]]
         ax.errorbar([place], [mean], reach, fmt="o", capsize=3, color=COLOURS[place])
     ax.set_xticks(range(len(names)), names, rotation=20)
     label_axes(ax, "feedback", "accuracy / %")

@@ -1,6 +1,10 @@
 """Spikes at given times: SuperSpike with several ways back, on an easy and on a hard pattern.
 
 A part of the experiment ``feedback``: settings, procedure, figures, table and findings.
+
+How long is learned is part of the task. In trial runs with 20 hidden neurons and 20 outputs the
+loss with symmetric feedback was 0.30 to 0.50 of that with random after 600 presentations, and 0.46
+to 0.62 after 1,500 (three seeds); readout weights alone did as well as random feedback.
 """
 
 from __future__ import annotations
@@ -32,9 +36,9 @@ PROCEDURE = "spike-patterns"
 EASY, HARD = "patterns-easy", "patterns-hard"
 NAMES = {EASY: "easy pattern", HARD: "hard pattern"}
 WAYS: tuple[Kind, ...] = ("symmetric", "random", "uniform", "none")
-TOLD = {way: f"with {way} feedback" for way in WAYS} | {"none": "without feedback"}
+TOLD = {str(way): f"with {way} feedback" for way in WAYS} | {"none": "without feedback"}
 LAST = 20  # presentations over whose loss a trial ends
-QUICK_PRESENTATIONS = 400
+QUICK_PRESENTATIONS = 300
 BLOCKS = 100  # points of a curve
 
 
@@ -62,13 +66,13 @@ class PatternsConfig:
     rate_hz: float = 10.0
     feedback: Kind = "symmetric"
     feedback_scale: float = 1.0
-    presentations: int = 1500
+    presentations: int = 600
     learning_rate: float = 1e-2
     gamma: float = 0.9
     rho: float = 0.1
 
 
-TASKS = {EASY: PatternsConfig(), HARD: PatternsConfig(n_hidden=20, n_out=20)}
+TASKS = {EASY: PatternsConfig(), HARD: PatternsConfig(n_hidden=40, n_out=20)}
 
 
 def trials(request: Request) -> list[Trial]:
@@ -153,7 +157,7 @@ Patterns = Mapping[str, Mapping[str, Sequence[Record]]]
 
 def found(records: Sequence[Record]) -> Patterns:
     """Return the records of patterns; of each way those with the settings most have."""
-    patterns = {
+    patterns: dict[str, dict[str, Sequence[Record]]] = {
         name: {
             way: members
             for way in WAYS
@@ -202,8 +206,7 @@ def _learning(patterns: Patterns) -> Figure:
             _draw_loss(ax, members, color=colour, label=way)
         ax.axhline(100 * DONE, color="grey", lw=0.8, ls="--")
         ax.set_yscale("log")
-        ax.set_title(NAMES[name], fontsize=9, pad=24)
-        label_axes(ax, "presentations", "loss / % of start")
+        label_axes(ax, f"presentations · {NAMES[name]}", "loss / % of start")
     return Figure(
         "feedback-patterns",
         drawing,
@@ -236,6 +239,7 @@ def _answers(patterns: Patterns) -> tuple[Figure, ...]:
             look = {"mfc": "none", "ms": 5} if name == "wanted" else {"ms": 6}
             ax.plot(1e3 * time_s, unit, mark, color=COLOURS[name == "answered"], **look)
         ax.set_title(way, fontsize=9)
+        ax.yaxis.get_major_locator().set_params(integer=True)
         label_axes(ax, "time / ms", "output" if ax is axes[0] else "")
     return (
         Figure(

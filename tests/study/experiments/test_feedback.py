@@ -136,7 +136,7 @@ def test_findings_follow_from_the_records(planted) -> None:
     text = " ".join(section.findings)
     assert "mnist, rates: random feedback reaches 96.1 ± 0.2 % of test samples." in text
     assert "mnist, rates: control, no feedback: 90.1 ± 0.2 %." in text
-    assert "random feedback is 1.00 points behind back-propagation (sure)" in text
+    assert "random feedback is 1.00 points behind back-propagation (sure)." in text
     assert "the angle to the gradient goes from 90.0° to 30.0°" in text
     assert "mnist, rates: with uniform feedback the hidden weights stay as they were" in text
     assert "with uniform feedback of squared errors the hidden weights learn" in text

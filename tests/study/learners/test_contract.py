@@ -36,7 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "oconnor-welling": {"hidden": 40, "deviation": 0.05, "learning_rate": 0.05},
     "counted-lstm": {"hidden": 8, "iterations": 250, "validate_every": 125},
     "feedback-alignment": {"hidden": 40, "epochs": 10},
-    "feedback-spiking": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
+    "feedback-spiking": {"hidden": 100, "n_steps": 50, "epochs": 15, "learning_rate": 2e-3},
     "lee": {"hidden": 40, "epochs": 12},
     "erbp": {"hidden": 40, "epochs": 4},
     "linear": {"inverse_penalties": (0.1,)},
