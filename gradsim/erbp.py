@@ -279,30 +279,34 @@ class Run:
     ----------
     network
         Its weights are copied.
-    tau_dendrite_ms
-        See `gradsim.erbp_training.ERBPTraining`; answers do not depend on it.
+    tau_dendrite_ms, tau_gate_ms
+        See `gradsim.erbp_training.ERBPTraining`; answers do not depend on them.
     """
 
-    def __init__(self, network: ERBPNetwork, tau_dendrite_ms: float = 4.0) -> None:
+    def __init__(
+        self, network: ERBPNetwork, tau_dendrite_ms: float = 4.0, tau_gate_ms: float = 0.0
+    ) -> None:
         self.network, neurons = network, network.neurons
         self.rows = tuple(np.array(part.T, order="C") for part in network.weights)
         self.cell = loops.Cell(
             keep_current=_kept(neurons.tau_synapse_ms),
             keep_membrane=_kept(neurons.tau_membrane_ms),
             keep_dendrite=_kept(tau_dendrite_ms),
+            follow=np.float32(1) - _kept(tau_gate_ms),
             noise=np.float32(neurons.noise),
             transmits=min(round(neurons.transmission * 2**32), 2**32 - 1),
             blanks=neurons.transmission < 1,
             silent_steps=int(neurons.refractory_ms) - 1,
         )
         n_layers, width = len(self.rows), max(network.sizes[1:])
-        single = [np.zeros((n_layers, width), np.float32) for _ in range(4)]
+        single = [np.zeros((n_layers, width), np.float32) for _ in range(5)]
         self.state = loops.State(
             current=single[0],
             membrane=single[1],
             silent=np.zeros((n_layers, width), np.int32),
             dendrite=single[2],
-            change=single[3],
+            average=single[3],
+            change=single[4],
             listed=np.zeros((n_layers + 1, max(network.sizes)), np.int64),
             n_listed=np.zeros(n_layers + 1, np.int64),
             errors=np.zeros((2, network.sizes[-1]), np.float32),
@@ -344,5 +348,5 @@ class Run:
 
 
 def _kept(tau_ms: float) -> np.float32:
-    """Return what is left after a step."""
-    return np.float32(math.exp(-1 / tau_ms))
+    """Return what is left after a step; nothing of what has no time constant."""
+    return np.float32(math.exp(-1 / tau_ms) if tau_ms > 0 else 0.0)

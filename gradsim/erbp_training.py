@@ -11,15 +11,16 @@ Spikes e = e+ - e- reach all dendrites, those of the output one by one, those of
 the fixed random G, whatever the layer (direct feedback)::
 
     U_l <- exp(-1/τ_D) U_l + G_l e       (for the output: + e)                            (5)
-    w_ij <- w_ij - η U_i [a < I_i < b]   at each presynaptic spike of j                   (6)
+    w_ij <- w_ij - η U_i [a < A_i < b]   at each presynaptic spike of j                   (6)
 
-with the current as the step before left it, a step's decay later. The gate stands for the
-derivative of a unit's rate by its current, and where it is open matters: the paper's boxcar, of
-11.5 rheobase currents to both sides, is open nearly always for currents as large as they are here,
-and hidden layers learn as if units were linear. Open for all positive currents it makes them
-rectifiers. An upper end has two sides: without one, units of a second hidden layer come to spike as
-often as the refractory time lets them; with one, a unit that is driven beyond it is never told to
-be quieter, and what a long training had learned may be lost.
+A is what the step before left of the current, ``A <- A + (1 - exp(-1/τ_A)) (I - A)``: the current
+itself where τ_A is 0, as in the paper, or its mean over some time. The gate stands for the
+derivative of a unit's rate, and where it is open matters: the paper's boxcar, of 11.5 rheobase
+currents to both sides, is open nearly always for currents as large as they are here, and hidden
+layers learn as if units were linear. Open for all positive currents it makes them rectifiers. An
+upper end has two sides: without one, units of a second hidden layer come to spike as often as the
+refractory time lets them; with one, a unit that is driven beyond it is never told to be quieter,
+and what a long training had learned may be lost.
 
 A synapse computes with what is at hand at its own unit: two comparisons and an addition a spike.
 
@@ -58,8 +59,8 @@ class ERBPTraining:
         For how long an image is shown, and from when on errors are told and weights change.
     learning_rate, decay
         η in the first epoch, in rheobase currents, and what it is multiplied by after each.
-    gate
-        ``(a, b)`` of hidden units; the output's is always open.
+    gate, tau_gate_ms
+        ``(a, b)`` of hidden units, and τ_A; the output's gate is always open.
     tau_dendrite_ms
         τ_D.
     label_period_ms
@@ -81,6 +82,7 @@ class ERBPTraining:
     learning_rate: float = 3e-4
     decay: float = 1.0
     gate: tuple[float, float] = (-11.5, 11.5)
+    tau_gate_ms: float = 0.0
     tau_dendrite_ms: float = 4.0
     label_period_ms: int = 4
     headroom: float = 1.0
@@ -100,10 +102,10 @@ class ERBPTraining:
                 "learning_rate must be positive and decay in 0..1, not "
                 f"{self.learning_rate}, {self.decay}"
             )
-        if not (self.tau_dendrite_ms > 0 and self.headroom >= 0):
+        if not (self.tau_gate_ms >= 0 and self.tau_dendrite_ms > 0 and self.headroom >= 0):
             raise ValueError(
-                "tau_dendrite_ms must be positive and headroom not negative, not "
-                f"{self.tau_dendrite_ms}, {self.headroom}"
+                "tau_dendrite_ms must be positive, tau_gate_ms and headroom not negative, not "
+                f"{self.tau_dendrite_ms}, {self.tau_gate_ms}, {self.headroom}"
             )
         if not self.gate[0] < self.gate[1]:
             raise ValueError(f"gate must be its lower and its upper end, not {self.gate}")
@@ -191,7 +193,7 @@ def train_erbp(
     """
     for part in (train, validation):
         _require_fitting(network, part)
-    run = Run(network, config.tau_dendrite_ms)
+    run = Run(network, config.tau_dendrite_ms, config.tau_gate_ms)
     done, total, kept = 0, config.epochs * len(train.labels), network
     accuracies: list[float] = []
     records: list[list[loops.Record]] = []

@@ -21,13 +21,15 @@ FAINT = np.float32(1e-3)  # a dendrite below this, in error spikes, is at rest
 class Cell(NamedTuple):
     """Constants of the neurons, all float32 but for numbers of steps.
 
-    ``keep_*`` is the factor by which a variable decays in a step, ``transmits`` how many of 2^32
-    words let a spike pass a synapse.
+    ``keep_*`` is the factor by which a variable decays in a step, ``follow`` the share of its
+    distance to the current by which the average that gates read approaches it, ``transmits`` how
+    many of 2^32 words let a spike pass a synapse.
     """
 
     keep_current: Any
     keep_membrane: Any
     keep_dendrite: Any
+    follow: Any
     noise: Any
     transmits: int
     blanks: bool
@@ -50,17 +52,18 @@ class Learning(NamedTuple):
 class State(NamedTuple):
     """What the units hold, ``[layers, width]`` but for the input's, the errors' and the lists.
 
-    ``silent`` counts the steps left of the refractory time, ``change`` is what a presynaptic spike
-    takes off the weights in this step. ``listed [layers + 1, width]`` names the units that spike in
-    the step, the first ``n_listed`` of them; ``errors [2, classes]`` are the potentials of the
-    neurons E+ and E-, ``counts`` and ``driven`` the spikes and summed currents of the output so
-    far.
+    ``silent`` counts the steps left of the refractory time, ``average`` is the current as gates see
+    it, ``change`` what a presynaptic spike takes off the weights in this step. ``listed [layers +
+    1, width]`` names the units that spike in the step, the first ``n_listed`` of them; ``errors [2,
+    classes]`` are the potentials of the neurons E+ and E-, ``counts`` and ``driven`` the spikes and
+    summed currents of the output so far.
     """
 
     current: np.ndarray
     membrane: np.ndarray
     silent: np.ndarray
     dendrite: np.ndarray
+    average: np.ndarray
     change: np.ndarray
     listed: np.ndarray
     n_listed: np.ndarray
@@ -128,7 +131,7 @@ def draw(probability, silent_steps, n_steps, trains, rng):
 
 @compiled()
 def _reset(state):
-    for array in (state.current, state.membrane, state.dendrite, state.errors):
+    for array in (state.current, state.membrane, state.dendrite, state.average, state.errors):
         array[:] = 0
     state.silent[:] = 0
     state.counts[:] = 0
@@ -138,10 +141,10 @@ def _reset(state):
 @compiled()
 def _prepare(layer, n, learning, state):
     """Set what a presynaptic spike takes off the weights in this step; return how many differ."""
-    dendrite, current, change = state.dendrite[layer], state.current[layer], state.change[layer]
+    dendrite, average, change = state.dendrite[layer], state.average[layer], state.change[layer]
     lower, upper, n_changes = learning.lower[layer], learning.upper[layer], 0
     for j in range(n):
-        is_open = lower < current[j] and current[j] < upper
+        is_open = lower < average[j] and average[j] < upper
         change[j] = learning.rate * dendrite[j] if is_open else np.float32(0)
         n_changes += change[j] != 0
     return n_changes
@@ -172,7 +175,7 @@ def _arrive(row, current, cell, rng):
 def _spread(rows, layer, cell, learning, in_window, state, record, rng):
     """Let the spikes of a step reach a layer, and change the weights that they pass."""
     n, n_spikes = rows.shape[1], state.n_listed[layer]
-    current, change = state.current[layer], state.change[layer]
+    current, average, change = state.current[layer], state.average[layer], state.change[layer]
     for j in range(n):
         current[j] *= cell.keep_current
     n_changes = 0
@@ -186,6 +189,8 @@ def _spread(rows, layer, cell, learning, in_window, state, record, rng):
         if n_changes:
             for j in range(n):
                 row[j] -= change[j]
+    for j in range(n):
+        average[j] += cell.follow * (current[j] - average[j])
 
 
 @compiled()

@@ -33,8 +33,8 @@ BASE, DEAF = "positive current", "no feedback"
 VARIANTS: dict[str, Mapping[str, Any]] = {
     BASE: {},
     "upper end": {"gate_high": 2.0},
-    "narrow boxcar": {"gate_low": -2.0, "gate_high": 2.0},
-    "the paper's boxcar": {"gate_low": -11.5, "gate_high": 11.5},
+    "current of the moment": {"tau_gate_ms": 0.0},
+    "the paper's boxcar": {"gate_low": -11.5, "gate_high": 11.5, "tau_gate_ms": 0.0},
     "noise": {"noise": 0.3},
     "blank-out": {"transmission": 0.45},
     DEAF: {"feedback": "none"},
@@ -75,17 +75,17 @@ def section(records: list[Record]) -> Section:
         method="Images are shown as random spikes. Two error neurons a class compare the output "
         "with a label neuron; their spikes reach a second compartment of all units by "
         "fixed random weights. With each spike that reaches a unit, its weight changes by "
-        "what that compartment holds, as long as the unit's current lies where a gate is "
-        "open: wherever it is positive; up to an upper end, twice the least current that "
-        "makes a unit spike; or in a boxcar to both sides of none, as narrow as that, or "
-        "as wide as the paper's, which is open nearly always. Noise is added to "
+        "what that compartment holds, as long as a gate is open: wherever the unit's mean "
+        "current of some time is positive, or its current of the moment; up to an upper "
+        "end, twice the least current that makes a unit spike; or in the paper's boxcar "
+        "to both sides of no current, which is open nearly always. Noise is added to "
         "membranes, or synapses let less than half of the spikes pass (blank-out). "
         "Controls: no feedback to hidden units, feedback that is equal for all, and a "
         "label neuron that is silent. The epoch is chosen on validation samples, whose "
         "labels the network does not get; test samples are read once.",
         equations=(
             "U_i arrow.l e^(-1 / tau_D) U_i + sum_k G_(i k) (e_k^+ - e_k^-)",
-            "w_(i j) arrow.l w_(i j) - eta U_i [a < I_i < b]",
+            "w_(i j) arrow.l w_(i j) - eta U_i [a < A_i < b]",
         ),
         figures=tuple(map(_figure, sets.values())),
         tables=(_table(tuple(sets.values())),) if sets else (),

@@ -34,6 +34,8 @@ class ERBPConfig:
         Probability with which a spike passes a synapse: 1 less the paper's blank-out.
     gate_low, gate_high
         Currents between which the weights of a hidden unit may change.
+    tau_gate_ms
+        Over which time that current is a mean; 0 is the current of the moment.
     learning_rate, decay, epochs
         η in the first epoch, what it is multiplied by after each, and passes over the training
         images; the one with the best validation accuracy is kept.
@@ -58,6 +60,7 @@ class ERBPConfig:
     transmission: float = 0.45
     gate_low: float = -11.5
     gate_high: float = 11.5
+    tau_gate_ms: float = 0.0
     learning_rate: float = 3e-4
     decay: float = 1.0
     epochs: int = 10
@@ -79,9 +82,10 @@ class ERBPConfig:
                 "decay and transmission must lie in 0..1 and not be 0, and noise not be negative; "
                 f"not {self.decay}, {self.transmission}, {self.noise}"
             )
-        if not self.gate_low < self.gate_high:
+        if not self.gate_low < self.gate_high or self.tau_gate_ms < 0:
             raise ValueError(
-                f"gate_low must lie below gate_high, not {self.gate_low}, {self.gate_high}"
+                "gate_low must lie below gate_high, and tau_gate_ms not be negative, not "
+                f"{self.gate_low}, {self.gate_high}, {self.tau_gate_ms}"
             )
         if not 0 < self.input_rate_hz <= 250:
             raise ValueError(f"input_rate_hz must lie in 0..250, not {self.input_rate_hz}")
@@ -118,8 +122,8 @@ class ERBPConfig:
 
 
 _USUAL: dict[str, Any] = {
-    "gate_low": 0.0, "gate_high": 1000.0, "transmission": 1.0, "decay": 0.7, "epochs": 8,
-    "learning_rate": 3e-4,
+    "gate_low": 0.0, "gate_high": 1000.0, "tau_gate_ms": 20.0, "transmission": 1.0,
+    "learning_rate": 3e-4, "decay": 0.7, "epochs": 8,
 }  # fmt: skip
 _PRESETS: dict[str, dict[str, Any]] = {
     "digits": {

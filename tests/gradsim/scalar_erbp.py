@@ -11,7 +11,7 @@ ONE = np.float32(1)
 
 
 def kept(tau_ms):
-    return np.float32(math.exp(-1 / tau_ms))
+    return np.float32(math.exp(-1 / tau_ms) if tau_ms > 0 else 0.0)
 
 
 def trains(image, neurons, n_steps, rng):
@@ -57,8 +57,8 @@ class _Sample:
         self.weights, self.feedback, self.neurons, self.label = weights, feedback, neurons, label
         self.training, self.rate, self.found = training, rate, found
         sizes = [len(part) for part in weights]
-        self.current, self.membrane, self.dendrite = (
-            [np.zeros(n, np.float32) for n in sizes] for _ in range(3)
+        self.current, self.membrane, self.average, self.dendrite = (
+            [np.zeros(n, np.float32) for n in sizes] for _ in range(4)
         )
         self.silent = [np.zeros(n, int) for n in sizes]
         self.errors = np.zeros((2, sizes[-1]), np.float32)
@@ -92,13 +92,15 @@ class _Sample:
                 part[:, unit] = part[:, unit] - change
                 self.found.visited += len(row)
                 self.found.changed += np.count_nonzero(change)
+        follow = ONE - kept(0.0 if self.training is None else self.training.tau_gate_ms)
+        self.average[k] = self.average[k] + follow * (self.current[k] - self.average[k])
         return self._spikes(k, rng)
 
     def _change(self, k, t):
         if not self._learns(t) or (k < len(self.weights) - 1 and not self.training.hidden_learns):
             return None
         low, high = self.training.gate if k < len(self.weights) - 1 else (-np.inf, np.inf)
-        is_open = (self.current[k] > low) & (self.current[k] < high)
+        is_open = (self.average[k] > low) & (self.average[k] < high)
         return np.where(is_open, self.rate * self.dendrite[k], np.float32(0))
 
     def _spikes(self, k, rng):

@@ -26,7 +26,7 @@ def network(sizes=SIZES, neurons=FAST, gain=3.0, seed=1):
 
 def learned(net, training=TRAINING, n=6, rate=RATE, seed=5, shown=None):
     """Return the network behind n images, and what was counted on the way."""
-    run = Run(net, training.tau_dendrite_ms)
+    run = Run(net, training.tau_dendrite_ms, training.tau_gate_ms)
     shown = images(n) if shown is None else shown
     labels = np.arange(len(shown)) % net.sizes[-1]
     how = learning(training, len(net.weights), rate)
@@ -57,6 +57,7 @@ SCHEMES = {
     "noise": (dataclasses.replace(FAST, noise=0.3), {}),
     "blank-out": (dataclasses.replace(FAST, transmission=0.45), {}),
     "gate of one side": (FAST, {"gate": (0.0, np.inf)}),
+    "slow gate": (FAST, {"tau_gate_ms": 20.0, "gate": (0.0, np.inf)}),
     "hidden frozen": (FAST, {"hidden_learns": False}),
     "other times": (
         ERBPNeurons(5.0, 2.0, 3, 150.0),
@@ -307,7 +308,7 @@ def test_neurons_refuse_what_they_cannot_be(wrong):
     [
         {"epochs": 0}, {"present_ms": 0}, {"present_ms": 1.5}, {"from_ms": 100}, {"from_ms": -1},
         {"learning_rate": 0.0}, {"decay": 0.0}, {"decay": 1.1}, {"gate": (1.0, 1.0)},
-        {"tau_dendrite_ms": 0.0}, {"label_period_ms": -1},
+        {"tau_gate_ms": -1.0}, {"tau_dendrite_ms": 0.0}, {"label_period_ms": -1},
         {"headroom": -1.0},
     ],
 )  # fmt: skip
