@@ -59,10 +59,10 @@ class PatternsConfig:
     """
 
     n_in: int = 100
-    n_hidden: int = 6
+    n_hidden: int = 10
     n_out: int = 1
-    n_targets: int = 5
-    duration_s: float = 0.5
+    n_targets: int = 15
+    duration_s: float = 1.0
     rate_hz: float = 10.0
     feedback: Kind = "symmetric"
     feedback_scale: float = 1.0
@@ -72,7 +72,10 @@ class PatternsConfig:
     rho: float = 0.1
 
 
-TASKS = {EASY: PatternsConfig(), HARD: PatternsConfig(n_hidden=40, n_out=20)}
+TASKS = {
+    EASY: PatternsConfig(),
+    HARD: PatternsConfig(n_hidden=40, n_out=20, n_targets=5, duration_s=0.5),
+}
 
 
 def trials(request: Request) -> list[Trial]:

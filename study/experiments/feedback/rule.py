@@ -4,7 +4,8 @@ Zenke & Ganguli (2018): "simpler tasks can be solved with any type of feedback, 
 tasks require symmetric feedback". Limits were set before the trials that the rule judges; sizes of
 the tasks were set by trial runs, so that both can be learned at all.
 
-1. A feedback *does* for a task where the loss ends below `DONE` of its start, in every seed.
+1. A feedback *does* for a task where the loss ends below `DONE` of its start, and without feedback
+   does not (else hidden neurons had nothing to learn), in every seed.
 2. A task *needs* symmetric feedback where the loss with it ends below `APART` of the loss with
    random feedback, in every seed, seed by seed.
 3. The statement holds where random feedback does for the easy task and the hard one needs
@@ -26,9 +27,10 @@ BySeed = Mapping[int, float]
 """The last loss against the first, by seed."""
 
 
-def does(ratios: BySeed) -> list[bool]:
-    """Return of each seed whether the task is done."""
-    return [ratio < DONE for ratio in ratios.values()]
+def does(ratios: BySeed, without: BySeed) -> list[bool]:
+    """Return of each seed that both have whether feedback does, which none does not."""
+    seeds = sorted(ratios.keys() & without.keys())
+    return [ratios[seed] < DONE <= without[seed] for seed in seeds]
 
 
 def needs(symmetric: BySeed, random: BySeed) -> list[bool]:

@@ -127,7 +127,7 @@ def test_ways_back_of_a_seed_meet_the_same_pattern() -> None:
     assert len(set(first.values())) == 1
     wanted = [found.arrays["wanted"] for found in seen.values()]
     assert all((one == wanted[0]).all() for one in wanted)
-    assert wanted[0].shape == (5, 2)
+    assert wanted[0].shape == (15, 2)
     assert addresses.resolve(patterns.PROCEDURE) is patterns.run
 
 
@@ -208,7 +208,8 @@ def test_the_rule(done, needed, expected) -> None:
 
 
 def test_the_rule_compares_seed_by_seed() -> None:
-    assert rule.does({0: 0.2, 1: 0.25}) == [True, False]
+    assert rule.does({0: 0.2, 1: 0.25, 2: 0.1}, {0: 0.9, 1: 0.9, 3: 0.9}) == [True, False]
+    assert rule.does({0: 0.2, 1: 0.2}, {0: 0.25, 1: 0.24}) == [True, False]
     assert rule.needs({0: 0.1, 1: 0.2}, {1: 0.3, 0: 0.3, 2: 0.9}) == [True, False]
 
 
