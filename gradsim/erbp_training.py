@@ -16,8 +16,10 @@ the fixed random G, whatever the layer (direct feedback)::
 with the current as the step before left it, a step's decay later. The gate stands for the
 derivative of a unit's rate by its current, and where it is open matters: the paper's boxcar, of
 11.5 rheobase currents to both sides, is open nearly always for currents as large as they are here,
-and hidden layers learn as if units were linear. A unit that spikes as often as the refractory time
-lets it gains nothing from more current: without an upper end, a second hidden layer learns little.
+and hidden layers learn as if units were linear. Open for all positive currents it makes them
+rectifiers. An upper end has two sides: without one, units of a second hidden layer come to spike as
+often as the refractory time lets them; with one, a unit that is driven beyond it is never told to
+be quieter, and what a long training had learned may be lost.
 
 A synapse computes with what is at hand at its own unit: two comparisons and an addition a spike.
 

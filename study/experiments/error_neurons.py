@@ -29,12 +29,12 @@ LEARNER = "erbp"
 Networks = Mapping[Any, Sequence[Record]]
 Sweep = one_setting.Sweep[Any]  # of several settings, none of which is named
 
-BASE, DEAF = "where rates rise", "no feedback"
+BASE, DEAF = "positive current", "no feedback"
 VARIANTS: dict[str, Mapping[str, Any]] = {
     BASE: {},
-    "narrow boxcar": {"gate_low": -2.0},
+    "upper end": {"gate_high": 2.0},
+    "narrow boxcar": {"gate_low": -2.0, "gate_high": 2.0},
     "the paper's boxcar": {"gate_low": -11.5, "gate_high": 11.5},
-    "no upper end": {"gate_high": 1000.0},
     "noise": {"noise": 0.3},
     "blank-out": {"transmission": 0.45},
     DEAF: {"feedback": "none"},
@@ -73,16 +73,16 @@ def section(records: list[Record]) -> Section:
         question="Do spikes of error neurons, which reach hidden units by random weights, teach a "
         "spiking network, and what must the units themselves contribute?",
         method="Images are shown as random spikes. Two error neurons a class compare the output "
-        "with a label neuron; their spikes reach a second compartment of all units by fixed random "
-        "weights. With each spike that reaches a unit, its weight changes by what that "
-        "compartment holds, as long as the unit's current lies where a gate is open: where the "
-        "unit's rate rises with it, from no current to twice the least that makes the unit spike; "
-        "in a boxcar to both sides of none, as narrow or as wide as the paper's, which is open "
-        "nearly always; or wherever it is positive. Noise is added to membranes, or synapses let "
-        "less than half of the spikes pass (blank-out). Controls: no feedback to hidden units, "
-        "feedback that is equal for all, and a label neuron that is silent. The epoch is chosen "
-        "on validation samples, whose labels the network does not get; test samples are read "
-        "once.",
+        "with a label neuron; their spikes reach a second compartment of all units by "
+        "fixed random weights. With each spike that reaches a unit, its weight changes by "
+        "what that compartment holds, as long as the unit's current lies where a gate is "
+        "open: wherever it is positive; up to an upper end, twice the least current that "
+        "makes a unit spike; or in a boxcar to both sides of none, as narrow as that, or "
+        "as wide as the paper's, which is open nearly always. Noise is added to "
+        "membranes, or synapses let less than half of the spikes pass (blank-out). "
+        "Controls: no feedback to hidden units, feedback that is equal for all, and a "
+        "label neuron that is silent. The epoch is chosen on validation samples, whose "
+        "labels the network does not get; test samples are read once.",
         equations=(
             "U_i arrow.l e^(-1 / tau_D) U_i + sum_k G_(i k) (e_k^+ - e_k^-)",
             "w_(i j) arrow.l w_(i j) - eta U_i [a < I_i < b]",
@@ -164,8 +164,8 @@ def _findings(name: str, networks: Networks) -> list[str]:
     base = networks[BASE]
     additions, weights = mean_of(base, "train_synops_per_sample"), mean_of(base, "n_weights")
     told = [
-        f"{name}: with a gate that is open where rates rise, error neurons teach the network to "
-        f"{_percent(base)} % of test samples.",
+        f"{name}: with gates that are open for positive currents, error neurons teach the network "
+        f"to {_percent(base)} % of test samples.",
         f"{name}: training takes {additions:,.0f} additions a sample, of which "
         f"{mean_of(base, 'train_update_operations_per_sample'):,.0f} change weights, and "
         f"{mean_of(base, 'train_comparisons_per_sample'):,.0f} comparisons; to compute with all "
@@ -197,7 +197,7 @@ def _caveats(records: Sequence[Record], sets: Mapping[str, Sweep]) -> list[str]:
     told = [
         "Additions and comparisons are counted, not weighed: what each costs depends on the "
         "machine. Decay of currents, membranes and dendrites is not among them.",
-        "Settings were tuned with the gate that is open where rates rise, not anew for each "
+        "Settings were tuned with the gate that lets positive currents learn, not anew for each "
         "variant.",
     ]
     unplaced = one_setting.unplaced(records, sets.values())

@@ -15,7 +15,7 @@ Poisson-like spikes for 100 ms, of which the first 20 ms are not learned, and fo
 answer is wanted. No label reaches a network that answers.
 
 **Deviations.** Those of `gradsim.erbp_training`. The presets leave blank-out and noise away and
-open the gate from no current to twice the rheobase: with the paper's boxcar (the defaults' gate)
+open the gate for all positive currents: with the paper's boxcar (the defaults' gate)
 less is learned, which the experiment ``error_neurons`` shows beside the controls. Initial weights,
 input rates and η are not in the paper's table in these units, and are ours.
 

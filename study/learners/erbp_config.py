@@ -118,7 +118,7 @@ class ERBPConfig:
 
 
 _USUAL: dict[str, Any] = {
-    "gate_low": 0.0, "gate_high": 2.0, "transmission": 1.0, "decay": 0.7, "epochs": 8,
+    "gate_low": 0.0, "gate_high": 1000.0, "transmission": 1.0, "decay": 0.7, "epochs": 8,
     "learning_rate": 3e-4,
 }  # fmt: skip
 _PRESETS: dict[str, dict[str, Any]] = {
@@ -137,7 +137,7 @@ def preset(_profile: str, dataset: str) -> ERBPConfig:
 PUBLISHED = (
     Published(
         "Random feedback to dendrites, 500-500 units", 0.9798, "neftci2017", "mnist",
-        {"hidden": 500, "layers": 2, "learning_rate": 1e-4, "decay": 0.8, "epochs": 10},
+        {"hidden": 500, "layers": 2, "gate_high": 2.0, "learning_rate": 5e-5, "decay": 0.8},
         small=("digits", {"hidden": 100, "learning_rate": 3e-3, "decay": 0.7, "epochs": 4}),
         control=Control("no feedback reaches hidden units", {"feedback": "none"}),
     ),

@@ -13,8 +13,9 @@ N-MNIST, recorded by an event camera, 98.74 %.
 
 **How.** (1) to (5) of `gradsim.membrane`, (6) to (12) of `gradsim.membrane_gradients`, (13) of
 `gradsim.membrane_training`. Images are shown for 50 ms as Poisson events that are drawn anew each
-time; recorded events are shown as they are. The class is that of the output with most spikes.
-Convolutions pool by counting the spikes of a window as of one unit.
+time; recorded events are shown as they are, to membranes that hardly leak: with the leak of images
+only the last phase of a recording would be learned, while all phases answer. The class is that of
+the output with most spikes. Convolutions pool by counting the spikes of a window as of one unit.
 
 **Deviations.** Those of the three modules: steps of a millisecond, cross entropy, samples that
 share a step of Adam, a rate that falls to 0. The paper's table of settings could not be read: the
@@ -103,7 +104,8 @@ class MembraneLearner:
 
         config, seconds = self.config, _seconds(train, self.config)
         dense = [*[config.hidden] * config.layers, self.task.n]
-        how = (rng, config.alphas(), config.tau_mem * seconds, config.inhibition)
+        tau = config.tau_events if isinstance(train, Events) else config.tau_mem
+        how = (rng, config.alphas(), tau * seconds, config.inhibition)
         if not config.features:
             n_in = _stimuli(train, config).n_units
             start = membrane_initial.initial((n_in, *dense), *how)

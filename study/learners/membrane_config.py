@@ -30,7 +30,10 @@ class MembraneConfig:
     shift
         Pixels by which training images are moved at most, anew each time.
     tau_mem
-        Time constant of membranes as a share of a sample's duration: 20 ms of an image's 50 ms.
+        Time constant of membranes as a share of an image's duration: 20 ms of 50 ms.
+    tau_events
+        The same of recorded events. They come in phases, all of which count for the answer, while
+        the error is of what has not decayed by the end.
     alpha_hidden, alpha_output
         Initial thresholds, as multiples of the root mean square of what weights bring to a neuron
         by the end of a training sample.
@@ -60,6 +63,7 @@ class MembraneConfig:
     chance: float = 0.4
     shift: int = 0
     tau_mem: float = 0.4
+    tau_events: float = 4.0
     alpha_hidden: float = 0.7
     alpha_output: float = 0.3
     inhibition: float = 0.2
@@ -79,7 +83,14 @@ class MembraneConfig:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not all(n >= 1 for n in self.features):
             raise ValueError(f"features must be positive, not {self.features}")
-        for name in ("tau_mem", "alpha_hidden", "alpha_output", "learning_rate", "sharpness"):
+        for name in (
+            "tau_mem",
+            "tau_events",
+            "alpha_hidden",
+            "alpha_output",
+            "learning_rate",
+            "sharpness",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
         for name in ("shift", "threshold_rate", "regularisation"):

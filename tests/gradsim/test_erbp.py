@@ -83,6 +83,17 @@ def test_spikes_and_weights_are_those_of_the_scalar_loop(scheme):
     assert record.errors.all()
 
 
+@pytest.mark.parametrize("headroom", [0.0, 1.0, 3.0])
+def test_error_neurons_that_turn_round_wait_no_longer_than_their_headroom(headroom):
+    training = dataclasses.replace(TRAINING, label_period_ms=8, headroom=headroom)
+    net, rate = network((12, 3), gain=6.0), 0.3
+    weights, found = plain(net, training, rate=rate)
+    after, record = learned(net, training, rate=rate)
+    np.testing.assert_array_equal(record.errors, np.sum(found.errors, axis=0))
+    np.testing.assert_array_equal(after.weights[0], weights[0])
+    assert np.min(found.potentials) == -headroom
+
+
 def test_answers_count_the_spikes_of_the_output():
     net, shown = network(), images(9)
     found = respond(net, shown, np.random.default_rng(3), 80)

@@ -111,6 +111,6 @@ def test_what_is_taken_away_is_missed(usual, digits) -> None:
 
 
 def test_two_hidden_layers_learn_too(digits) -> None:
-    learner = fitted(digits, layers=2, hidden=60)
+    learner = fitted(digits, layers=2, hidden=60, gate_high=2.0)
     assert learner.evaluate(digits.test, np.random.default_rng(0)).scores["accuracy"] > 0.75
     assert list(learner.weights()) == ["input", "hidden 1", "hidden 2"]

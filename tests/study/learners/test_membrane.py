@@ -166,5 +166,5 @@ def test_events_are_learned_beyond_what_a_linear_readout_of_counts_can() -> None
     )
     assert ours > 0.95
     assert theirs < 0.7
-    assert learner.network.tau_s == pytest.approx(0.12)
+    assert learner.network.tau_s == pytest.approx(1.2)
     assert learner.network.dt_s == pytest.approx(6e-3)
