@@ -9,6 +9,9 @@ points downhill.
 
 **Number to reach.** On MNIST with 1000 sigmoids 97.9 %, where back-propagation has 97.6 %.
 
+**Reached.** With 500 units and one seed 97.91 % of test samples by random feedback, 97.93 % by
+back-propagation; the angle falls from 91 to 50 degrees.
+
 **How.** (1) of `gradsim.feedback`, with a matrix for each layer but the first. The angle between
 what the weights of a hidden layer are told and their gradient is taken before the first epoch and
 after each, on the same validation samples.

@@ -285,9 +285,18 @@ def _percent(members: Sequence[Record]) -> str:
 
 
 def findings(patterns: Patterns) -> list[str]:
-    """Return where the loss ends."""
-    return [
+    """Return where the loss ends, and whether random feedback does better than none."""
+    told = [
         f"{NAMES[name]}: {TOLD[way]} the loss ends at {_percent(members)} % of its start."
         for name, ways in patterns.items()
         for way, members in ways.items()
     ]
+    for name in patterns:
+        random, none = (ratios(patterns, name, way) for way in ("random", "none"))
+        if seeds := random.keys() & none.keys():
+            better = sum(random[seed] < none[seed] for seed in seeds)
+            told.append(
+                f"{NAMES[name]}: control, random feedback ends below none in {better} of "
+                f"{len(seeds)} seeds."
+            )
+    return told

@@ -145,6 +145,7 @@ def test_findings_follow_from_the_records(planted) -> None:
         "by the rule the statement holds. Random feedback does for the easy pattern in 3 of 3"
         in text
     )
+    assert "hard pattern: control, random feedback ends below none in 3 of 3 seeds." in text
     images, times = section.tables
     own = [row for row in images.rows if row[:2] == ("mnist", "rates")]
     assert [row[2] for row in own] == list(networks.VARIANTS["feedback-alignment"])
