@@ -40,7 +40,11 @@ class Family:
 FAMILIES: dict[str, Family] = {
     "local": Family("local learning", ("#0072B2", "#56B4E9", "#003E66", "#8FA9C4"), "o"),
     "gradient": Family("surrogate gradients", ("#D55E00", "#F0A070", "#7A3500", "#C48B6A"), "s"),
-    "routes": Family("other error routes", ("#009E73", "#7BCBB3", "#00573F", "#5E8F7F"), "D"),
+    "routes": Family(
+        "other error routes",
+        ("#009E73", "#7BCBB3", "#00573F", "#5E8F7F", "#35C79A", "#B5E2D5", "#003325", "#86B3A5"),
+        "D",
+    ),
     "converted": Family("converted networks", ("#CC79A7", "#E5B5CF", "#7D3F61", "#A88497"), "^"),
     "baseline": Family("without spikes", ("#444444", "#888888", "#BBBBBB", "#666666"), "x"),
 }
