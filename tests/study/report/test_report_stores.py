@@ -54,6 +54,11 @@ def test_an_empty_store_says_that_nothing_was_run(sample: Path, tmp_path: Path) 
     assert "planned trials have not been run" in told
 
 
+def test_a_whole_store_lacks_nothing_that_was_planned(sample: Path, tmp_path: Path) -> None:
+    """Networks that others begin with are planned too, and belong to no experiment."""
+    assert "planned trials" not in page(sample, tmp_path, lambda entry: entry)
+
+
 def test_failures_alone_are_told_with_their_reasons(sample: Path, tmp_path: Path) -> None:
     def failed(entry: Entry) -> Entry | None:
         gone = {"status": "failed", "metrics": {}, "error": ERROR}
