@@ -119,6 +119,11 @@ def label_axes(ax: Axes, x: str, y: str) -> None:
         )  # fmt: skip
 
 
+def legend_above(drawing: Figure, ax: Axes, columns: int = 4) -> None:
+    """Put the names of a panel's lines above all panels, which keep their places side by side."""
+    drawing.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=columns)
+
+
 def spread(ax: Axes, values: Sequence[float]) -> None:
     """Make the horizontal axis logarithmic where values, zero or more, differ by a factor."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter

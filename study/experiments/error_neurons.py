@@ -10,7 +10,7 @@ import numpy as np
 from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
-from study.analysis.figures import COLOURS, draw_shares, label_axes
+from study.analysis.figures import COLOURS, draw_shares, legend_above
 from study.analysis.replicates import cell, interval_of, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
@@ -109,7 +109,8 @@ def _figure(sweep: Sweep) -> Figure:
     for colour, (variant, members) in zip(COLOURS, shown.items(), strict=False):
         _draw_learning(learning, members, color=colour, label=variant)
         _draw_answers(answering, members, color=colour)
-    label_axes(learning, "additions of training", "validation accuracy / %")
+    learning.set(xlabel="additions of training", ylabel="validation accuracy / %")
+    legend_above(drawing, learning)
     answering.set_xlabel("time since the image came / ms", fontsize=9)
     return Figure(
         figure_name("error-neurons", sweep.dataset),

@@ -10,7 +10,7 @@ import numpy as np
 from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
-from study.analysis.figures import COLOURS, draw_shares
+from study.analysis.figures import COLOURS, draw_shares, legend_above
 from study.analysis.replicates import cell, interval_of, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
@@ -108,8 +108,7 @@ def _figure(sweep: Sweep) -> Figure:
     learning.set_xscale("log")
     learning.set(xlabel="operations of training", ylabel="validation accuracy / %")
     answering.set_xlabel("operations of an answer")
-    handles, told = learning.get_legend_handles_labels()
-    drawing.legend(handles, told, loc="outside upper left", ncols=4)
+    legend_above(drawing, learning)
     return Figure(
         figure_name("error-spikes", name),
         drawing,

@@ -10,7 +10,7 @@ import numpy as np
 from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
-from study.analysis.figures import COLOURS, draw_shares, label_axes
+from study.analysis.figures import COLOURS, draw_shares, legend_above
 from study.analysis.one_setting import alike
 from study.analysis.replicates import cell, interval_of, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
@@ -110,7 +110,8 @@ def _figure(sweep: Sweep) -> Figure:
     for colour, (variant, members) in zip(COLOURS, networks.items(), strict=False):
         _draw_learning(learning, members, color=colour, label=variant)
         _draw_spikes(spiking, members, color=colour)
-    label_axes(learning, "epoch", "validation accuracy / %")
+    learning.set(xlabel="epoch", ylabel="validation accuracy / %")
+    legend_above(drawing, learning)
     spiking.set_xlabel("epoch", fontsize=9)
     spiking.set_ylabel("hidden spikes of a training sample", fontsize=9)
     return Figure(

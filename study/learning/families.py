@@ -42,7 +42,7 @@ FAMILIES: dict[str, Family] = {
     "gradient": Family("surrogate gradients", ("#D55E00", "#F0A070", "#7A3500", "#C48B6A"), "s"),
     "routes": Family(
         "other error routes",
-        ("#009E73", "#7BCBB3", "#00573F", "#5E8F7F", "#35C79A", "#B5E2D5", "#003325", "#86B3A5"),
+        ("#009E73", "#7BCBB3", "#00573F", "#5E8F7F", "#35C79A", "#2E7D5B", "#003325", "#86B3A5"),
         "D",
     ),
     "converted": Family("converted networks", ("#CC79A7", "#E5B5CF", "#7D3F61", "#A88497"), "^"),
