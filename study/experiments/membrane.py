@@ -11,7 +11,6 @@ from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, draw_shares, legend_above
-from study.analysis.one_setting import alike
 from study.analysis.replicates import cell, interval_of, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
@@ -57,7 +56,12 @@ def trials(request: Request) -> list[Trial]:
 def section(records: list[Record]) -> Section:
     """Return accuracy and spikes by epoch, and what each part of the method adds."""
     names = list(dict.fromkeys(record.trial.dataset_name for record in records))
-    every = [_sweep(name, [r for r in records if r.trial.dataset_name == name]) for name in names]
+    every = [
+        one_setting.named(
+            name, [r for r in records if r.trial.dataset_name == name], VARIANTS, BASE
+        )
+        for name in names
+    ]
     sets = {sweep.dataset: sweep for sweep in every if len(sweep.networks) > 1}
     findings = {name: _findings(name, sweep.networks) for name, sweep in sets.items()}
     return Section(
@@ -88,17 +92,6 @@ def section(records: list[Record]) -> Section:
         ),
         references=("lee2016",),
     )
-
-
-def _sweep(name: str, records: Sequence[Record]) -> Sweep:
-    """Return the records of a data set by variant; nothing where the base is not there."""
-    usual = one_setting.usual([record.trial.config for record in records])
-    found = {
-        name: members
-        for name, changes in VARIANTS.items()
-        if (members := [r for r in records if alike(r.trial.config, {**usual, **changes})])
-    }
-    return Sweep(name, None, found if BASE in found else {}, BASE)
 
 
 def _figure(sweep: Sweep) -> Figure:
@@ -143,20 +136,12 @@ def _table(sets: Mapping[str, Sweep]) -> Table:
         ("SynOps", "synops_per_sample", 1),
         ("training / s", "train_seconds", 1),
     )
-    return Table(
+    return one_setting.named_table(
         "Networks trained through membrane potentials. Spikes and SynOps of an answer; hidden "
         "neurons that fired for no training sample in the epoch that was kept.",
-        ("data set", "network", *(heading for heading, _, _ in columns)),
-        tuple(
-            (
-                name,
-                variant,
-                *(cell(interval_of(members, metric), scale) for _, metric, scale in columns),
-            )
-            for name, sweep in sets.items()
-            for variant, members in sweep.networks.items()
-        ),
-        basis([r for sweep in sets.values() for r in sweep.records], interval=INTERVAL),
+        "network",
+        tuple(sets.values()),
+        columns,
     )
 
 

@@ -11,7 +11,6 @@ from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, draw_shares, label_axes, spread
-from study.analysis.one_setting import alike
 from study.analysis.replicates import cell, interval_of
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL, Interval, mean_interval
@@ -51,7 +50,11 @@ def trials(request: Request) -> list[Trial]:
 def section(records: list[Record]) -> Section:
     """Return strings without a mistake by the length of the window, and what controls do."""
     names = list(dict.fromkeys(record.trial.dataset_name for record in records))
-    every = [_sweep(name, [r for r in records if r.trial.dataset_name == name]) for name in names]
+    ways = {name: {**_plain(), **changes} for name, changes in VARIANTS.items()}
+    every = [
+        one_setting.named(name, [r for r in records if r.trial.dataset_name == name], ways, BASE)
+        for name in names
+    ]
     sets = {sweep.dataset: sweep for sweep in every if sweep.networks}
     findings = {name: _findings(name, sweep.networks[BASE]) for name, sweep in sets.items()}
     return Section(
@@ -88,17 +91,6 @@ def section(records: list[Record]) -> Section:
         ),
         references=("shrestha2017",),
     )
-
-
-def _sweep(name: str, records: Sequence[Record]) -> Sweep:
-    """Return the records of a data set by variant; nothing where the base is not there."""
-    usual = {**one_setting.usual([record.trial.config for record in records]), **_plain()}
-    found = {
-        name: members
-        for name, changes in VARIANTS.items()
-        if (members := [r for r in records if alike(r.trial.config, {**usual, **changes})])
-    }
-    return Sweep(name, None, found if BASE in found else {}, BASE)
 
 
 def _plain() -> dict[str, Any]:
