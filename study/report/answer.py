@@ -40,8 +40,7 @@ def answer(records: Sequence[Record], waiting: Sequence[Trial] = ()) -> tuple[st
     sets = by_dataset(sorted(replicates(records), key=_accuracy, reverse=True))
     compared = {name: groups for name, groups in sets.items() if _n_learners(groups) > 1}
     alone = [
-        f"{group.learner} on {name} {_percent(group)} "
-        f"({_seeds(len(group))}{_expected(name, waiting)})"
+        f"{group.learner} on {name} {_percent(group)} ({_seeds(len(group))})"
         for name, groups in sets.items()
         if name not in compared
         for group in groups
@@ -51,13 +50,22 @@ def answer(records: Sequence[Record], waiting: Sequence[Trial] = ()) -> tuple[st
     ]
     if alone:
         sentences.append(f"Without a rival on the same data: {', '.join(alone)}.")
+        lonely = {name: groups for name, groups in sets.items() if name not in compared}
+        sentences += [
+            told for name, groups in lonely.items() for told in _expected(name, groups, waiting)
+        ]
     return tuple(sentences)
 
 
-def _expected(dataset: str, waiting: Sequence[Trial]) -> str:
-    """Return the learners that were planned on a data set and not run, if there are any."""
-    names = dict.fromkeys(trial.subject for trial in waiting if trial.dataset_name == dataset)
-    return f"; planned and not run: {' and '.join(names)}" if names else ""
+def _expected(name: str, groups: Sequence[Replicates], waiting: Sequence[Trial]) -> list[str]:
+    """Return the rivals that were planned on a data set and not run, if there are any."""
+    run = {group[0].trial.subject for group in groups}
+    names = dict.fromkeys(
+        trial.subject
+        for trial in waiting
+        if trial.dataset_name == name and trial.subject not in run
+    )
+    return [f"Planned on {name} and not run: {', '.join(names)}."] if names else []
 
 
 def opening(
