@@ -83,7 +83,7 @@ def section(records: list[Record]) -> Section:
 
 
 def _judged(patterns: times.Patterns) -> list[str]:
-    """Return the verdict in a sentence; nothing where a side of it was not run."""
+    """Return the verdict in a sentence; nothing where a side of it has too few seeds."""
     done = rule.does(
         times.ratios(patterns, times.EASY, "random"), times.ratios(patterns, times.EASY, "none")
     )
@@ -91,7 +91,7 @@ def _judged(patterns: times.Patterns) -> list[str]:
         times.ratios(patterns, times.HARD, "symmetric"),
         times.ratios(patterns, times.HARD, "random"),
     )
-    if not done or not needed:
+    if min(len(done), len(needed)) < rule.SEEDS:
         return []
     return [
         f"Simple tasks do with random feedback and hard ones need symmetric: by the rule "

@@ -18,6 +18,7 @@ import numpy as np
 
 from study.analysis import one_setting
 from study.analysis.basis import basis
+from study.analysis.comparison import difference
 from study.analysis.figures import COLOURS, label_axes
 from study.analysis.replicates import cell, mean_of
 from study.analysis.section import Figure, Table
@@ -291,12 +292,11 @@ def findings(patterns: Patterns) -> list[str]:
         for name, ways in patterns.items()
         for way, members in ways.items()
     ]
-    for name in patterns:
-        random, none = (ratios(patterns, name, way) for way in ("random", "none"))
-        if seeds := random.keys() & none.keys():
-            better = sum(random[seed] < none[seed] for seed in seeds)
+    for name, ways in patterns.items():
+        found = difference(ways.get("none", ()), ways.get("random", ()), "loss_ratio")
+        if found:
             told.append(
-                f"{NAMES[name]}: control, random feedback ends below none in {better} of "
-                f"{len(seeds)} seeds."
+                f"{NAMES[name]}: control, without feedback the loss ends higher than with random "
+                f"feedback by {cell(found.interval, 100)} ({found.strength}) points of its start."
             )
     return told
