@@ -3,8 +3,10 @@
 ``"torch"``
     `gradsim.kernels.reference`: plain PyTorch, any device, dtype and neuron.
 ``"events"``
-    `gradsim.kernels.autograd`: compiled, event-driven, exact gradients, on the CPU. A network pays
-    by the spike, also on rasters of few spikes; a single layer does its matrix product densely.
+    `gradsim.kernels.autograd`: compiled, event-driven, exact gradients, on the CPU. A feed-forward
+    network with one hidden layer pays by the spike, also on rasters of few spikes; products with
+    recurrent weights, and with those to lower hidden layers, are dense in the backward pass; a
+    single layer does its matrix product densely.
 ``"auto"``
     ``"events"`` where it can, else ``"torch"``.
 
