@@ -1,8 +1,8 @@
 """The event-driven engine on the CPU: `gradsim.kernels.loops` behind autograd Functions.
 
-Exact gradients in float32 and float64. With one hidden layer and no recurrence the cost follows the
-spikes; recurrent weights and further hidden layers cost a dense product a step in the backward pass.
-Samples are divided among as many threads as `torch.get_num_threads` says.
+Exact gradients in float32 and float64. With one hidden layer and no recurrence the cost follows
+the spikes; recurrent weights and further hidden layers cost a dense product a step in the backward
+pass. Samples are divided among as many threads as `torch.get_num_threads` says.
 
 Guaranteed: second derivatives are refused, never 0, and a state that does not fit is refused before
 the loops, which check no bounds, get to see it.
