@@ -187,13 +187,12 @@ class CountedLSTMLearner:
         from gradsim.counted_lstm import counted, respond
 
         inputs, labels = _sequences(self._validation).inputs, self._validation.labels
-        usual = self.config.circuits()
         found = []
         for window in WINDOWS:
-            late = ticks_late(LATE, window)
+            usual = dataclasses.replace(self.config, window=window).circuits()
             ways = (
-                respond(counted(self.lstm, **{**usual, **changes, "window": window}), inputs)
-                for changes in ({}, {"lines": 1}, {"late": late})
+                respond(counted(self.lstm, **{**usual, **changes}), inputs)
+                for changes in ({}, {"lines": 1}, {"late": ticks_late(LATE, window)})
             )
             answers = [each.readout.argmax(axis=2).T for each in ways]
             answers.append(_answers(self.lstm, inputs, window))

@@ -200,3 +200,11 @@ def test_presets_make_what_the_review_says_they_do():
     assert entry.fits("traces", "symbols")
     assert not entry.fits("traces", "classes")
     assert not entry.fits("events", "symbols")
+
+
+def test_gates_of_a_control_are_late_by_a_share_of_every_window(learner) -> None:
+    """Ticks of the training window would be more than the shortest windows have."""
+    late = learner.with_weights(learner.weights())
+    late.config = dataclasses.replace(learner.config, late=0.25)
+    arrays = late.keep().arrays["validation_by_window"]
+    assert np.array_equal(arrays[:, 0], arrays[:, 2])
