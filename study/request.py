@@ -100,18 +100,20 @@ class Request:
         return REAL_IMAGES if dataset == "digits" and self.profile != "quick" else (dataset,)
 
     def _replicates(self, name: str, dataset: DatasetRef) -> list[Trial]:
-        preset = learners.find(name).preset(self.profile, dataset.name)
         return [
             learning_trial(name, dataset, config, seed)
-            for config in self.configure(preset, name)
+            for config in self.configure(self._preset(name, dataset), name)
             for seed in self.seeds
         ]
+
+    def _preset(self, name: str, dataset: DatasetRef) -> Any:
+        return learners.find(name).preset(self.profile, dataset.name)
 
     def varied_trials(
         self,
         name: str,
-        base: Callable[[DatasetRef], Any],
         ways: Callable[[str], Iterable[Changes]],
+        base: Callable[[DatasetRef], Any] | None = None,
         own_datasets: Sequence[str] = ("digits",),
     ) -> list[Trial]:
         """Return trials of a learner with each of some changes, each trial once.
@@ -123,20 +125,21 @@ class Request:
         ----------
         name
             Of the learner.
-        base
-            From a data set to the configuration that is changed.
         ways
             From a data set's name to what each way changes.
+        base
+            From a data set to the configuration that is changed; if None the learner's preset.
         own_datasets
             As for `learning_trials`.
         """
         n_seeds = self.n_seeds or (1 if self.profile == "quick" else SEEDS_OF_WAYS)
+        from_dataset = base or (lambda dataset: self._preset(name, dataset))
         plain = self.learning_trials([name], own_datasets)
         found = [
             learning_trial(name, dataset, dataclasses.replace(config, **changes), seed)
             for dataset in dict.fromkeys(trial.dataset for trial in plain)
             if dataset is not None
-            for config in self.configure(base(dataset), name)
+            for config in self.configure(from_dataset(dataset), name)
             for changes in ways(dataset.name)
             for seed in range(n_seeds)
         ]

@@ -7,7 +7,7 @@ preset that has changed since hides nothing that was run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -106,26 +106,37 @@ def alike(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def named(
-    dataset: str, records: Sequence[Record], ways: Mapping[str, Mapping[str, Any]], base: str
-) -> Sweep[Any]:
-    """Return the records of a data set by the names of what was changed.
+    records: Sequence[Record], ways: Mapping[str, Mapping[str, Any]], base: str
+) -> dict[str, Sweep[Any]]:
+    """Return by data set the records by the names of what was changed.
 
     Parameters
     ----------
-    dataset, records
-        The data set and its records.
+    records
+        Of any data sets.
     ways
         What each way changes, by its name.
     base
-        The way that the others depart from; without records of it nothing is found.
+        The way that the others depart from; of a data set without records of it nothing is found.
     """
+    found: dict[str, Sweep[Any]] = {}
+    for dataset in dict.fromkeys(record.trial.dataset_name for record in records):
+        here = [record for record in records if record.trial.dataset_name == dataset]
+        networks = placed(here, ways)
+        found[dataset] = Sweep(dataset, None, networks if base in networks else {}, base)
+    return found
+
+
+def placed(
+    records: Sequence[Record], ways: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[Record]]:
+    """Return the records by the way in which they depart from what most of them share."""
     shared = usual([record.trial.config for record in records])
-    found = {
+    return {
         name: members
         for name, changes in ways.items()
         if (members := [r for r in records if alike(r.trial.config, {**shared, **changes})])
     }
-    return Sweep(dataset, None, found if base in found else {}, base)
 
 
 def named_table(
@@ -301,6 +312,11 @@ def table(caption: str, setting: str, sweeps: Sequence[Sweep[V]], *columns: Colu
     )
 
 
+def caveats(records: Sequence[Record], sweeps: Collection[Sweep[V]]) -> list[str]:
+    """Return what sweeps of these records leave out, and where they have one seed."""
+    return [*left_out(unplaced(records, sweeps)), *one_seed(sweeps)]
+
+
 def one_seed(sweeps: Iterable[Sweep[V]]) -> list[str]:
     """Return the caveat that intervals of some levels are not over seeds, if so."""
     alone = any(len(members) < 2 for sweep in sweeps for members in sweep.networks.values())
@@ -308,10 +324,10 @@ def one_seed(sweeps: Iterable[Sweep[V]]) -> list[str]:
     return [told] if alone else []
 
 
-def left_out(unplaced: int) -> list[str]:
+def left_out(n: int) -> list[str]:
     """Return the caveat that some records stand in no sweep, if so; see `unplaced`."""
-    told = f"{unplaced} runs differ from the others in several settings; none shows them."
-    return [told] if unplaced else []
+    told = f"{n} runs differ from the others in several settings; none shows them."
+    return [told] if n else []
 
 
 def _basis(sweeps: Sequence[Sweep[V]]) -> str:

@@ -176,6 +176,11 @@ def cell(interval: Interval | None, scale: float = 1.0) -> str:
     return f"{mean:,.{places}f} [{low:,.{places}f}, {high:,.{places}f}]"
 
 
+def percent(group: Sequence[Record], metric: str = "test_accuracy") -> str:
+    """Return the cell of a share in percent; see `cell`."""
+    return cell(interval_of(group, metric), 100)
+
+
 def p_text(value: float) -> str:
     """Return a p value behind its sign; of the smallest only that they are small.
 

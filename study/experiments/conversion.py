@@ -93,7 +93,7 @@ def trials(request: Request) -> list[Trial]:
         for choice in CHOICES:
             yield from choice.ways(dataset).values()
 
-    return request.varied_trials(LEARNER, base, ways)
+    return request.varied_trials(LEARNER, ways, base)
 
 
 Sweep = one_setting.Sweep[Choice]
@@ -126,7 +126,7 @@ def section(records: list[Record]) -> Section:
         tables=(_table(sweeps),) if sweeps else (),
         findings=tuple(sentence for told in findings.values() for sentence in told),
         lead=tuple(told[0] for told in findings.values()),
-        caveats=tuple(_caveats(sweeps, one_setting.unplaced(records, sweeps))),
+        caveats=tuple(_caveats(records, sweeps)),
         deviations=DEVIATIONS,
         references=(
             "diehl2015weight", "rueckauer2017", "rueckauer2018", "bu2022", "stanojevic2022",
@@ -263,7 +263,7 @@ def _findings(sweeps: Sequence[Sweep]) -> list[str]:
     ]
 
 
-def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:
+def _caveats(records: Sequence[Record], sweeps: Sequence[Sweep]) -> list[str]:
     told = [
         "With currents as input the first layer multiplies real-valued pixels, once a sample: "
         "these MACs are no saving. Costs are of all steps; whoever stops earlier pays less.",
@@ -278,4 +278,4 @@ def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:
             f"Of {fewest} validation samples one is more than {100 * CLOSE:.2f} points: close "
             "means that none is lost."
         )
-    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sweeps)]
+    return [*told, *one_setting.caveats(records, sweeps)]

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, draw_shares, legend_above
-from study.analysis.replicates import cell, interval_of, mean_of
+from study.analysis.replicates import mean_of, percent
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.learning.artefacts import curve
@@ -48,24 +47,13 @@ TIMES_MS = (50, 100, 250, 500)  # at which answers are told; those of the paper'
 
 def trials(request: Request) -> list[Trial]:
     """Return each variant; see `Request.varied_trials`."""
-    preset = learners.find(LEARNER).preset
-    return request.varied_trials(
-        LEARNER,
-        lambda dataset: preset(request.profile, dataset.name),
-        lambda _dataset: VARIANTS.values(),
-    )
+    return request.varied_trials(LEARNER, lambda _dataset: VARIANTS.values())
 
 
 def section(records: list[Record]) -> Section:
     """Return accuracy against training and against time, and what each part is good for."""
-    names = list(dict.fromkeys(record.trial.dataset_name for record in records))
-    every = [
-        one_setting.named(
-            name, [r for r in records if r.trial.dataset_name == name], VARIANTS, BASE
-        )
-        for name in names
-    ]
-    sets = {sweep.dataset: sweep for sweep in every if len(sweep.networks) > 1}
+    every = one_setting.named(records, VARIANTS, BASE)
+    sets = {name: sweep for name, sweep in every.items() if len(sweep.networks) > 1}
     findings = {name: _findings(name, sweep.networks) for name, sweep in sets.items()}
     return Section(
         name="error-neurons",
@@ -157,16 +145,12 @@ def _table(sweeps: Sequence[Sweep]) -> Table:
     )
 
 
-def _percent(members: Sequence[Record]) -> str:
-    return cell(interval_of(members, "test_accuracy"), 100)
-
-
 def _findings(name: str, networks: Networks) -> list[str]:
     base = networks[BASE]
     additions, weights = mean_of(base, "train_synops_per_sample"), mean_of(base, "n_weights")
     told = [
         f"{name}: with gates that are open for positive currents, error neurons teach the network "
-        f"to {_percent(base)} % of test samples.",
+        f"to {percent(base)} % of test samples.",
         f"{name}: training takes {additions:,.0f} additions a sample, of which "
         f"{mean_of(base, 'train_update_operations_per_sample'):,.0f} change weights, and "
         f"{mean_of(base, 'train_comparisons_per_sample'):,.0f} comparisons; to compute with all "
@@ -174,12 +158,12 @@ def _findings(name: str, networks: Networks) -> list[str]:
         *_over_time(name, base),
     ]
     told += [
-        f"{name}: {variant}: {_percent(networks[variant])} %."
+        f"{name}: {variant}: {percent(networks[variant])} %."
         for variant in VARIANTS
         if variant in networks and variant != BASE and variant not in CONTROLS
     ]
     return told + [
-        f"{name}: control, {variant}: {_percent(networks[variant])} %."
+        f"{name}: control, {variant}: {percent(networks[variant])} %."
         for variant in CONTROLS
         if variant in networks
     ]
@@ -201,5 +185,4 @@ def _caveats(records: Sequence[Record], sets: Mapping[str, Sweep]) -> list[str]:
         "Settings were tuned with the gate that lets positive currents learn, not anew for each "
         "variant.",
     ]
-    unplaced = one_setting.unplaced(records, sets.values())
-    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sets.values())]
+    return [*told, *one_setting.caveats(records, sets.values())]

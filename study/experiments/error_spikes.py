@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, draw_shares, legend_above
-from study.analysis.replicates import cell, interval_of, mean_of
+from study.analysis.replicates import mean_of, percent
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.learning.artefacts import curve
@@ -44,24 +43,13 @@ CONTROLS = ("errors reset", "weights change first")
 
 def trials(request: Request) -> list[Trial]:
     """Return each variant; see `Request.varied_trials`."""
-    preset = learners.find(LEARNER).preset
-    return request.varied_trials(
-        LEARNER,
-        lambda dataset: preset(request.profile, dataset.name),
-        lambda _dataset: VARIANTS.values(),
-    )
+    return request.varied_trials(LEARNER, lambda _dataset: VARIANTS.values())
 
 
 def section(records: list[Record]) -> Section:
     """Return accuracy against operations of training and of an answer, and what controls do."""
-    names = list(dict.fromkeys(record.trial.dataset_name for record in records))
-    every = [
-        one_setting.named(
-            name, [r for r in records if r.trial.dataset_name == name], VARIANTS, BASE
-        )
-        for name in names
-    ]
-    sets = {sweep.dataset: sweep for sweep in every if len(sweep.networks) > 1}
+    every = one_setting.named(records, VARIANTS, BASE)
+    sets = {name: sweep for name, sweep in every.items() if len(sweep.networks) > 1}
     findings = {name: _findings(name, sweep.networks) for name, sweep in sets.items()}
     return Section(
         name="error-spikes",
@@ -160,25 +148,21 @@ def _table(sets: Mapping[str, Sweep]) -> Table:
     )
 
 
-def _percent(members: Sequence[Record], metric: str = "test_accuracy") -> str:
-    return cell(interval_of(members, metric), 100)
-
-
 def _findings(name: str, networks: Networks) -> list[str]:
     base = networks[BASE]
     additions = mean_of(base, "train_synops_per_sample")
     back = additions - mean_of(base, "train_forward_operations_per_sample")
     told = [
-        f"{name}: fractional SGD reaches {_percent(base)} % of test samples.",
+        f"{name}: fractional SGD reaches {percent(base)} % of test samples.",
         f"{name}: training by fractional SGD takes {additions:,.0f} additions a sample, of which "
         f"{100 * back / additions:.1f} % are for errors and weights.",
     ]
     if "SGD" in networks:
-        told.append(f"{name}: SGD reaches {_percent(networks['SGD'])} %.")
+        told.append(f"{name}: SGD reaches {percent(networks['SGD'])} %.")
     if EXACT in networks:
         told += _beside_exact(name, base, networks[EXACT])
     told += [
-        f"{name}: control, {variant}: {_percent(networks[variant])} %."
+        f"{name}: control, {variant}: {percent(networks[variant])} %."
         for variant in CONTROLS
         if variant in networks
     ]
@@ -188,8 +172,8 @@ def _findings(name: str, networks: Networks) -> list[str]:
 def _beside_exact(name: str, base: Sequence[Record], exact: Sequence[Record]) -> list[str]:
     synops, macs = mean_of(base, "synops_per_sample"), mean_of(base, "n_weights")
     return [
-        f"{name}: exact gradients reach {_percent(exact)} % with spikes and "
-        f"{_percent(exact, 'rectifier_accuracy')} % without, and take "
+        f"{name}: exact gradients reach {percent(exact)} % with spikes and "
+        f"{percent(exact, 'rectifier_accuracy')} % without, and take "
         f"{mean_of(exact, 'train_macs_per_sample'):,.0f} multiply-accumulates a sample in "
         "training.",
         f"{name}: an answer takes {synops:,.0f} additions with spikes and {macs:,.0f} "
@@ -206,5 +190,4 @@ def _caveats(records: Sequence[Record], sets: Mapping[str, Sweep]) -> list[str]:
         "An output whose drive is negative for every image gets no error any more, and its class "
         "is lost.",
     ]
-    unplaced = one_setting.unplaced(records, sets.values())
-    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sets.values())]
+    return [*told, *one_setting.caveats(records, sets.values())]

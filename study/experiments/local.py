@@ -118,7 +118,7 @@ def section(records: list[Record]) -> Section:
         tables=(_table(sweeps),) if sweeps else (),
         findings=tuple(sentence for told in findings for sentence in told),
         lead=tuple(told[0] for told in findings if told),
-        caveats=tuple(_caveats(sweeps, one_setting.unplaced(records, sweeps))),
+        caveats=tuple(_caveats(records, sweeps)),
         references=("diehl2015",),
     )
 
@@ -266,7 +266,7 @@ def _better(sweeps: Sequence[Sweep]) -> list[str]:
     ]
 
 
-def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:
+def _caveats(records: Sequence[Record], sweeps: Sequence[Sweep]) -> list[str]:
     told = [
         "Settings are changed one at a time about the published ones: interactions between them "
         "are not seen. After more images the best levels may be others; slower learning catches "
@@ -274,4 +274,4 @@ def _caveats(sweeps: Sequence[Sweep], unplaced: int) -> list[str]:
         "The best of several levels looks better than it is: only an interval that excludes zero "
         "by a wide margin is a reason to change a published value.",
     ]
-    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sweeps)]
+    return [*told, *one_setting.caveats(records, sweeps)]

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, draw_shares, legend_above
-from study.analysis.replicates import cell, interval_of, mean_of
+from study.analysis.replicates import mean_of, percent
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.learning.artefacts import curve
@@ -45,24 +44,13 @@ VARIANTS: dict[str, Mapping[str, Any]] = {
 
 def trials(request: Request) -> list[Trial]:
     """Return each variant; see `Request.varied_trials`."""
-    preset = learners.find(LEARNER).preset
-    return request.varied_trials(
-        LEARNER,
-        lambda dataset: preset(request.profile, dataset.name),
-        lambda _dataset: VARIANTS.values(),
-    )
+    return request.varied_trials(LEARNER, lambda _dataset: VARIANTS.values())
 
 
 def section(records: list[Record]) -> Section:
     """Return accuracy and spikes by epoch, and what each part of the method adds."""
-    names = list(dict.fromkeys(record.trial.dataset_name for record in records))
-    every = [
-        one_setting.named(
-            name, [r for r in records if r.trial.dataset_name == name], VARIANTS, BASE
-        )
-        for name in names
-    ]
-    sets = {sweep.dataset: sweep for sweep in every if len(sweep.networks) > 1}
+    every = one_setting.named(records, VARIANTS, BASE)
+    sets = {name: sweep for name, sweep in every.items() if len(sweep.networks) > 1}
     findings = {name: _findings(name, sweep.networks) for name, sweep in sets.items()}
     return Section(
         name="membrane",
@@ -145,26 +133,22 @@ def _table(sets: Mapping[str, Sweep]) -> Table:
     )
 
 
-def _percent(members: Sequence[Record]) -> str:
-    return cell(interval_of(members, "test_accuracy"), 100)
-
-
 def _findings(name: str, networks: Networks) -> list[str]:
     base = networks[BASE]
     told = [
-        f"{name}: errors through membrane potentials reach {_percent(base)} % of test samples, "
+        f"{name}: errors through membrane potentials reach {percent(base)} % of test samples, "
         f"with {mean_of(base, 'spikes_per_sample'):,.0f} spikes a sample."
     ]
     if FREE in networks:
-        told.append(f"{name}: without competition of outputs {_percent(networks[FREE])} %.")
+        told.append(f"{name}: without competition of outputs {percent(networks[FREE])} %.")
     if REGULAR in networks:
         silent = 100 * mean_of(networks[REGULAR], "silent_share")
         told.append(
-            f"{name}: with regularised thresholds {_percent(networks[REGULAR])} %; {silent:.1f} % "
+            f"{name}: with regularised thresholds {percent(networks[REGULAR])} %; {silent:.1f} % "
             f"of hidden neurons never fire, {100 * mean_of(base, 'silent_share'):.1f} % without."
         )
     if FROZEN in networks:
-        told.append(f"{name}: control, frozen hidden layer: {_percent(networks[FROZEN])} %.")
+        told.append(f"{name}: control, frozen hidden layer: {percent(networks[FROZEN])} %.")
     return told
 
 
@@ -175,5 +159,4 @@ def _caveats(records: Sequence[Record], sets: Mapping[str, Sweep]) -> list[str]:
         "The paper's tables of settings could not be read; thresholds, rates and their "
         "regularisation are ours.",
     ]
-    unplaced = one_setting.unplaced(records, sets.values())
-    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sets.values())]
+    return [*told, *one_setting.caveats(records, sets.values())]

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, draw_shares, label_axes, spread
-from study.analysis.replicates import cell, interval_of
+from study.analysis.replicates import cell, interval_of, percent
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL, Interval, mean_interval
 from study.data.task import NOTHING_ASKED
@@ -40,22 +39,15 @@ WHOLE = 0.99  # share of strings from which on a window counts as long enough
 
 def trials(request: Request) -> list[Trial]:
     """Return spiking LSTMs, and in larger profiles their controls on test strings too."""
-    preset = learners.find(LEARNER).preset
     ways = [VARIANTS[BASE]] if request.profile == "quick" else list(VARIANTS.values())
-    return request.varied_trials(
-        LEARNER, lambda dataset: preset(request.profile, dataset.name), lambda _dataset: ways, OWN
-    )
+    return request.varied_trials(LEARNER, lambda _dataset: ways, own_datasets=OWN)
 
 
 def section(records: list[Record]) -> Section:
     """Return strings without a mistake by the length of the window, and what controls do."""
-    names = list(dict.fromkeys(record.trial.dataset_name for record in records))
     ways = {name: {**_plain(), **changes} for name, changes in VARIANTS.items()}
-    every = [
-        one_setting.named(name, [r for r in records if r.trial.dataset_name == name], ways, BASE)
-        for name in names
-    ]
-    sets = {sweep.dataset: sweep for sweep in every if sweep.networks}
+    every = one_setting.named(records, ways, BASE)
+    sets = {name: sweep for name, sweep in every.items() if sweep.networks}
     findings = {name: _findings(name, sweep.networks[BASE]) for name, sweep in sets.items()}
     return Section(
         name="sequences",
@@ -174,19 +166,15 @@ def _per_symbol(members: Sequence[Record], metric: str) -> Interval:
     return mean_interval([r.metrics[metric] / symbols for r in members], (0, float("inf")))
 
 
-def _percent(members: Sequence[Record], metric: str) -> str:
-    return cell(interval_of(members, metric), 100)
-
-
 def _findings(name: str, members: Sequence[Record]) -> list[str]:
     window = members[0].trial.config["window"]
     spikes = sum(_per_symbol(members, f"spikes_{part}_per_sample").mean for part in PARTS)
     cells = _per_symbol(members, "spikes_cells_per_sample").mean
     told = [
-        f"{name}: with windows of {window} ticks {_percent(members, STRINGS)} % of test strings "
-        f"are without a mistake, and {_percent(members, SYMBOLS)} % of symbols are right.",
-        f"{name}: the same LSTM gets {_percent(members, 'lstm_sequence_accuracy')} % of strings in "
-        f"real numbers and {_percent(members, 'rounded_sequence_accuracy')} % with rounded values "
+        f"{name}: with windows of {window} ticks {percent(members, STRINGS)} % of test strings "
+        f"are without a mistake, and {percent(members, SYMBOLS)} % of symbols are right.",
+        f"{name}: the same LSTM gets {percent(members, 'lstm_sequence_accuracy')} % of strings in "
+        f"real numbers and {percent(members, 'rounded_sequence_accuracy')} % with rounded values "
         "and products.",
         f"{name}: a symbol takes {spikes:,.0f} spikes, {100 * cells / spikes:.0f} % of them of "
         f"cells, and {_per_symbol(members, 'synops_per_sample').mean:,.0f} additions.",
@@ -239,5 +227,4 @@ def _caveats(records: Sequence[Record], sets: Mapping[str, Sweep]) -> list[str]:
         "code, although they have cells beyond one window.",
         "A symbol takes three windows, one behind the other; additions are counted, not weighed.",
     ]
-    unplaced = one_setting.unplaced(records, sets.values())
-    return [*told, *one_setting.left_out(unplaced), *one_setting.one_seed(sets.values())]
+    return [*told, *one_setting.caveats(records, sets.values())]

@@ -11,6 +11,7 @@ from study.analysis.replicates import (
     by_dataset,
     cell,
     interval_of,
+    percent,
     replicates,
     significant,
     spikes_apart,
@@ -123,7 +124,7 @@ def _ties(best_first: Sequence[Replicates]) -> list[str]:
 
 
 def _percent(group: Replicates) -> str:
-    return f"{cell(interval_of(group, 'test_accuracy'), 100)} %"
+    return f"{percent(group)} %"
 
 
 def _n_learners(groups: Sequence[Replicates]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.analysis import comparison
+from study.analysis import comparison, one_setting
 from study.analysis.section import Section
 from study.experiments.feedback import networks as images
 from study.experiments.feedback import patterns as times
@@ -121,8 +121,7 @@ def _caveats(
     if networks:
         told.append(comparison.RULE)
     unplaced = len({r.trial.id for r in records} - {r.trial.id for r in shown})
-    if unplaced:
-        told.append(f"{unplaced} runs differ from the others in several settings; none shows them.")
+    told += one_setting.left_out(unplaced)
     if len({record.trial.seed for record in shown}) < rule.SEEDS:
         told.append(
             f"Nothing is concluded from fewer than {rule.SEEDS} seeds: --seeds K adds seeds."

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study import learners
 from study.analysis import one_setting
 from study.analysis.basis import basis
 from study.analysis.comparison import Strength, difference
 from study.analysis.figures import COLOURS, label_axes
-from study.analysis.one_setting import alike
-from study.analysis.replicates import at_most, cell, interval_of, mean_of
+from study.analysis.replicates import at_most, cell, interval_of, mean_of, percent
 from study.analysis.section import Figure, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.request import Request
@@ -75,12 +73,9 @@ def trials(request: Request) -> list[Trial]:
 
 
 def _trials(request: Request, name: str, variants: Mapping[str, Mapping[str, Any]]) -> list[Trial]:
-    preset = learners.find(name).preset
     quick = request.profile == "quick"
     ways = [changes for kind, changes in variants.items() if not quick or kind in FEW[name]]
-    return request.varied_trials(
-        name, lambda dataset: preset(request.profile, dataset.name), lambda _dataset: ways
-    )
+    return request.varied_trials(name, lambda _dataset: ways)
 
 
 def found(records: Sequence[Record]) -> list[Networks]:
@@ -99,13 +94,7 @@ def _is_of(record: Record, dataset: str, learner: str) -> bool:
 
 
 def _placed(dataset: str, learner: str, records: Sequence[Record]) -> Networks:
-    usual = one_setting.usual([record.trial.config for record in records])
-    by_name = {
-        name: members
-        for name, changes in VARIANTS[learner].items()
-        if (members := [r for r in records if alike(r.trial.config, {**usual, **changes})])
-    }
-    return Networks(dataset, learner, by_name)
+    return Networks(dataset, learner, one_setting.placed(records, VARIANTS[learner]))
 
 
 def figures(every: Sequence[Networks]) -> tuple[Figure, ...]:
@@ -182,20 +171,16 @@ def table(every: Sequence[Networks]) -> Table:
     )
 
 
-def _percent(members: Sequence[Record]) -> str:
-    return cell(interval_of(members, "test_accuracy"), 100)
-
-
 def findings(networks: Networks) -> list[str]:
     """Return what is reached and how far it is from back-propagation, then what controls do."""
     by_name, title = networks.by_name, networks.title
     told = [
-        f"{title}: {name} feedback reaches {_percent(by_name[name])} % of test samples."
+        f"{title}: {name} feedback reaches {percent(by_name[name])} % of test samples."
         for name in KINDS[:-1]
         if name in by_name
     ]
     if NOTHING in by_name:
-        told.append(f"{title}: control, no feedback: {_percent(by_name[NOTHING])} %.")
+        told.append(f"{title}: control, no feedback: {percent(by_name[NOTHING])} %.")
     if OTHER in by_name:
         first, last = (
             interval_of(by_name[OTHER], f"alignment_{when}_deg") for when in ("before", "after")
