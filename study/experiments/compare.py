@@ -17,6 +17,7 @@ from study.analysis.replicates import (
     cell,
     interval_of,
     mean_of,
+    percent,
     score_of,
     significant,
     spikes_apart,
@@ -150,7 +151,7 @@ def _operations(groups: Sequence[Replicates], records: Sequence[Record]) -> Tabl
     rows = [
         (
             _name(group),
-            *(cell(interval_of(group, score_of(group, part)), 100) for part in parts),
+            *(percent(group, score_of(group, part)) for part in parts),
             *(cell(interval_of(group, count)) for count in counts),
         )
         for group in groups

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from study import learners
 from study.analysis.basis import basis, teaching
 from study.analysis.comparison import MIN_SEEDS, Strength
-from study.analysis.replicates import Replicates, cell, interval_of, score_of, tested
+from study.analysis.replicates import Replicates, cell, interval_of, percent, score_of, tested
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL
 from study.data.reference import DatasetRef
@@ -153,7 +153,7 @@ def _at_home(each: Found) -> bool:
 
 
 def _scored(group: Replicates | None) -> str:
-    return cell(interval_of(group, score_of(group)), 100) if group else NOT_RUN
+    return percent(group, score_of(group)) if group else NOT_RUN
 
 
 def _operations(group: Replicates) -> str:

@@ -147,7 +147,7 @@ def _table(sets: Mapping[str, Sweep]) -> Table:
             (
                 name,
                 variant,
-                *(cell(interval_of(members, metric), 100) for _, metric in shares),
+                *(percent(members, metric) for _, metric in shares),
                 *(cell(_per_symbol(members, f"spikes_{part}_per_sample")) for part in PARTS),
                 cell(_per_symbol(members, "synops_per_sample")),
                 cell(interval_of(members, "train_seconds")),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from study.analysis.artefacts import draw_curves, draw_raster
 from study.analysis.basis import basis
 from study.analysis.figures import panel_grid
-from study.analysis.replicates import Replicates, cell, interval_of, replicates
+from study.analysis.replicates import Replicates, cell, interval_of, percent, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.learning.artefacts import curve, rasters
@@ -97,8 +97,8 @@ def _table(groups: Sequence[Replicates]) -> Table:
     rows = [
         (
             _name(group),
-            cell(interval_of(group, "test_accuracy"), 100),
-            cell(interval_of(group, "validation_accuracy"), 100),
+            percent(group),
+            percent(group, "validation_accuracy"),
             cell(interval_of(group, "spikes_input_per_sample")),
             cell(interval_of(group, "spikes_hidden_per_sample")),
             cell(interval_of(group, "synops_per_sample")),
@@ -130,7 +130,7 @@ def _findings(groups: Sequence[Replicates]) -> list[str]:
     for group in groups:
         chance = 100 / group[0].metrics["n_classes"]
         findings.append(
-            f"{_name(group)}: {cell(interval_of(group, 'test_accuracy'), 100)} % of test samples "
+            f"{_name(group)}: {percent(group)} % of test samples "
             f"are right (chance {chance:.0f} %), with "
             f"{cell(interval_of(group, 'spikes_hidden_per_sample'))} hidden spikes a sample."
         )

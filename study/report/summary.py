@@ -16,6 +16,7 @@ from study.analysis.replicates import (
     cell,
     interval_of,
     mean_of,
+    percent,
     replicates,
     significant,
 )
@@ -131,7 +132,7 @@ def figure(records: Sequence[Record]) -> Figure | None:
 def _told(groups: Sequence[Replicates], data_sets: Sequence[str]) -> str:
     """Return what the figure shows, for those who cannot see it."""
     marks = [
-        f"{group.learner} on {group.dataset} {cell(interval_of(group, 'test_accuracy'), 100)} % at "
+        f"{group.learner} on {group.dataset} {percent(group)} % at "
         f"{cell(interval_of(group, 'spikes_per_sample'))} spikes"
         for group in groups
         if group.dataset in data_sets

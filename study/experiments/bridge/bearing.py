@@ -6,7 +6,7 @@ import numpy as np
 
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, draw_shares, label_axes
-from study.analysis.replicates import cell, interval_of
+from study.analysis.replicates import cell, interval_of, percent
 from study.analysis.section import Figure, Table
 from study.analysis.stats import INTERVAL, mean_interval
 from study.experiments.bridge.groups import (
@@ -87,8 +87,8 @@ def substituted(groups: list[Group]) -> Part:
         arrays = group[0].arrays
         name = group[0].trial.config["cell"]
         ax.plot(arrays["drive"], arrays["cell_hz"], color=colour, label=name)
-        lif, other = (cell(interval_of(group, f"accuracy_{key}"), 100) for key in ("lif", "cell"))
-        share = cell(interval_of(group, "agreement"), 100)
+        lif, other = (percent(group, f"accuracy_{key}") for key in ("lif", "cell"))
+        share = percent(group, "agreement")
         spikes = [
             cell(mean_interval([r.metrics[f"spikes_{key}"] / r.metrics["n_test"] for r in group]))
             for key in ("lif", "cell")

@@ -8,7 +8,7 @@ import numpy as np
 
 from study.analysis.basis import basis
 from study.analysis.figures import COLOURS, draw_shares, label_axes
-from study.analysis.replicates import cell, interval_of
+from study.analysis.replicates import cell, percent
 from study.analysis.section import Figure, Table
 from study.analysis.stats import INTERVAL, mean_interval
 from study.experiments.bridge.groups import (
@@ -100,7 +100,7 @@ def cost(groups: list[Group]) -> Part:
             (
                 group[0].trial.dataset_name,
                 f"{trained_ms:g}",
-                cell(interval_of(group, "accuracy_discrete"), 100),
+                percent(group, "accuracy_discrete"),
                 cell(mean_interval(accuracies[:, -1].tolist(), (0, 1)), 100),
                 cell(mean_interval(lost), 100),
                 *(

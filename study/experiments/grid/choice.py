@@ -8,7 +8,7 @@ from math import isclose
 import numpy as np
 
 from study.analysis.comparison import ANSWERED, Difference, difference
-from study.analysis.replicates import cell, interval_of
+from study.analysis.replicates import percent
 from study.experiments.grid.grids import Level, base_of
 from study.experiments.grid.runs import TRAIN, VALIDATION, Response, Runs
 from study.trials.trial import Record
@@ -29,7 +29,7 @@ class Choice:
 
     def test(self) -> str:
         """Return the test accuracy in percent with its interval over seeds and samples."""
-        return cell(interval_of(self.records, ANSWERED), 100)
+        return percent(self.records, ANSWERED)
 
 
 def choices(runs: Runs, response: Response) -> list[Choice]:

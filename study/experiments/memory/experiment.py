@@ -9,7 +9,7 @@ import numpy as np
 
 from study import learners
 from study.analysis.comparison import MIN_SEEDS, Strength, difference
-from study.analysis.replicates import Replicates, cell, interval_of, tested
+from study.analysis.replicates import Replicates, cell, interval_of, percent, tested
 from study.analysis.section import Section, Table
 from study.data.reference import DatasetRef
 from study.data.store_recall import SYMBOL_S
@@ -133,7 +133,7 @@ def _table(networks: Mapping[str, Replicates]) -> Table:
         (
             name,
             cell(errors(group), 100),
-            cell(interval_of(group, "test_sequence_accuracy"), 100),
+            percent(group, "test_sequence_accuracy"),
             ", ".join(_solved_at(record) for record in group),
             ", ".join(str(record.metrics["best_iteration"]) for record in group),
             cell(interval_of(group, "rate_hz")),

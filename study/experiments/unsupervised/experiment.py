@@ -9,7 +9,7 @@ import numpy as np
 
 from study.analysis.basis import basis, engine_notes
 from study.analysis.figures import COLOURS, heat_map, label_axes
-from study.analysis.replicates import Replicates, by_dataset, cell, interval_of, replicates
+from study.analysis.replicates import Replicates, by_dataset, cell, interval_of, percent, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
 from study.experiments.unsupervised import fields, parts, plan, published
 from study.learners.diehl_cook import HISTORY_BLOCK, HISTORY_VALIDATION, SIDE
@@ -157,10 +157,10 @@ def _finding(group: Replicates) -> str:
     true, taken = np.unravel_index(off_diagonal.argmax(), confusion.shape)
     return (
         f"{group.dataset}, {_network(group)}: "
-        f"{cell(interval_of(group, 'test_accuracy'), 100)} % of test samples are right after "
+        f"{percent(group)} % of test samples are right after "
         f"{group[0].trial.config['presentations']:,} presented samples (chance "
         f"{100 / group[0].metrics['n_classes']:.0f} %), by the vote of shares "
-        f"{cell(interval_of(group, 'by_shares_accuracy'), 100)} %, with "
+        f"{percent(group, 'by_shares_accuracy')} %, with "
         f"{cell(interval_of(group, 'spikes_excitatory_per_sample'))} excitatory spikes a sample; "
         f"the most frequent mistake is class {true} taken for {taken} "
         f"({100 * off_diagonal[true, taken] / confusion[true].sum():.0f} % of class {true})."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.analysis.basis import basis
-from study.analysis.replicates import cell, interval_of
+from study.analysis.replicates import cell, interval_of, percent
 from study.analysis.section import Figure, Table
 from study.analysis.stats import INTERVAL
 from study.experiments.unsupervised import fields
@@ -35,9 +35,9 @@ def table(family: Family) -> Table:
     rows = [
         (
             name,
-            cell(interval_of(members, "validation_accuracy"), 100),
+            percent(members, "validation_accuracy"),
             "" if name == WHOLE else f"{_percent(members) - whole:+.1f}",
-            cell(interval_of(members, "by_shares_accuracy"), 100),
+            percent(members, "by_shares_accuracy"),
             cell(interval_of(members, "spikes_excitatory_per_sample")),
             cell(interval_of(members, "presentations_per_trained_sample")),
             cell(interval_of(members, "silent_neurons")),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.analysis.basis import basis
-from study.analysis.replicates import Replicates, cell, interval_of
+from study.analysis.replicates import Replicates, percent
 from study.analysis.section import Table
 from study.analysis.stats import INTERVAL
 from study.experiments.unsupervised.plan import WHOLE, part_missing
@@ -59,8 +59,8 @@ def beside(groups: Sequence[Replicates]) -> list[Table]:
             (
                 "here",
                 str(_config(group)["n_exc"]),
-                cell(interval_of(group, "test_accuracy"), 100),
-                cell(interval_of(group, "by_shares_accuracy"), 100),
+                percent(group),
+                percent(group, "by_shares_accuracy"),
                 _setting(group),
             )
         )
