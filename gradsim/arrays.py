@@ -130,6 +130,21 @@ def labels(values: Any, n_samples: int) -> np.ndarray:
     return array
 
 
+def classes(values: Any, n_samples: int, n_classes: int) -> np.ndarray:
+    """Return classes ``[n_samples]``, int64, each of which has a readout unit.
+
+    Raises
+    ------
+    ValueError
+        As of `labels` and `require_classes`, and if there is no sample.
+    """
+    array = labels(values, n_samples)
+    if not len(array):
+        raise ValueError("there must be samples, and a label for each")
+    require_classes(array, n_classes)
+    return array
+
+
 def require_classes(array: np.ndarray, n_classes: int) -> None:
     """Raise ValueError where a label has no readout unit."""
     if array.size and array.max() >= n_classes:

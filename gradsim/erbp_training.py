@@ -39,11 +39,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gradsim import arrays
+from gradsim.classified import Classified, in_chunks
 from gradsim.erbp import ERBPNetwork, Run, encoded, respond
 from gradsim.kernels import erbp as loops
 from gradsim.training import Progress, TrainingError
 
-CHUNK = 2000  # images between two words of progress
 LARGEST_WEIGHT = 1e6
 
 
@@ -116,13 +116,6 @@ class ERBPTraining:
             yield self.learning_rate * self.decay**epoch
 
 
-class Classified(NamedTuple):
-    """Images ``[N, in]`` in 0..1 and their classes ``[N]``."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
 class ERBPHistory(NamedTuple):
     """What happened in each epoch, all numbers but accuracy a training image.
 
@@ -192,16 +185,14 @@ def train_erbp(
     True
     """
     for part in (train, validation):
-        _require_fitting(network, part)
+        arrays.classes(part.labels, len(part.images), network.sizes[-1])
     run = Run(network, config.tau_dendrite_ms, config.tau_gate_ms)
     done, total, kept = 0, config.epochs * len(train.labels), network
     accuracies: list[float] = []
     records: list[list[loops.Record]] = []
     for rate in config.rates():
         records.append([])
-        order = rng.permutation(len(train.labels))
-        for start in range(0, len(order), CHUNK):
-            chosen = order[start : start + CHUNK]
+        for chosen in in_chunks(len(train.labels), rng):
             shown = encoded(network, train.images[chosen])
             how = learning(config, len(run.rows), rate)
             labels = np.asarray(train.labels)[chosen].astype(np.int64)
@@ -253,13 +244,6 @@ def _history(
         summed("changed"),
         int(np.argmax(accuracies)),
     )
-
-
-def _require_fitting(network: ERBPNetwork, samples: Classified) -> None:
-    labels = arrays.labels(samples.labels, len(samples.images))
-    if not len(labels):
-        raise ValueError("there must be images, and a label for each")
-    arrays.require_classes(labels, network.sizes[-1])
 
 
 def _finite(network: ERBPNetwork) -> ERBPNetwork:

@@ -37,12 +37,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from gradsim import arrays
+from gradsim.classified import Classified, in_chunks
 from gradsim.herded import HerdedNetwork, Run, encoded, respond, rounded
 from gradsim.kernels import herding as loops
 from gradsim.kernels import rectifiers
 from gradsim.training import Progress
 
-CHUNK = 2000  # images between two words of progress
 RULES = ("fractional", "sgd", "exact")
 
 
@@ -90,13 +90,6 @@ class HerdedTraining:
         """Yield η of each epoch."""
         for epoch in range(self.epochs):
             yield self.learning_rate * self.decay**epoch
-
-
-class Classified(NamedTuple):
-    """Images ``[N, in]`` in 0..1 and their classes ``[N]``."""
-
-    images: np.ndarray
-    labels: np.ndarray
 
 
 class HerdedHistory(NamedTuple):
@@ -173,7 +166,7 @@ def train_herded(
     1.0
     """
     for part in (train, validation):
-        _require_fitting(network, part)
+        arrays.classes(part.labels, len(part.images), network.sizes[-1])
     if config.rule == "exact" and network.integer:
         raise ValueError("integer weights cannot follow exact gradients")
     run, done, total = Run(network), 0, config.epochs * len(train.labels)
@@ -181,7 +174,7 @@ def train_herded(
     epochs: list[_Epoch] = []
     for rate in config.rates():
         run, counted = _at_rate(run, rate), _nothing(network)
-        for chosen in _chunks(rng.permutation(len(train.labels))):
+        for chosen in in_chunks(len(train.labels), rng):
             part = Classified(train.images[chosen], train.labels[chosen])
             counted = _sum(counted, _learn(run, part, config, rate))
             done += len(chosen)
@@ -200,18 +193,6 @@ def accuracy(network: HerdedNetwork, samples: Classified) -> float:
     """Return the share of images that a network, which learns nothing meanwhile, classifies."""
     answers = respond(network, samples.images).readout[:, -1].argmax(axis=1)
     return float(np.mean(answers == samples.labels))
-
-
-def _require_fitting(network: HerdedNetwork, samples: Classified) -> None:
-    labels = arrays.labels(samples.labels, len(samples.images))
-    if not len(labels):
-        raise ValueError("there must be images, and a label for each")
-    arrays.require_classes(labels, network.sizes[-1])
-
-
-def _chunks(order: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(order), CHUNK):
-        yield order[start : start + CHUNK]
 
 
 def _at_rate(run: Run, rate: float) -> Run:

@@ -308,10 +308,7 @@ def _regularise(run: Run, response: MembraneResponse, strength: float) -> None:
 
 def _fitting(network: MembraneNetwork, samples: Labelled) -> Labelled:
     """Return samples with plain labels, or raise ValueError where they do not fit."""
-    labels = arrays.labels(samples.labels, len(samples.stimuli))
-    if not len(labels):
-        raise ValueError("there must be samples, and a label for each")
-    arrays.require_classes(labels, network.sizes[-1])
+    labels = arrays.classes(samples.labels, len(samples.stimuli), network.sizes[-1])
     if samples.stimuli.n_units != network.sizes[0]:
         raise ValueError(
             f"stimuli must be of {network.sizes[0]} units, not {samples.stimuli.n_units}"
