@@ -39,11 +39,12 @@ import numpy as np
 from study.data.samples import Samples, Traces
 from study.data.task import Symbols
 from study.learners.counted_lstm_config import LATE, CountedLSTMConfig, preset, ticks_late
+from study.learners.layered import rehearse
 from study.learning.artefacts import Curve
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import timed
-from study.trials.trial import Progress, no_progress
+from study.trials.trial import Progress
 
 if TYPE_CHECKING:
     from gradsim.counted_lstm import CountedSpikes
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CountedLSTMConfig", "CountedLSTMLearner", "preset"]
 
-FEW = 2  # sequences on which loops are compiled
 WINDOWS = (1, 2, 3, 4, 6, 8, 16, 32)  # ticks for which validation sequences are answered
 
 
@@ -64,10 +64,8 @@ class CountedLSTMLearner:
 
     def prepare(self, train: Samples) -> None:
         """Compile the loops on a few sequences."""
-        few, config = train.take(np.arange(FEW)), dataclasses.replace(self.config, iterations=1)
-        throwaway = CountedLSTMLearner(config, self.task)
-        throwaway.fit(few, few, np.random.default_rng(0), no_progress)
-        throwaway.evaluate(few, np.random.default_rng(0))
+        throwaway = CountedLSTMLearner(dataclasses.replace(self.config, iterations=1), self.task)
+        throwaway.evaluate(rehearse(throwaway, train), np.random.default_rng(0))
 
     def fit(
         self, train: Samples, validation: Samples, rng: np.random.Generator, progress: Progress

@@ -48,34 +48,32 @@ gives other answers.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.data.samples import Images, Samples
+from study.data.samples import Samples
 from study.data.task import Classes, own_score
 from study.learners.erbp_config import ERBPConfig, preset
+from study.learners.layered import LayerWeights, classified, names, pixels, rehearse
 from study.learning.artefacts import NONE, Curve
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import batches, timed
-from study.trials.trial import Progress, no_progress
+from study.trials.trial import Progress
 
 if TYPE_CHECKING:
     from gradsim.erbp import ERBPNetwork, ERBPResponse
-    from gradsim.erbp_training import Classified
 
 __all__ = ["ERBPConfig", "ERBPLearner", "preset"]
 
-FEW = 2  # images on which loops are compiled
 STATES = 2  # of a unit that answers: current and membrane potential
 OPERATIONS = ("forward", "backward", "update")
 
 
-class ERBPLearner:
+class ERBPLearner(LayerWeights):
     """Modulated network; see `study.learning.contract.Learner`, ``Weighted`` and ``OverTime``."""
 
     def __init__(self, config: ERBPConfig, task: Classes) -> None:
@@ -83,9 +81,7 @@ class ERBPLearner:
 
     def prepare(self, train: Samples) -> None:
         """Compile the loops on a few images."""
-        few, config = train.take(np.arange(FEW)), dataclasses.replace(self.config, epochs=1)
-        throwaway = ERBPLearner(config, self.task)
-        throwaway.fit(few, few, np.random.default_rng(0), no_progress)
+        rehearse(ERBPLearner(dataclasses.replace(self.config, epochs=1), self.task), train)
 
     def fit(
         self, train: Samples, validation: Samples, rng: np.random.Generator, progress: Progress
@@ -99,10 +95,10 @@ class ERBPLearner:
         """
         from gradsim.erbp_training import train_erbp
 
-        held_out = _classified(validation)
+        held_out = classified(validation)
         self.network, self._history = train_erbp(
             self._initial(held_out.images.shape[1], rng),
-            _classified(train),
+            classified(train),
             held_out,
             self.config.training(),
             rng,
@@ -140,7 +136,7 @@ class ERBPLearner:
         """Return what answers a batch: the same each time, since a batch has its own chance."""
         from gradsim.erbp import respond
 
-        images, seed = _pixels(samples), int(rng.integers(2**63))
+        images, seed = pixels(samples), int(rng.integers(2**63))
 
         def answer(part: slice) -> ERBPResponse:
             chance = np.random.default_rng([seed, part.start])
@@ -173,20 +169,7 @@ class ERBPLearner:
         )
 
     def _names(self) -> list[str]:
-        """Return the layers that weights leave."""
-        n = self.config.layers
-        return ["input", *(["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)])]
-
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return the weights ``[out, in]`` by the layer that they leave."""
-        return dict(zip(self._names(), self.network.weights, strict=True))
-
-    def with_weights(self, weights: Mapping[str, np.ndarray]) -> ERBPLearner:
-        """Return the same network with these weights."""
-        other = copy.copy(self)
-        given = tuple(weights[name] for name in self._names())
-        other.network = dataclasses.replace(self.network, weights=given)
-        return other
+        return names(self.config.layers)
 
     def keep(self) -> Artefacts:
         """Return how learning went, and what it took in operations."""
@@ -217,14 +200,3 @@ class ERBPLearner:
         forward = history.spikes[:, :-1] @ sizes[1:] * self.network.neurons.transmission
         backward = history.errors.sum(axis=1) * (sizes[1:-1].sum() + 1)
         return np.stack([forward, backward, history.changed.sum(axis=1)], axis=1)
-
-
-def _pixels(samples: Samples) -> np.ndarray:
-    assert isinstance(samples, Images), "the registry lets no other samples in"
-    return samples.pixels.reshape(len(samples), -1)
-
-
-def _classified(samples: Samples) -> Classified:
-    from gradsim.erbp_training import Classified
-
-    return Classified(_pixels(samples), samples.labels)

@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.data.samples import Images, Samples
+from study.data.samples import Samples
 from study.data.task import Classes
 from study.learners.feedback_config import FeedbackAlignmentConfig, preset
+from study.learners.layered import names, pixels
 from study.learning.artefacts import NONE, Curve
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
@@ -50,14 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["FeedbackAlignmentConfig", "FeedbackAlignmentLearner", "preset"]
 
 PROBE = 1000  # validation samples on which angles are taken
-
-
-def pixels(samples: Samples) -> Tensor:
-    """Return images as ``[N, in]``."""
-    import torch
-
-    assert isinstance(samples, Images), "the registry lets no other samples in"
-    return torch.as_tensor(samples.pixels).flatten(1)
 
 
 def network(
@@ -105,8 +98,8 @@ class FeedbackAlignmentLearner:
         import torch
 
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        images, labels = pixels(train), torch.as_tensor(train.labels)
-        held_out, expected = pixels(validation), torch.as_tensor(validation.labels)
+        images, labels = map(torch.as_tensor, (pixels(train), train.labels))
+        held_out, expected = map(torch.as_tensor, (pixels(validation), validation.labels))
         self._network = network(self.config, images.shape[1], self.task.n, generator)
         first = self._linear()[0].weight.detach().clone()
         self._angles = [self._aligned(held_out[:PROBE], expected[:PROBE])]
@@ -179,7 +172,9 @@ class FeedbackAlignmentLearner:
 
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002
         """Classify ``samples``."""
-        images = pixels(samples)
+        import torch
+
+        images = torch.as_tensor(pixels(samples))
         found, timing = timed(lambda part: self._answer(images[part]).numpy(), len(samples))
         answers = np.concatenate(found)
         layers = tuple(
@@ -190,8 +185,7 @@ class FeedbackAlignmentLearner:
 
     def _names(self) -> list[str]:
         """Return the layers that weights leave."""
-        n = self.config.layers
-        return ["input", *(["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)])]
+        return names(self.config.layers)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return the weights ``[out, in]`` by the layer that they leave; biases are not told."""

@@ -35,21 +35,19 @@ import numpy as np
 
 from study.data.samples import Events, Samples
 from study.data.task import Symbols
+from study.learners.layered import FEW, rehearse
 from study.learning.artefacts import Curve, Raster
 from study.learning.conditions import Conditions
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import timed
-from study.trials.trial import Progress, no_progress
+from study.trials.trial import Progress
 
 if TYPE_CHECKING:
     import gradsim
     from gradsim.lsnn import LSNNParameters
     from gradsim.lsnn_gradients import Sequences
     from gradsim.sequence_training import SequenceHistory, SequenceTraining
-
-
-FEW = 2  # sequences on which loops are compiled
 
 
 @dataclass(frozen=True)
@@ -169,12 +167,8 @@ class LSNNLearner:
         """Compile the loops on a few sequences, and give back the memory that they leave."""
         from gradsim.kernels import buffers
 
-        few, config = train.take(np.arange(FEW)), self.config
-        throwaway = LSNNLearner(
-            dataclasses.replace(config, iterations=1, batch_size=FEW), self.task
-        )
-        throwaway.fit(few, few, np.random.default_rng(0), no_progress)
-        del throwaway
+        config = dataclasses.replace(self.config, iterations=1, batch_size=FEW)
+        rehearse(LSNNLearner(config, self.task), train)
         buffers.release()
 
     def fit(

@@ -30,21 +30,21 @@ thresholds; without it the outputs of the same weights fire otherwise.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from study.data.samples import Events, Images, Samples, Traces
 from study.data.task import Classes
+from study.learners.layered import LayerWeights, names, rehearse
 from study.learners.membrane_config import MembraneConfig, preset
 from study.learning.artefacts import NONE, Curve
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import timed
-from study.trials.trial import Progress, no_progress
+from study.trials.trial import Progress
 
 if TYPE_CHECKING:
     from gradsim.membrane import MembraneNetwork, MembraneResponse
@@ -52,12 +52,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MembraneConfig", "MembraneLearner", "preset"]
 
-FEW = 2  # samples on which loops are compiled
 SOME = 100  # training samples by which initial thresholds are set
 IMAGE_DT_S = 1e-3
 
 
-class MembraneLearner:
+class MembraneLearner(LayerWeights):
     """Membrane network; see `study.learning.contract.Learner` and ``Weighted``."""
 
     def __init__(self, config: MembraneConfig, task: Classes) -> None:
@@ -65,9 +64,7 @@ class MembraneLearner:
 
     def prepare(self, train: Samples) -> None:
         """Compile the loops on a few samples."""
-        few, config = train.take(np.arange(FEW)), dataclasses.replace(self.config, epochs=1)
-        throwaway = MembraneLearner(config, self.task)
-        throwaway.fit(few, few, np.random.default_rng(0), no_progress)
+        rehearse(MembraneLearner(dataclasses.replace(self.config, epochs=1), self.task), train)
 
     def fit(
         self, train: Samples, validation: Samples, rng: np.random.Generator, progress: Progress
@@ -155,21 +152,7 @@ class MembraneLearner:
         return tuple(layers)
 
     def _names(self) -> list[str]:
-        """Return the layers that weights leave."""
-        n, maps = self.config.layers, [f"maps {k + 1}" for k in range(len(self.config.features))]
-        hidden = ["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)]
-        return ["input", *maps, *hidden]
-
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return the weights by the layer that they leave."""
-        return dict(zip(self._names(), self.network.weights, strict=True))
-
-    def with_weights(self, weights: Mapping[str, np.ndarray]) -> MembraneLearner:
-        """Return the same network with these weights."""
-        other = copy.copy(self)
-        given = tuple(weights[name] for name in self._names())
-        other.network = dataclasses.replace(self.network, weights=given)
-        return other
+        return names(self.config.layers, len(self.config.features))
 
     def keep(self) -> Artefacts:
         """Return how learning went."""

@@ -26,33 +26,31 @@ arrives: another tool would read a graph of these weights as another network.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.data.samples import Images, Samples
+from study.data.samples import Samples
 from study.data.task import Classes, own_score
+from study.learners.layered import LayerWeights, classified, names, pixels, rehearse
 from study.learners.oconnor_welling_config import OConnorWellingConfig, preset
 from study.learning.artefacts import NONE, Curve
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import timed
-from study.trials.trial import Progress, no_progress
+from study.trials.trial import Progress
 
 if TYPE_CHECKING:
     from gradsim.herded import HerdedNetwork, HerdedResponse
-    from gradsim.herded_training import Classified
 
 __all__ = ["OConnorWellingConfig", "OConnorWellingLearner", "preset"]
 
-FEW = 2  # images on which loops are compiled
 OPERATIONS = ("forward", "backward", "update")
 
 
-class OConnorWellingLearner:
+class OConnorWellingLearner(LayerWeights):
     """Herded network; see `study.learning.contract.Learner`, ``Weighted`` and ``OverTime``."""
 
     def __init__(self, config: OConnorWellingConfig, task: Classes) -> None:
@@ -60,9 +58,9 @@ class OConnorWellingLearner:
 
     def prepare(self, train: Samples) -> None:
         """Compile the loops on a few images."""
-        few, config = train.take(np.arange(FEW)), dataclasses.replace(self.config, epochs=1)
-        throwaway = OConnorWellingLearner(config, self.task)
-        throwaway.fit(few, few, np.random.default_rng(0), no_progress)
+        rehearse(
+            OConnorWellingLearner(dataclasses.replace(self.config, epochs=1), self.task), train
+        )
 
     def fit(
         self, train: Samples, validation: Samples, rng: np.random.Generator, progress: Progress
@@ -77,7 +75,7 @@ class OConnorWellingLearner:
         from gradsim import herded
         from gradsim.herded_training import train_herded
 
-        config, held_out = self.config, _classified(validation)
+        config, held_out = self.config, classified(validation)
         sizes = (held_out.images.shape[1], *[config.hidden] * config.layers, self.task.n)
         network = herded.initial(
             sizes, rng, config.deviation, config.n_steps, config.quantiser == "event"
@@ -85,7 +83,7 @@ class OConnorWellingLearner:
         if config.weights == "integer":
             network = herded.rounded(network, round(config.n_steps**2 / config.learning_rate))
         self.network, self._history = train_herded(
-            network, _classified(train), held_out, config.training(), rng, progress
+            network, classified(train), held_out, config.training(), rng, progress
         )
         shown = herded.respond(self.network, held_out.images)
         self._synops_by_step = np.cumsum(sum(herded.additions(self.network, shown.spikes)))
@@ -94,7 +92,7 @@ class OConnorWellingLearner:
         """Classify ``samples``; also with the same weights in the network of rectifiers."""
         from gradsim.herded import respond
 
-        images = _pixels(samples)
+        images = pixels(samples)
         found, timing = timed(
             lambda part: respond(self.network, images[part]), len(images), "compiled loops"
         )
@@ -108,7 +106,7 @@ class OConnorWellingLearner:
         """Return the accuracy after each step."""
         from gradsim.herded import respond
 
-        answers = respond(self.network, _pixels(samples)).readout.argmax(axis=2)
+        answers = respond(self.network, pixels(samples)).readout.argmax(axis=2)
         scores = (self.task.scores(each, samples.labels) for each in answers.T)
         return np.array([own_score(self.task, each) for each in scores])
 
@@ -134,20 +132,7 @@ class OConnorWellingLearner:
         return (*layers, readout)
 
     def _names(self) -> list[str]:
-        """Return the layers that weights leave."""
-        n = self.config.layers
-        return ["input", *(["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)])]
-
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return the weights ``[out, in]`` by the layer that they leave."""
-        return dict(zip(self._names(), self.network.weights, strict=True))
-
-    def with_weights(self, weights: Mapping[str, np.ndarray]) -> OConnorWellingLearner:
-        """Return the same network with these weights."""
-        other = copy.copy(self)
-        given = tuple(weights[name] for name in self._names())
-        other.network = dataclasses.replace(self.network, weights=given)
-        return other
+        return names(self.config.layers)
 
     def keep(self) -> Artefacts:
         """Return how learning went, and what it took in operations."""
@@ -174,17 +159,6 @@ class OConnorWellingLearner:
                 },
             },
         )
-
-
-def _pixels(samples: Samples) -> np.ndarray:
-    assert isinstance(samples, Images), "the registry lets no other samples in"
-    return samples.pixels.reshape(len(samples), -1)
-
-
-def _classified(samples: Samples) -> Classified:
-    from gradsim.herded_training import Classified
-
-    return Classified(_pixels(samples), samples.labels)
 
 
 def _rectified(network: HerdedNetwork, images: np.ndarray) -> np.ndarray:
