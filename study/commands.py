@@ -207,7 +207,7 @@ def _render(out: Path, asked: Asked, other: Path | None = None, language: str = 
         kept.forget(out)
         state = kept.fingerprint(out, language)
         wanted = all_trials({name: plan[name] for name in asked.names if name in plan})
-        waiting = _waiting(wanted, store)
+        waiting = _waiting(wanted, records, store)
         trials, found = assemble.gather(records, asked.request, asked.command, waiting)
         notes = (*found.notes, *_lacking(waiting, wanted), *_unknown_plugins(asked))
         found = replace(found, comparison=comparison, language=language, notes=notes)
@@ -242,10 +242,17 @@ def _unknown_plugins(asked: Asked) -> list[str]:
     return told
 
 
-def _waiting(wanted: Sequence[Trial], store: Store) -> list[Trial]:
-    """Return the trials that were planned and have no record."""
-    known = store.records(wanted)
-    return [trial for trial in wanted if trial.id not in known]
+def _waiting(
+    wanted: Sequence[Trial], records: Mapping[str, Sequence[Record]], store: Store
+) -> list[Trial]:
+    """Return the trials that were planned and have no record.
+
+    Networks that others begin with belong to no experiment: the store alone has their records.
+    """
+    known = {record.trial.id for members in records.values() for record in members}
+    rest = [trial for trial in wanted if trial.id not in known]
+    kept = store.records(rest)
+    return [trial for trial in rest if trial.id not in kept]
 
 
 def _lacking(waiting: Sequence[Trial], wanted: Sequence[Trial]) -> list[str]:

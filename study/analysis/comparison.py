@@ -134,7 +134,7 @@ def _paired(
 
 def _answers(record: Record) -> tuple[np.ndarray, np.ndarray] | None:
     """Return answers and labels of the test samples, where they were kept."""
-    arrays = record.arrays
+    arrays = record.read_arrays(ANSWERS)
     if not all(name in arrays for name in ANSWERS):
         return None
     answers, labels = (arrays[name] for name in ANSWERS)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ from study.trials import outdated, provenance
 from study.trials.files import write_atomic
 from study.trials.trial import Damaged, Lacking, Record, Trial
 
+Made = TypeVar("Made")
 MADE_BY = (
     "code_version", "cpu", "platform", "libraries", "vector_units", "threads", "plugins"
 )  # fmt: skip
@@ -90,7 +92,7 @@ def _report(
         if done and name in known:
             sections.append(replace(_of_whole(name, done), command=request.command(name)))
     opening = _opening(records)
-    question, told = answer.opening(opening, sections, waiting)
+    (question, told), _ = _undamaged(lambda left: answer.opening(left, sections, waiting), opening)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
     return Report(
         title="Spiking networks in two worlds",
@@ -127,17 +129,22 @@ def _ended(records: Sequence[Record]) -> datetime:
 
 def _of_whole(name: str, done: list[Record]) -> Section:
     """Return the section of an experiment without the trials whose arrays are damaged."""
+    section, damaged = _undamaged(partial(_section, name), done)
+    told = (f"Trial {trial} is left out: its arrays are damaged. Remove its files and run the "
+            "same command again." for trial in damaged)  # fmt: skip
+    return replace(section, caveats=(*section.caveats, *told))
+
+
+def _undamaged(
+    make: Callable[[list[Record]], Made], records: list[Record]
+) -> tuple[Made, list[str]]:
+    """Return what is made of records whose arrays can be read, and the trials left out."""
     damaged: list[str] = []
     while True:
-        left = [record for record in done if record.trial.id not in damaged]
         try:
-            section = _section(name, left)
+            return make([r for r in records if r.trial.id not in damaged]), damaged
         except Damaged as problem:
             damaged.append(problem.trial)
-            continue
-        told = (f"Trial {trial} is left out: its arrays are damaged. Remove its files and run the "
-                "same command again." for trial in damaged)  # fmt: skip
-        return replace(section, caveats=(*section.caveats, *told))
 
 
 def _section(name: str, done: list[Record]) -> Section:

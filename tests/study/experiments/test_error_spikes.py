@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from study.analysis.section import Section
 from study.experiments import error_spikes
 from study.report.language import Language
 from study.request import Request
-from study.settings.config import parse_setting
-from study.trials.store import Store
 from study.trials.trial import Outcome, Record, Trial
+from tests.study.experiments import variants
+from tests.study.experiments.variants import planter, told
 
 EPOCHS, STEPS = 4, 10
 
@@ -55,41 +53,19 @@ def outcome(trial: Trial) -> Outcome:
 
 @pytest.fixture
 def planted(tmp_path: Path):
-    store = Store(tmp_path)
-    return lambda trials: [store.put_done(trial, outcome(trial), {}) for trial in trials]
+    return planter(tmp_path, outcome)
 
 
 def quick(n_seeds: int | None = None) -> list[Trial]:
     return error_spikes.trials(Request("quick", n_seeds))
 
 
-def told(section: Section) -> Iterator[str]:
-    yield from (section.title, section.question, section.method, *section.findings, *section.lead)
-    yield from (*section.caveats, *section.deviations)
-    for figure in section.figures:
-        yield from (figure.caption, figure.alt)
-    for table in section.tables:
-        yield from (table.caption, *table.columns)
-        yield from (each for row in table.rows for each in row)
-
-
 def test_each_variant_changes_what_it_says_alone() -> None:
-    trials = quick()
-    assert len(trials) == len(error_spikes.VARIANTS)
-    base = trials[0].config
-    for trial, changes in zip(trials, error_spikes.VARIANTS.values(), strict=True):
-        assert {k: v for k, v in trial.config.items() if base[k] != v} == dict(changes)
-    larger = error_spikes.trials(Request("standard"))
-    assert {trial.seed for trial in larger} == {0, 1, 2}
-    assert "mnist" in {trial.dataset_name for trial in larger}
+    variants.assert_quick_has_all_and_standard_three_seeds(error_spikes)
 
 
 def test_the_user_may_change_what_all_have() -> None:
-    request = Request("quick", 2, settings=(parse_setting("oconnor-welling.n_steps=5"),))
-    trials = error_spikes.trials(request)
-    assert {trial.config["n_steps"] for trial in trials} == {5}
-    assert {trial.seed for trial in trials} == {0, 1}
-    assert error_spikes.trials(dataclasses.replace(request, learners=("mlp",))) == []
+    variants.assert_the_user_may_change_what_all_have(error_spikes, "n_steps", 5)
 
 
 def test_findings_follow_from_the_records(planted) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from study.analysis.section import Section
 from study.experiments import membrane
 from study.report.language import Language
 from study.request import Request
-from study.settings.config import parse_setting
-from study.trials.store import Store
 from study.trials.trial import Outcome, Record, Trial
+from tests.study.experiments import variants
+from tests.study.experiments.variants import planter, told
 
 EPOCHS = 4
 
@@ -47,41 +45,19 @@ def outcome(trial: Trial) -> Outcome:
 
 @pytest.fixture
 def planted(tmp_path: Path):
-    store = Store(tmp_path)
-    return lambda trials: [store.put_done(trial, outcome(trial), {}) for trial in trials]
+    return planter(tmp_path, outcome)
 
 
 def quick(n_seeds: int | None = None) -> list[Trial]:
     return membrane.trials(Request("quick", n_seeds))
 
 
-def told(section: Section) -> Iterator[str]:
-    yield from (section.title, section.question, section.method, *section.findings, *section.lead)
-    yield from (*section.caveats, *section.deviations)
-    for figure in section.figures:
-        yield from (figure.caption, figure.alt)
-    for table in section.tables:
-        yield from (table.caption, *table.columns)
-        yield from (each for row in table.rows for each in row)
-
-
 def test_each_variant_changes_what_it_says_alone() -> None:
-    trials = quick()
-    assert len(trials) == len(membrane.VARIANTS)
-    base = trials[0].config
-    for trial, changes in zip(trials, membrane.VARIANTS.values(), strict=True):
-        assert {k: v for k, v in trial.config.items() if base[k] != v} == dict(changes)
-    larger = membrane.trials(Request("standard"))
-    assert {trial.seed for trial in larger} == {0, 1, 2}
-    assert "mnist" in {trial.dataset_name for trial in larger}
+    variants.assert_quick_has_all_and_standard_three_seeds(membrane)
 
 
 def test_the_user_may_change_what_all_have() -> None:
-    request = Request("quick", 2, settings=(parse_setting("lee.n_steps=25"),))
-    trials = membrane.trials(request)
-    assert {trial.config["n_steps"] for trial in trials} == {25}
-    assert {trial.seed for trial in trials} == {0, 1}
-    assert membrane.trials(dataclasses.replace(request, learners=("mlp",))) == []
+    variants.assert_the_user_may_change_what_all_have(membrane, "n_steps", 25)
 
 
 def test_findings_follow_from_the_records(planted) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from study.analysis.section import Section
 from study.data.reference import DatasetRef
 from study.experiments import sequences
 from study.learners.counted_lstm import WINDOWS
 from study.report.language import Language
 from study.request import Request
 from study.settings.config import parse_setting
-from study.trials.store import Store
 from study.trials.trial import Outcome, Trial
+from tests.study.experiments.variants import (
+    assert_each_changes_what_it_says_alone,
+    planter,
+    told,
+)
 
 SPIKES = {"input": 160.0, "gates": 400.0, "candidates": 100.0, "cells": 240.0, "products": 80.0}
 
@@ -61,32 +63,17 @@ def outcome(trial: Trial, short_windows: float = 0.4) -> Outcome:
 
 @pytest.fixture
 def planted(tmp_path: Path):
-    store = Store(tmp_path)
-    return lambda trials, **how: [
-        store.put_done(trial, outcome(trial, **how), {}) for trial in trials
-    ]
+    return planter(tmp_path, outcome)
 
 
 def planned(profile: str = "standard", n_seeds: int | None = None) -> list[Trial]:
     return sequences.trials(Request(profile, n_seeds))
 
 
-def told(section: Section) -> Iterator[str]:
-    yield from (section.title, section.question, section.method, *section.findings, *section.lead)
-    yield from (*section.caveats, *section.deviations)
-    for figure in section.figures:
-        yield from (figure.caption, figure.alt)
-    for table in section.tables:
-        yield from (table.caption, *table.columns)
-        yield from (each for row in table.rows for each in row)
-
-
 def test_each_variant_changes_what_it_says_alone() -> None:
     for name in sequences.OWN:
         members = [trial for trial in planned(n_seeds=1) if trial.dataset_name == name]
-        base = members[0].config
-        for trial, changes in zip(members, sequences.VARIANTS.values(), strict=True):
-            assert {k: v for k, v in trial.config.items() if base[k] != v} == dict(changes)
+        assert_each_changes_what_it_says_alone(members, sequences.VARIANTS)
     assert {trial.seed for trial in planned()} == {0, 1, 2}
 
 

@@ -6,16 +6,18 @@ import dataclasses
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from study.analysis.section import Section
 from study.data.reference import DatasetRef
 from study.experiments import beyond
-from study.report import assemble
+from study.report import answer, assemble
 from study.report.document import Report
 from study.request import Request
 from study.trials import provenance
-from study.trials.trial import Damaged, Lacking, Record
+from study.trials.store import Store
+from study.trials.trial import Damaged, Lacking, Outcome, Record, Trial
 from tests.study.experiments.grid_records import planted
 
 REQUEST = Request("quick", None, (DatasetRef("digits"),))
@@ -76,6 +78,21 @@ def test_damaged_arrays_cost_their_record_and_not_the_section(
     (found,) = reported(records).sections
     assert found.findings
     assert found.caveats[-1].startswith(f"Trial {damaged} is left out: its arrays are damaged.")
+
+
+def test_damaged_arrays_cost_the_first_page_their_record_alone(tmp_path: Path) -> None:
+    store, made = Store(tmp_path), []
+    for learner, right in (("surrogate", 45), ("linear", 40), ("mlp", 44)):
+        for seed in range(3):
+            trial = Trial("x:y", learner, DatasetRef("digits"), {}, seed)
+            labels = np.zeros(50, int)
+            arrays = {"test_predictions": (np.arange(50) >= right).astype(int),
+                      "test_labels": labels}  # fmt: skip
+            made.append(store.put_done(trial, Outcome({"test_accuracy": right / 50}, arrays), {}))
+    (tmp_path / f"{made[0].trial.id}.npz").write_bytes(b"no arrays")
+    found, damaged = assemble._undamaged(answer.answer, made)
+    assert damaged == [made[0].trial.id]
+    assert "surrogate 90.0 % (2 seeds)" in found[0]
 
 
 @pytest.mark.parametrize("mistake", [KeyError("typo"), TypeError("None"), ValueError("shape")])
