@@ -138,11 +138,14 @@ def preset(_profile: str, dataset: str) -> ERBPConfig:
     return ERBPConfig(**{**_USUAL, **_PRESETS.get(dataset, {})})
 
 
+_DEAF = Control("no feedback reaches hidden units", {"feedback": "none"})
 PUBLISHED = (
+    Published(
+        "Random feedback to dendrites, 200 units", None, "neftci2017", "mnist", control=_DEAF
+    ),
     Published(
         "Random feedback to dendrites, 500-500 units", 0.9798, "neftci2017", "mnist",
         {"hidden": 500, "layers": 2, "gate_high": 2.0, "learning_rate": 5e-5, "decay": 0.8},
-        small=("digits", {"hidden": 100, "learning_rate": 3e-3, "decay": 0.7, "epochs": 4}),
-        control=Control("no feedback reaches hidden units", {"feedback": "none"}),
+        small=None, control=_DEAF,
     ),
 )  # fmt: skip
