@@ -124,10 +124,8 @@ def advance(
         while at < len(step) and step[at] == now:
             _send(c, w, s, row, unit[at], plastic)
             at += 1
-        for j in range(len(s.v)):
-            s.g_e[j] += s.calendar[row, j]
-        for j in range(len(s.v)):
-            s.calendar[row, j] = 0.0
+        if len(s.n_sent) > 1 or s.n_sent[row]:
+            _arrive(s, row)
         _inhibit(c, s, n_inh)
         for k in range(n_exc):
             _excite_partner(c, s, s.fired[0, k])
@@ -201,16 +199,25 @@ def _fade(c: Constants, s: State) -> None:
 
 
 @part
+def _arrive(s: State, row: int) -> None:
+    """Add what is due now to the conductances."""
+    for j in range(len(s.g_e)):
+        s.g_e[j] += s.calendar[row, j]
+        s.calendar[row, j] = 0.0
+
+
+@part
 def _send(c: Constants, w: Synapses, s: State, row: int, u: int, plastic: bool) -> None:
     """Spread a spike of input ``u`` over its synapses."""
     longest = len(s.n_sent)
     s.sent[row, s.n_sent[row]] = u
     s.n_sent[row] += 1
-    weight, delay, calendar = w.weight[u], w.delay[u], s.calendar
-    for j in range(len(weight)):
-        due = row + delay[j]
-        due -= longest if due >= longest else 0
-        calendar[due, j] += max(weight[j], 0.0)
+    weight, calendar = w.weight[u], s.calendar
+    if longest == 1:  # no synapse has a delay: neighbours in memory, which add up fast
+        for j in range(len(weight)):
+            calendar[0, j] += max(weight[j], 0.0)
+    else:
+        _spread(w, s, row, u)
     if plastic:
         s.trace[row, u] = 1.0 + (s.trace[row, u] if c.rule == POWER else 0.0)
         if c.rule == TRIPLET:
@@ -218,6 +225,16 @@ def _send(c: Constants, w: Synapses, s: State, row: int, u: int, plastic: bool) 
                 j = s.recent[k]
                 depression = c.rate_pre * s.post[j] * c.keep_post ** w.delay[u, j]
                 w.weight[u, j] = min(w.weight[u, j] - depression, c.max_weight)
+
+
+@part
+def _spread(w: Synapses, s: State, row: int, u: int) -> None:
+    """Enter a spike of input ``u`` on the calendar, for each synapse when it arrives there."""
+    longest, weight, delay, calendar = len(s.n_sent), w.weight[u], w.delay[u], s.calendar
+    for j in range(len(weight)):
+        due = row + delay[j]
+        due -= longest if due >= longest else 0
+        calendar[due, j] += max(weight[j], 0.0)
 
 
 @part
