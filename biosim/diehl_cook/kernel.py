@@ -30,6 +30,9 @@ part = compiled(inline="always")
 TRIPLET, POWER = 0, 1
 # Below these a trace or a potential (volts) is as good as gone.
 _FAINT = 1e-12
+# Below this, far above the numbers that processors are slow with, what only decays is nothing. It
+# would stay there for ever: rounded, the smallest number times 0.98 is itself.
+_NOTHING = 1e-100
 _SETTLED_V = 1e-13
 
 
@@ -148,8 +151,8 @@ def _excitatory(c: Constants, s: State) -> int:
         flow += g_i[j] * (cell.inhibitory - v[j])
         overshoot = max(1.0, cell.leak * (1.0 + g_e[j] + g_i[j]))
         v[j] += cell.leak * flow / overshoot if since[j] >= cell.refractory else 0.0
-        g_e[j] *= c.keep_exc
-        g_i[j] *= c.keep_inh
+        g_e[j] = g_e[j] * c.keep_exc if g_e[j] > _NOTHING else 0.0
+        g_i[j] = g_i[j] * c.keep_inh if g_i[j] > _NOTHING else 0.0
     for j in range(n):
         theta[j] *= c.keep_theta
         above += int((v[j] > cell.threshold + theta[j]) & (since[j] >= c.lockout))
@@ -193,7 +196,7 @@ def _fade(c: Constants, s: State) -> None:
     row = s.clock[0] % len(s.n_sent)
     before, now = s.trace[row - 1], s.trace[row]
     for u in range(len(now)):
-        now[u] = c.keep_trace * before[u]
+        now[u] = c.keep_trace * before[u] if before[u] > _NOTHING else 0.0
     for k in range(s.clock[2]):
         s.post[s.recent[k]] *= c.keep_post
 
