@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from study.learning.conditions import Conditions
+from study.learning.published import Control, Published
 from study.settings.config import Choice, added
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ class DiehlCookConfig:
         ):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
-        if any(getattr(self, name) != getattr(DiehlCookConfig, name) for name in _STEPPED):
+        usual = {name: (getattr(DiehlCookConfig, name), _CODE.get(name)) for name in _STEPPED}
+        if any(getattr(self, name) not in values for name, values in usual.items()):
             self.specification()  # loads Brian2, which what is as published need not wait for
 
     def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
@@ -194,3 +196,26 @@ def sized(n_exc: int, presentations: int) -> DiehlCookConfig:
         theta_plus_v=round(0.05e-3 * max(1.0, share), 9),
         tau_theta_s=1e4 * min(1.0, share),
     )
+
+
+_UNTAUGHT = Control("the network does not learn", {"presentations": 0})
+
+
+def _published(n_exc: int, presentations: int, score: float, **more: Any) -> Published:
+    """Return the row of the review of so many neurons (paper, table 1)."""
+    settings = asdict(sized(n_exc, presentations))
+    named = "n_exc", "presentations", "history_points", "theta_plus_v", "tau_theta_s"
+    return Published(
+        f"STDP and homeostasis, {n_exc:,} neurons", score, "diehl2015", "mnist",
+        {name: settings[name] for name in named}, control=_UNTAUGHT, **more,
+    )  # fmt: skip
+
+
+PUBLISHED = (
+    Published(
+        "STDP and homeostasis, 100 neurons", 0.829, "diehl2015", "mnist", {"n_exc": 100},
+        control=_UNTAUGHT,
+    ),
+    _published(400, 2 * PASS, 0.87, small=None),
+    _published(1600, PASS, 0.919, small=None),
+)  # fmt: skip

@@ -96,13 +96,13 @@ def section(records: list[Record]) -> Section:
         figures=tuple(figures),
         tables=(
             *published.beside(groups),
-            *budget.tables(whole),
+            *budget.tables(published.longest(groups)),
             *([parts.table(family)] if family else []),
             *([_table(groups)] if groups else []),
         ),
         findings=(
             *map(_finding, whole),
-            *budget.findings(whole),
+            *budget.findings(published.longest(groups)),
             *([parts.finding(family)] if family else []),
         ),
         caveats=(

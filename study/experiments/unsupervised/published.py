@@ -117,7 +117,8 @@ def _setting(group: Replicates) -> str:
         f"{RULES[config['rule']]}, learning rate {config['rate_post']:g}, threshold grows by "
         f"{1e3 * config['theta_plus_v']:g} mV a spike and decays in "
         f"{config['tau_theta_s']:,.0f} s, silent for {1e3 * config['lockout_s']:g} ms after a "
-        f"spike, inputs late by up to {1e3 * config['max_delay_s']:g} ms; {config['presentations']:,} images shown, "
+        f"spike, inputs late by up to {1e3 * config['max_delay_s']:g} ms; "
+        f"{config['presentations']:,} images shown, "
         f"drawn from {metrics['n_train']:,}; labels of {config['label_samples']:,} training "
         f"images; {len(group)} seed{'s' if len(group) > 1 else ''}"
     )
