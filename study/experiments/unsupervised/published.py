@@ -49,9 +49,9 @@ PUBLISHED = (
 )
 CODE_SAYS = tuple(NETWORKS["published_code"])
 SOURCES = {
-    "published_code": "published code",
-    "brian2_ports": "ports to Brian2",
-    "paper": "paper's text",
+    "published_code": "its settings",
+    "brian2_ports": "settings of its ports to Brian2",
+    "paper": "settings of the paper",
 }
 RULES = {"power": "power law", "triplet": "triplet rule of the published code"}
 

@@ -156,6 +156,10 @@ def test_a_read_out_that_fails_allows_no_verdict(planted) -> None:
     row = rows(section)["STDP and homeostasis, 400 neurons"]
     assert row["verdict"] == review.MISREAD
     assert "nothing about learning follows" in " ".join(section.findings)
+    language = Language("ko", [{"mnist"}, {"diehl-cook"}])
+    for text in (*section.findings, row["verdict"]):
+        language.translate(text)
+    assert list(language.missing) == []
     for record in records:
         record.metrics.update(by_shares_accuracy=0.901)
     row = rows(review.section(records))["STDP and homeostasis, 400 neurons"]

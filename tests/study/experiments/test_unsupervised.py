@@ -21,9 +21,11 @@ from study.experiments.unsupervised.plan import (
 from study.experiments.unsupervised.readout import SHARES_FAIL, TEST, VOTE_FAILS, failing
 from study.learners.diehl_cook_config import NETWORKS
 from study.procedures import tried
+from study.report.language import Language
 from study.request import Request
 from study.settings.config import parse_setting
 from study.trials.trial import Context, Outcome, Record, Trial
+from tests.study.experiments.variants import told
 
 METRICS = {
     "train_accuracy": 0.85,
@@ -36,7 +38,7 @@ METRICS = {
     "silent_neurons": 0,
     "presentations_per_trained_sample": 1.4,
     "train_seconds": 60.0,
-    "engine": "planted",
+    "engine": "brian2 cython",
     "engine_note": None,
     "n_classes": 10,
     "n_train": 54_000,
@@ -212,10 +214,10 @@ def test_the_spike_budget_stands_beside_what_was_fired(section: Section) -> None
     code = "100 neurons, triplet rule of the published code"
     theta_mv = float(rows[code]["mean θ / mV"])
     assert theta_mv == pytest.approx(39.2, abs=0.3)  # the last tenth of what was learned
-    for name, allowed in ((code, theta_mv / 2.5), (f"{code} (published code)", theta_mv / 10)):
+    for name, allowed in ((code, theta_mv / 2.5), (f"{code} (its settings)", theta_mv / 10)):
         assert float(rows[name]["S*"]) == pytest.approx(allowed, abs=0.06)
         assert (rows[name]["spikes fired"], rows[name]["budget kept"]) == ("12.0", "yes")
-    assert any("allow 15.7 spikes a presentation" in told for told in section.findings)
+    assert any("allow 15.7 spikes a presentation" in each for each in section.findings)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +238,21 @@ def test_where_read_outs_disagree_by_more_than_chance_one_fails(
     for record in records:
         record.metrics.update(test_accuracy=vote, by_shares_accuracy=shares, n_test=n_test)
     assert failing(records, TEST) == fails
-    told = [f for f in unsupervised.section(records).findings if "test samples are right" in f]
-    warned = ["nothing about learning follows" in finding for finding in told]
+    found = [f for f in unsupervised.section(records).findings if "test samples are right" in f]
+    warned = ["nothing about learning follows" in finding for finding in found]
     assert warned == [fails is not None]
-    assert all(f"{fails} fails as a read-out" in finding for finding in told if fails)
+    assert all(f"{fails} fails as a read-out" in finding for finding in found if fails)
+
+
+def test_the_section_is_all_korean(standard: list[Trial]) -> None:
+    for vote in (0.83, 0.43, 0.99):
+        records = planted(standard)
+        for record in records:
+            record.metrics.update(by_shares_accuracy=0.86, n_test=10_000)
+            if TEST in record.metrics:
+                record.metrics[TEST] = vote
+        section = unsupervised.section(records)
+        language = Language("ko", [{"mnist", "fashion-mnist"}, {"diehl-cook"}])
+        for text in told(section):
+            language.translate(text)
+        assert list(language.missing) == []
