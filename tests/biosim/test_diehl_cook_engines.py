@@ -197,6 +197,21 @@ def test_given_the_same_seed_engines_respond_the_same(interpreted):
     assert (reference.engine, found.engine.split(",")[0]) == ("brian2 numpy", "events")
 
 
+def test_threads_that_share_samples_count_the_same():
+    images = bars()
+    spec = dataclasses.replace(SMALL, max_rate_hz=80.0)
+    trained = train(spec, images, np.arange(4), seed=0)
+    one, *others = (
+        respond(spec, trained, images, seed=5, batch=5, threads=threads) for threads in (1, 2, 9)
+    )
+    assert one.counts.sum() > 20
+    for other in others:
+        for name in ("counts", "input_spikes", "inhibitory_spikes", "presentations"):
+            assert np.array_equal(getattr(other, name), getattr(one, name))
+    with pytest.raises(ValueError, match="threads must be at least 1"):
+        respond(spec, trained, images, seed=5, threads=0)
+
+
 def test_drawn_spikes_teach_alike(interpreted):
     """Each engine draws its own: means over seeds must agree, and do not for another rule."""
     images, order = bars(), np.arange(12).repeat(1)
