@@ -245,8 +245,11 @@ class DiehlCookLearner:
     def _respond(self, rates: np.ndarray, rng: np.random.Generator) -> Response:
         from biosim.diehl_cook import respond
 
-        seed, batch = int(rng.integers(2**32)), min(self.config.batch, len(rates))
-        return respond(self._spec, self._stages[-1], rates, seed, self.config.engine, batch)
+        seed, config = int(rng.integers(2**32)), self.config
+        return respond(
+            self._spec, self._stages[-1], rates, seed, config.engine,
+            min(config.batch, len(rates)), threads=config.threads,
+        )  # fmt: skip
 
 
 def _order(n_samples: int, n_shown: int, rng: np.random.Generator) -> np.ndarray:

@@ -79,6 +79,8 @@ class DiehlCookConfig:
         Strength of lateral inhibition.
     batch
         Samples between two measurements of inference time; Brian2 simulates them side by side.
+    threads
+        Among which the compiled kernel shares the samples of a batch; results are the same.
     """
 
     choices: ClassVar[Mapping[str, Choice]] = {
@@ -106,6 +108,7 @@ class DiehlCookConfig:
     weight_inh_exc: float = 17.0
     batch: int = 64
     clamped: bool = added(before=True, default=False)
+    threads: int = added(before=1)
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -113,7 +116,7 @@ class DiehlCookConfig:
         ):  # fmt: skip
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}")
-        for name in ("n_exc", "label_samples", "batch"):
+        for name in ("n_exc", "label_samples", "batch", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("dt_s", "present_s", "rest_s", "max_rate_hz", "tau_theta_s"):
