@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from study.learning.conditions import Conditions
@@ -31,6 +31,17 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "paper": {**_CODE, "rule": "power", "max_delay_s": 0.0},
 }
 """What sources say, by the names of `biosim.diehl_cook.presets`, for any number of neurons."""
+
+
+def _thresholds(n_exc: int) -> dict[str, Any]:
+    """Return so many neurons, and thresholds that keep their spike budget."""
+    share = n_exc / TUNED_FOR
+    plus_v, tau_s = round(0.05e-3 * max(1.0, share), 9), 1e4 * min(1.0, share)
+    return {"n_exc": n_exc, "theta_plus_v": plus_v, "tau_theta_s": tau_s}
+
+
+SIZES = {str(n_exc): _thresholds(n_exc) for n_exc in (100, 400, 1600, 6400)}
+"""Those of the paper."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,8 @@ class DiehlCookConfig:
     """
 
     choices: ClassVar[Mapping[str, Choice]] = {
-        "network": Choice("A published network, by its source.", NETWORKS)
+        "network": Choice("A published network, by its source.", NETWORKS),
+        "size": Choice("Neurons, with thresholds that keep the spike budget.", SIZES),
     }
 
     engine: Literal["auto", "events", "brian2", "standalone"] = "auto"
@@ -191,13 +203,10 @@ def sized(n_exc: int, presentations: int) -> DiehlCookConfig:
     that 16 spikes a presentation balance thresholds of 40 mV in networks of all sizes; see
     `biosim.diehl_cook.budget`.
     """
-    share = n_exc / TUNED_FOR
     return DiehlCookConfig(
-        n_exc=n_exc,
+        **_thresholds(n_exc),
         presentations=presentations,
         history_points=-(-presentations // HISTORY_EVERY),
-        theta_plus_v=round(0.05e-3 * max(1.0, share), 9),
-        tau_theta_s=1e4 * min(1.0, share),
     )
 
 
@@ -206,11 +215,13 @@ _UNTAUGHT = Control("the network does not learn", {"presentations": 0})
 
 def _published(n_exc: int, presentations: int, score: float, **more: Any) -> Published:
     """Return the row of the review of so many neurons (paper, table 1)."""
-    settings = asdict(sized(n_exc, presentations))
-    named = "n_exc", "presentations", "history_points", "theta_plus_v", "tau_theta_s"
     return Published(
         f"STDP and homeostasis, {n_exc:,} neurons", score, "diehl2015", "mnist",
-        {name: settings[name] for name in named}, control=_UNTAUGHT, **more,
+        {
+            **_thresholds(n_exc), "presentations": presentations,
+            "history_points": presentations // HISTORY_EVERY,
+        },
+        control=_UNTAUGHT, **more,
     )  # fmt: skip
 
 

@@ -121,6 +121,12 @@ def test_networks_of_all_sizes_keep_the_spike_budget(n_exc):
     assert sized(n_exc, 60_000).history_points == 3
 
 
+def test_sizes_of_the_paper_are_chosen_with_their_thresholds():
+    for size in ("100", "400", "1600", "6400"):
+        (found,) = configure(DiehlCookConfig(), "diehl-cook", [parse_setting(f"size={size}")])
+        assert found.specification() == budgeted(int(size))
+
+
 @pytest.mark.parametrize("preset", [published_code, brian2_ports, paper])
 def test_networks_of_sources_are_chosen_by_a_setting_that_others_may_change(preset):
     name = preset.__name__
