@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study import data, experiments, plugins
+from study import data, experiments, learners, plugins
 from study.analysis.figures import house_style
 from study.analysis.section import Section
 from study.data import shared
@@ -25,7 +25,7 @@ from study.errors import UserError
 from study.report import kept
 from study.report.document import Report
 from study.request import Asked, Request, load, plugins_of, save
-from study.settings.config import check_used
+from study.settings.config import check_used, settable
 from study.streams import printable, tell
 from study.trials import outdated as of_today
 from study.trials import provenance, running, sweep
@@ -291,7 +291,13 @@ def _check(request: Request, plan: Plan, names: Sequence[str]) -> None:
         unfit = request.unfit(experiments.learners(names, request))
         reasons = " ".join(unfit) or "the options leave out all of its learners"
         raise UserError(f"{' '.join(names)} has nothing to run: {reasons}")
-    check_used(request.settings, [(trial.subject, trial.config) for trial in trials])
+    check_used(request.settings, [(trial.subject, _settable(trial)) for trial in trials])
+
+
+def _settable(trial: Trial) -> set[str]:
+    """Return the names of what can be set of a trial, whether or not it is in its identity."""
+    entry = learners.known().get(trial.subject)
+    return {*trial.config, *(settable(entry.kind) if entry else ())}
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, repeat
 
 import numba
@@ -48,6 +50,12 @@ class EventNetwork:
         delay = delay.astype(np.min_scalar_type(longest))
         self.synapses = kernel.Synapses(np.array(weights, dtype=float, order="C"), delay)
         self.state = _at_rest(spec, theta_v, len(weights), longest + 1)
+
+    def another(self) -> EventNetwork:
+        """Return a network with the same synapses and a state of its own."""
+        other = copy.copy(self)
+        other.state = kernel.State(*(array.copy() for array in self.state))
+        return other
 
     def start_below_rest(self, below_v: float) -> None:
         """Lower all membranes."""
@@ -106,25 +114,39 @@ def learn(lesson: Lesson, progress: Progress) -> Trained:
 
 
 class FrozenEvents:
-    """The trained network with learning off, one sample after the other."""
+    """The trained network with learning off; samples may be run by several threads at a time.
 
-    def __init__(self, spec: DiehlCook, trained: Trained) -> None:
+    Each sample starts from rest and changes nothing for the others, so that counts do not depend
+    on the number of threads. They share the weights.
+    """
+
+    def __init__(self, spec: DiehlCook, trained: Trained, threads: int = 1) -> None:
         self.n_steps = spec.present_steps
-        self._net = EventNetwork(
+        first = EventNetwork(
             spec, trained.weights, trained.delays_s, trained.theta_v, plastic=False
         )
-        self._rest = [array.copy() for array in self._net.state]
+        self._nets = [first, *(first.another() for _ in range(threads - 1))]
+        self._rest = [array.copy() for array in first.state]
 
     def run(self, spikes: Sequence[Spikes]) -> tuple[np.ndarray, np.ndarray]:
         """Return counts ``[B, n_exc]`` and inhibitory spikes ``[B]``, each sample from rest."""
-        state = self._net.state
-        counts = np.empty((len(spikes), len(state.spikes)), np.int64)
+        counts = np.empty((len(spikes), len(self._nets[0].state.spikes)), np.int64)
         inhibitory = np.empty(len(spikes), np.int64)
-        for sample, events in enumerate(spikes):
-            for array, at_rest in zip(state, self._rest, strict=True):
-                array[...] = at_rest
-            self._net.advance(events, self.n_steps)
-            counts[sample], inhibitory[sample] = state.spikes, state.inh_spikes.sum()
+
+        def some(first: int) -> None:
+            net = self._nets[first]
+            for sample in range(first, len(spikes), len(self._nets)):
+                for array, at_rest in zip(net.state, self._rest, strict=True):
+                    array[...] = at_rest
+                net.advance(spikes[sample], self.n_steps)
+                counts[sample] = net.state.spikes
+                inhibitory[sample] = net.state.inh_spikes.sum()
+
+        if len(self._nets) == 1:
+            some(0)
+        else:
+            with ThreadPoolExecutor(len(self._nets)) as pool:
+                list(pool.map(some, range(len(self._nets))))
         return counts, inhibitory
 
 

@@ -71,9 +71,11 @@ class Frozen(Protocol):
 
 @contextmanager
 def frozen(
-    spec: DiehlCook, trained: Trained, engine: Engine, batch: int
+    spec: DiehlCook, trained: Trained, engine: Engine, batch: int, threads: int = 1
 ) -> Iterator[tuple[Frozen, str]]:
     """Yield a network that takes up to ``batch`` samples at once, and what computes it.
+
+    The compiled kernel shares samples among so many threads; Brian2 uses one.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def frozen(
         As `resolve_engine`.
     """
     if resolve_engine(engine) == "events":
-        yield compiled.FrozenEvents(spec, trained), compiled.ENGINE
+        yield compiled.FrozenEvents(spec, trained, threads), compiled.ENGINE
     else:
         with session(seed=0, dt_s=spec.dt_s) as target:
             yield runtime.FrozenNetwork(spec, trained, batch), f"brian2 {target}"

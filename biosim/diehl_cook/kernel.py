@@ -30,6 +30,9 @@ part = compiled(inline="always")
 TRIPLET, POWER = 0, 1
 # Below these a trace or a potential (volts) is as good as gone.
 _FAINT = 1e-12
+# Below this, far above the numbers that processors are slow with, what only decays is nothing. It
+# would stay there for ever: rounded, the smallest number times 0.98 is itself.
+_NOTHING = 1e-100
 _SETTLED_V = 1e-13
 
 
@@ -124,10 +127,8 @@ def advance(
         while at < len(step) and step[at] == now:
             _send(c, w, s, row, unit[at], plastic)
             at += 1
-        for j in range(len(s.v)):
-            s.g_e[j] += s.calendar[row, j]
-        for j in range(len(s.v)):
-            s.calendar[row, j] = 0.0
+        if len(s.n_sent) > 1 or s.n_sent[row]:
+            _arrive(s, row)
         _inhibit(c, s, n_inh)
         for k in range(n_exc):
             _excite_partner(c, s, s.fired[0, k])
@@ -150,8 +151,8 @@ def _excitatory(c: Constants, s: State) -> int:
         flow += g_i[j] * (cell.inhibitory - v[j])
         overshoot = max(1.0, cell.leak * (1.0 + g_e[j] + g_i[j]))
         v[j] += cell.leak * flow / overshoot if since[j] >= cell.refractory else 0.0
-        g_e[j] *= c.keep_exc
-        g_i[j] *= c.keep_inh
+        g_e[j] = g_e[j] * c.keep_exc if g_e[j] > _NOTHING else 0.0
+        g_i[j] = g_i[j] * c.keep_inh if g_i[j] > _NOTHING else 0.0
     for j in range(n):
         theta[j] *= c.keep_theta
         above += int((v[j] > cell.threshold + theta[j]) & (since[j] >= c.lockout))
@@ -195,9 +196,17 @@ def _fade(c: Constants, s: State) -> None:
     row = s.clock[0] % len(s.n_sent)
     before, now = s.trace[row - 1], s.trace[row]
     for u in range(len(now)):
-        now[u] = c.keep_trace * before[u]
+        now[u] = c.keep_trace * before[u] if before[u] > _NOTHING else 0.0
     for k in range(s.clock[2]):
         s.post[s.recent[k]] *= c.keep_post
+
+
+@part
+def _arrive(s: State, row: int) -> None:
+    """Add what is due now to the conductances."""
+    for j in range(len(s.g_e)):
+        s.g_e[j] += s.calendar[row, j]
+        s.calendar[row, j] = 0.0
 
 
 @part
@@ -206,11 +215,12 @@ def _send(c: Constants, w: Synapses, s: State, row: int, u: int, plastic: bool) 
     longest = len(s.n_sent)
     s.sent[row, s.n_sent[row]] = u
     s.n_sent[row] += 1
-    weight, delay, calendar = w.weight[u], w.delay[u], s.calendar
-    for j in range(len(weight)):
-        due = row + delay[j]
-        due -= longest if due >= longest else 0
-        calendar[due, j] += max(weight[j], 0.0)
+    weight, calendar = w.weight[u], s.calendar
+    if longest == 1:  # no synapse has a delay: neighbours in memory, which add up fast
+        for j in range(len(weight)):
+            calendar[0, j] += max(weight[j], 0.0)
+    else:
+        _spread(w, s, row, u)
     if plastic:
         s.trace[row, u] = 1.0 + (s.trace[row, u] if c.rule == POWER else 0.0)
         if c.rule == TRIPLET:
@@ -218,6 +228,16 @@ def _send(c: Constants, w: Synapses, s: State, row: int, u: int, plastic: bool) 
                 j = s.recent[k]
                 depression = c.rate_pre * s.post[j] * c.keep_post ** w.delay[u, j]
                 w.weight[u, j] = min(w.weight[u, j] - depression, c.max_weight)
+
+
+@part
+def _spread(w: Synapses, s: State, row: int, u: int) -> None:
+    """Enter a spike of input ``u`` on the calendar, for each synapse when it arrives there."""
+    longest, weight, delay, calendar = len(s.n_sent), w.weight[u], w.delay[u], s.calendar
+    for j in range(len(weight)):
+        due = row + delay[j]
+        due -= longest if due >= longest else 0
+        calendar[due, j] += max(weight[j], 0.0)
 
 
 @part

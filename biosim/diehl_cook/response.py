@@ -60,6 +60,7 @@ def respond(
     engine: Engine = "auto",
     batch: int = 64,
     progress: Progress = lambda _fraction, _note: None,
+    threads: int = 1,
 ) -> Response:
     """Return the spike counts with learning off and theta constant.
 
@@ -83,6 +84,8 @@ def respond(
         changes speed, not results.
     progress
         Called after each batch.
+    threads
+        Among which the compiled kernel shares the samples of a batch; results are the same bits.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def respond(
     array([0, 1, 2, 3])
     """
     images, seed = plain_images(images), whole("seed", seed, at_least=0)
-    batch = whole("batch", batch, at_least=1)
+    batch, threads = whole("batch", batch, at_least=1), whole("threads", threads, at_least=1)
     if images.shape[1] != len(trained.weights):
         raise ValueError(f"{images.shape[1]} pixels for {len(trained.weights)} inputs")
     trained = plain_trained(spec, trained, images.shape[1])
@@ -110,7 +113,7 @@ def respond(
     input_spikes = np.zeros(images.shape, dtype=np.int32)
     excitatory, inhibitory, shown = np.zeros((3, len(images)), dtype=np.int64)
     seconds = []
-    with frozen(spec, trained, engine, batch) as (network, engine_name):
+    with frozen(spec, trained, engine, batch, threads) as (network, engine_name):
         for samples, rate_hz in _presentations(spec, counts, batch):
             started = time.perf_counter()
             spikes = [poisson_spikes(spec, rate_hz * image, rng) for image in images[samples]]

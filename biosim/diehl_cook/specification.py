@@ -3,7 +3,7 @@
 P. U. Diehl, M. Cook: Unsupervised learning of digit recognition using
 spike-timing-dependent plasticity. Front. Comput. Neurosci. 9:99, doi:10.3389/fncom.2015.00099.
 Where paper and published code (github.com/peter-u-diehl/stdp-mnist) differ, the code is followed;
-the rule of the paper is there to choose.
+`biosim.diehl_cook.presets` names both, and what ports to Brian2 changed.
 
 Deviations from the published code:
 
@@ -12,7 +12,9 @@ Deviations from the published code:
   what the last sample alone has added;
 - every presentation to the frozen network starts at rest, where the code carries over what 150 ms
   of silence leave;
-- inhibitory neurons have no inhibitory conductance, as nothing inhibits them.
+- inhibitory neurons have no inhibitory conductance, as nothing inhibits them;
+- depression by an input spike is done when it arrives, with the trace of that time; Brian 1, for
+  which the code was written, does so for all synapses of an input when the longest delay is over.
 
 The rules of the input synapses; an input spike counts when it arrives, after its delay, and before
 a spike of the neuron in the same step:
@@ -70,7 +72,8 @@ class Population:
     excitatory_v, inhibitory_v
         Reversal potentials of the two conductances, volts.
     refractory_s
-        For how long a spike holds the membrane at its reset value, seconds.
+        For how long a spike holds the membrane at its reset value, seconds. It cannot fire
+        meanwhile.
     """
 
     tau_mem_s: float
@@ -85,7 +88,8 @@ class Population:
         check_fields(self, positive=("tau_mem_s",), at_least_0=("refractory_s",))
 
 
-EXCITATORY = Population(100e-3, -65e-3, -65e-3, -52e-3, 0.0, -100e-3, 5e-3)
+# Brian 1 clamps a refractory membrane only where the reset is a number: not the excitatory ones.
+EXCITATORY = Population(100e-3, -65e-3, -65e-3, -52e-3, 0.0, -100e-3, 0.0)
 INHIBITORY = Population(10e-3, -60e-3, -45e-3, -40e-3, 0.0, -85e-3, 2e-3)
 
 
@@ -191,8 +195,8 @@ class DiehlCook:
     theta_plus_v, tau_theta_s
         Increment of theta at each own spike, volts, and its decay, seconds (code).
     lockout_s
-        For how long a neuron cannot fire again, besides the refractory period, seconds (code:
-        its ``timer`` runs at a tenth of real time up to 5 ms).
+        For how long an excitatory neuron cannot fire again, while its membrane is free to move,
+        seconds (code: ``refrac_e``; its ``timer`` holds no neuron back).
     rule
         How input weights learn: `Triplet` or `PowerLaw`.
     start_below_rest_v
@@ -228,7 +232,7 @@ class DiehlCook:
     theta_offset_v: float = 20e-3
     theta_plus_v: float = 0.05e-3
     tau_theta_s: float = 1e4
-    lockout_s: float = 50e-3
+    lockout_s: float = 5e-3
     rule: Triplet | PowerLaw = field(default_factory=Triplet)
     start_below_rest_v: float = 40e-3
     excitatory: Population = EXCITATORY

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +106,15 @@ def run(options: argparse.Namespace) -> int:
     rounds = 1 if options.quick else ROUNDS
     measure("one core", [_case(name, n, pythons) for n in sizes for name in names], rounds)
     if not options.quick:
-        growth = [_case(GROWS, n, pythons, work=f"growth, N={n}") for n in GROWTH]
+        growth = [_growth(n) for n in GROWTH]
         measure("growth with N", growth, 1)
     return 1 if frame.failed(rows) else 0
+
+
+def _growth(n_exc: int) -> Case:
+    """Return the default network, without delays, of so many neurons."""
+    case = _case(GROWS, n_exc, {}, work=f"growth, N={n_exc}")
+    return replace(case, arguments={**case.arguments, "network": "budgeted"})
 
 
 def _pythons(given: Sequence[str]) -> dict[str, str]:

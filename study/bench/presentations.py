@@ -29,7 +29,9 @@ LEARNED_BEFORE = 200
 Values = dict[str, float | None]
 
 
-def measure(implementation: str, n_exc: int, samples: int) -> Values:
+def measure(
+    implementation: str, n_exc: int, samples: int, network: str = "published_code"
+) -> Values:
     """Time one of the implementations that need nothing but this project.
 
     Parameters
@@ -40,6 +42,8 @@ def measure(implementation: str, n_exc: int, samples: int) -> Values:
         Excitatory neurons.
     samples
         How many are shown.
+    network
+        Name in `biosim.diehl_cook.presets`.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def measure(implementation: str, n_exc: int, samples: int) -> Values:
         ``median_ms`` and ``cpu_ms`` (of the processor) of a presentation, ``presentations_per_s``,
         ``compile_s`` where it is known, ``memory_mb`` (None).
     """
-    lesson = _lesson(n_exc, samples)
+    lesson = _lesson(n_exc, samples, network)
     if implementation == "brian2-standalone":
         return _standalone(lesson)
     watch = _Stopwatch()
@@ -150,11 +154,11 @@ class _Stopwatch:
         self.stamps.append((time.perf_counter(), time.process_time()))
 
 
-def _lesson(n_exc: int, samples: int) -> Lesson:
-    from biosim.diehl_cook import DiehlCook, train
+def _lesson(n_exc: int, samples: int, network: str) -> Lesson:
+    from biosim.diehl_cook import presets, train
     from biosim.diehl_cook.lesson import Lesson
 
-    spec, shown = DiehlCook(n_exc=n_exc), images()
+    spec, shown = getattr(presets, network)(n_exc), images()
     start = train(spec, shown, np.arange(LEARNED_BEFORE), SEED)
     order = np.arange(LEARNED_BEFORE, LEARNED_BEFORE + samples)
     return Lesson(spec, shown, order, start.weights, start.delays_s, start.theta_v, SEED)

@@ -46,9 +46,9 @@ SETTINGS = (
     Setting("present_s", "time shown / ms", (0.1, 0.2, 0.7), 1e3),
     Setting("max_rate_hz", "rate of a bright pixel / Hz", (31.875, 127.5)),
     Setting("rate_post", "learning rate", (1e-3, 3e-3, 3e-2)),
-    Setting("rule", "rule", ("triplet",)),
+    Setting("rule", "rule", ("power", "triplet")),
     Setting("weight_inh_exc", "inhibition", (4.25, 8.5, 34.0)),
-    Setting("lockout_s", "lock-out / ms", (0.0, 0.025, 0.1), 1e3),
+    Setting("lockout_s", "lock-out / ms", (0.0, 0.025, 0.05), 1e3),
     Setting("theta_plus_v", "step of threshold / mV", (0.0125e-3, 0.025e-3, 0.1e-3, 0.2e-3), 1e3),
 )
 

@@ -26,7 +26,7 @@ from study.analysis.section import Figure, Section, Table, figure_name
 from study.analysis.stats import INTERVAL
 from study.experiments.unsupervised import plan
 from study.learners import style
-from study.learners.diehl_cook import HISTORY_EVERY, PASS, sized
+from study.learners.diehl_cook_config import HISTORY_EVERY, PASS, sized
 from study.learning.artefacts import curve
 from study.request import Request
 from study.trials.trial import Record, Trial
@@ -100,7 +100,8 @@ def _along(trial: Trial, size: int) -> dict[str, Any]:
     planned = {s.n_exc: s.presentations for s in plan.SIZES.get(trial.dataset_name, ())}
     config = sized(size, planned.get(size, PASS))
     return {
-        name: getattr(config, name) for name in ("presentations", "history_points", "theta_plus_v")
+        name: getattr(config, name)
+        for name in ("presentations", "history_points", "theta_plus_v", "tau_theta_s")
     }
 
 

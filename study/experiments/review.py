@@ -18,6 +18,7 @@ from study.analysis.replicates import Replicates, cell, interval_of, percent, sc
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL
 from study.data.reference import DatasetRef
+from study.experiments.unsupervised.readout import SHARES, failing, warning
 from study.learners import style
 from study.learning.published import Published
 from study.request import Request, learning_trial
@@ -31,6 +32,7 @@ ORDER = 70
 SWEEP = True  # the first page has the learners as they are compared
 
 NOT_RUN = "not run"
+MISREAD = "none: the read-out fails"
 
 
 class Row(NamedTuple):
@@ -197,13 +199,16 @@ def verdict(each: Found) -> str:
     """Return how the measured number stands to the published one.
 
     A number on other data, and fewer than three seeds, allow none. Otherwise the published number
-    lies below, within (tied) or above the 95 % interval over seeds and test samples.
+    lies below, within (tied) or above the 95 % interval over seeds and test samples. Where two
+    read-outs of the same spikes contradict each other, nothing follows from either.
     """
     group, published = each.system, each.row.published.score
     if group is None or published is None or not _at_home(each):
         return Strength.OTHER
     if len(group) < MIN_SEEDS:
         return Strength.FEW
+    if failing(group, score_of(group)):
+        return MISREAD
     interval = interval_of(group, score_of(group))
     assert interval is not None
     if interval.low > published:
@@ -218,13 +223,17 @@ def _finding(each: Found) -> str:
     told = f"{published.system}: {_scored(group)} % on {group.dataset} ({n_seeds})"
     if published.score is not None:
         told += f", published {100 * published.score:.2f} % on the data of the paper"
+    if all(record.metrics.get(SHARES) is not None for record in group):
+        told += f"; by the vote of shares {percent(group, SHARES)} %"
     if published.control and each.control:
         told += f"; {published.control.told}, {_scored(each.control)} %"
-    return f"{told}."
+    return f"{told}.{warning(group, score_of(group))}"
 
 
 def _lead(run: Sequence[Found], found: Sequence[Found]) -> str:
-    comparable = [each for each in run if verdict(each) not in (Strength.OTHER, Strength.FEW)]
+    comparable = [
+        each for each in run if verdict(each) not in (Strength.OTHER, Strength.FEW, MISREAD)
+    ]
     reached = sum(verdict(each) != "below" for each in comparable)
     told = f"{len(run)} of {len(found)} published systems were run"
     if comparable:

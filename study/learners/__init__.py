@@ -19,6 +19,7 @@ from study.errors import UserError, unknown
 from study.learners import (
     converted_config,
     counted_lstm_config,
+    diehl_cook_config,
     erbp_config,
     feedback_config,
     membrane_config,
@@ -118,12 +119,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "diehl-cook": LearnerEntry(
         "diehl_cook", "DiehlCookConfig", "DiehlCookLearner", ("images",), 3, "local",
         "STDP and homeostasis, unsupervised (Diehl & Cook 2015)",
-        published=(
-            Published(
-                "STDP and homeostasis, 100 neurons", 0.829, "diehl2015", "mnist",
-                control=Control("the network does not learn", {"presentations": 0}),
-            ),
-        ),
+        published=diehl_cook_config.PUBLISHED,
     ),
     "surrogate": LearnerEntry(
         "surrogate", "SurrogateConfig", "SurrogateLearner", _ANY, 1, "gradient",

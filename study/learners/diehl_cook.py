@@ -6,189 +6,30 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from study.data.samples import Images, Samples
 from study.data.task import Classes
+from study.learners.diehl_cook_config import DiehlCookConfig as DiehlCookConfig
+from study.learners.diehl_cook_config import preset as preset
 from study.learning.artefacts import NONE, Curve, Filters
-from study.learning.conditions import Conditions
 from study.learning.contract import Artefacts, Evaluation
 from study.learning.cost import Cost, Layer
 from study.learning.stopwatch import of_batches
 from study.trials.trial import Progress, no_progress
 
 if TYPE_CHECKING:
-    from biosim.diehl_cook import DiehlCook, Response, Trained
+    from biosim.diehl_cook import Response, Trained
 
 SIDE = 28  # the published constants hold for images of 28x28 pixels
-PASS = 60_000  # images: the training set of MNIST, of which some are for validation here
-HISTORY_EVERY = 20_000  # images
 HISTORY_BLOCK = 50  # images over which what happened while learning is averaged
 # An accuracy on the way needs fewer samples than the last one.
 HISTORY_LABELS, HISTORY_VALIDATION = 2000, 1000
 METHOD = "samples {how}, times the mean presentations per sample, image to spike counts, {engine}"
 STATES = {"excitatory": 4, "inhibitory": 3}  # membrane potential, two conductances; a threshold
 INTERPRETED = "no C++ compiler was found: Brian2 interpreted the network, about three times slower"
-
-
-_STEPPED = "dt_s", "present_s", "rest_s", "max_rate_hz", "tau_theta_s", "max_delay_s"
-"""Settings that a time step must carry; see `biosim.diehl_cook.DiehlCook`."""
-
-
-@dataclass(frozen=True)
-class DiehlCookConfig:
-    """What may differ from the published network; the rest is in `biosim.diehl_cook.DiehlCook`.
-
-    What can be taken away from it, and how, stands in `study.experiments.unsupervised.plan`.
-
-    Parameters
-    ----------
-    engine
-        What computes: see `biosim.diehl_cook.engines`. ``"auto"`` is the compiled kernel.
-    n_exc
-        Excitatory neurons.
-    presentations
-        Training samples shown, in shuffled passes.
-    label_samples
-        At most so many training samples, after learning, tell the classes of the neurons
-        (published code: 10,000).
-    history_points
-        At how many equally distant points of learning the accuracy on validation samples is
-        noted; it chooses nothing.
-    dt_s, present_s, rest_s
-        Time step; how long a sample is shown, and the silence after it.
-    max_rate_hz
-        Poisson rate of a pixel of 1.
-    rule
-        ``"power"``, of the paper's headline result, or ``"triplet"``, of the published code.
-    rate_pre, rate_post
-        Learning rates at input spikes (triplet rule only) and at own spikes.
-    trace_target, exponent
-        Of the power law: the trace from which on weights grow, the dependence on the weight.
-    theta_plus_v
-        Increment of a neuron's threshold at its spikes.
-    tau_theta_s
-        Time constant with which these increments decay.
-    lockout_s
-        For how long a neuron cannot fire again.
-    max_delay_s
-        Longest delay of an input spike.
-    weight_inh_exc
-        Strength of lateral inhibition.
-    batch
-        Samples between two measurements of inference time; Brian2 simulates them side by side.
-    """
-
-    engine: Literal["auto", "events", "brian2", "standalone"] = "auto"
-    n_exc: int = 100
-    presentations: int = 60_000
-    label_samples: int = 10_000
-    history_points: int = 0
-    dt_s: float = 0.5e-3
-    present_s: float = 0.35
-    rest_s: float = 0.15
-    max_rate_hz: float = 63.75
-    rule: Literal["power", "triplet"] = "power"
-    rate_pre: float = 1e-4
-    rate_post: float = 1e-2
-    trace_target: float = 0.4
-    exponent: float = 0.2
-    theta_plus_v: float = 0.05e-3
-    tau_theta_s: float = 1e4
-    lockout_s: float = 50e-3
-    max_delay_s: float = 10e-3
-    weight_inh_exc: float = 17.0
-    batch: int = 64
-
-    def __post_init__(self) -> None:
-        for name, allowed in (
-            ("engine", ("auto", "events", "brian2", "standalone")), ("rule", ("power", "triplet")),
-        ):  # fmt: skip
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}")
-        for name in ("n_exc", "label_samples", "batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("dt_s", "present_s", "rest_s", "max_rate_hz", "tau_theta_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        for name in (
-            "presentations", "history_points", "rate_pre", "rate_post", "trace_target", "exponent",
-            "theta_plus_v", "lockout_s", "max_delay_s", "weight_inh_exc",
-        ):  # fmt: skip
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
-        if any(getattr(self, name) != getattr(DiehlCookConfig, name) for name in _STEPPED):
-            self.specification()  # loads Brian2, which what is as published need not wait for
-
-    def conditions(self, n_train: int, kind: str) -> Conditions:  # noqa: ARG002
-        """Return under which conditions the network learns."""
-        return Conditions(
-            f"Poisson rates up to {self.max_rate_hz:g} Hz, for {1e3 * self.present_s:g} ms",
-            f"{self.n_exc} and {self.n_exc}",
-            self.presentations,
-            labels=f"{min(self.label_samples, n_train)} name neurons, none teaches",
-            chosen="nothing",
-            step=f"{1e3 * self.dt_s:g} ms",
-        )
-
-    def specification(self) -> DiehlCook:
-        """Return the network.
-
-        Raises
-        ------
-        ValueError
-            If a duration is not a multiple of the time step, or the step is too long for a time
-            constant or a rate.
-        """
-        from biosim.diehl_cook import DiehlCook, PowerLaw, Triplet
-
-        return DiehlCook(
-            n_exc=self.n_exc,
-            dt_s=self.dt_s,
-            present_s=self.present_s,
-            rest_s=self.rest_s,
-            max_rate_hz=self.max_rate_hz,
-            theta_plus_v=self.theta_plus_v,
-            tau_theta_s=self.tau_theta_s,
-            lockout_s=self.lockout_s,
-            max_delay_s=self.max_delay_s,
-            weight_inh_exc=self.weight_inh_exc,
-            rule=PowerLaw(self.rate_post, self.trace_target, self.exponent)
-            if self.rule == "power"
-            else Triplet(self.rate_pre, self.rate_post),
-        )
-
-
-def preset(profile: str, dataset: str) -> DiehlCookConfig:
-    """Return the settings of a profile on a data set.
-
-    All profiles use the compiled kernel: it computes what Brian2 computes, in a hundredth of the
-    time, and needs no C++ compiler; a quick run has time for five passes over ``digits``.
-    """
-    if profile == "quick" or dataset == "digits":
-        return DiehlCookConfig(presentations=6000, label_samples=2000, history_points=5)
-    return sized(100, PASS) if profile == "standard" else sized(400, 2 * PASS)
-
-
-def sized(n_exc: int, presentations: int) -> DiehlCookConfig:
-    """Return the settings for 28x28 images and so many neurons.
-
-    In equilibrium a neuron fires so often that its threshold grows as much as it decays. With
-    one increment for all sizes the same share of neurons answers each image, however many there
-    are, and many of them learn the same; with larger ones fewer answer, until thresholds are so
-    high that images have to be shown again. The increment grows with the square root of the
-    number of neurons, from the published one for 100 on: on validation images of MNIST, 400
-    neurons read 85.7, 88.5 and 85.8 % after 20,000 images with 0.05, 0.1 and 0.2 mV.
-    """
-    return DiehlCookConfig(
-        n_exc=n_exc,
-        presentations=presentations,
-        history_points=-(-presentations // HISTORY_EVERY),
-        theta_plus_v=round(0.05e-3 * math.sqrt(n_exc / 100), 9),
-    )
 
 
 @dataclass(frozen=True)
@@ -404,8 +245,11 @@ class DiehlCookLearner:
     def _respond(self, rates: np.ndarray, rng: np.random.Generator) -> Response:
         from biosim.diehl_cook import respond
 
-        seed, batch = int(rng.integers(2**32)), min(self.config.batch, len(rates))
-        return respond(self._spec, self._stages[-1], rates, seed, self.config.engine, batch)
+        seed, config = int(rng.integers(2**32)), self.config
+        return respond(
+            self._spec, self._stages[-1], rates, seed, config.engine,
+            min(config.batch, len(rates)), threads=config.threads,
+        )  # fmt: skip
 
 
 def _order(n_samples: int, n_shown: int, rng: np.random.Generator) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 from study import data
 from study.learners import LearnerEntry
 from study.request import PROFILES
-from study.settings.config import described, field_types
+from study.settings.config import Choice, choices_of, described, settable
 
 NAMES = re.compile(r"(\w+(?:, \w+)*)(?: : .*)?")
 
@@ -33,9 +33,13 @@ def of_learner(entry: LearnerEntry) -> list[Meaning]:
     what: dict[str, str] = {}
     for kind in reversed(entry.kind.__mro__):  # a configuration may add to that of another
         what |= parameters(kind)
-    types = field_types(entry.kind)
+    types = settable(entry.kind)
     presets = _presets(entry)
-    return [
+    choices = [
+        Meaning(name, choice.what, described(types[name]), "", _sets(choice))
+        for name, choice in choices_of(entry.kind).items()
+    ]
+    return choices + [
         Meaning(
             field.name,
             what.get(field.name, ""),
@@ -75,6 +79,14 @@ def parameters(kind: type) -> dict[str, str]:
         elif line.strip():
             found |= {name: f"{found.get(name, '')} {line.strip()}".strip() for name in names}
     return found
+
+
+def _sets(choice: Choice) -> str:
+    """Return what each name of a choice stands for."""
+    return "; ".join(
+        f"{name}: " + ", ".join(f"{field}={_told(value)}" for field, value in values.items())
+        for name, values in choice.sets.items()
+    )
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

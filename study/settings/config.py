@@ -92,6 +92,39 @@ def _before(kind: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A setting that is no field: a name for values of several fields, as ``choices`` of a class.
+
+    What is given for one of these fields besides counts more; trials have the values alone.
+
+    Parameters
+    ----------
+    what
+        What it means.
+    sets
+        Values of fields, by name of the choice.
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True)
+    ... class Network:
+    ...     choices = {"like": Choice("Whose.", {"theirs": {"hidden": 9, "layers": 2}})}
+    ...     hidden: int = 100
+    ...     layers: int = 1
+    >>> configure(Network(), "network", [Setting(None, "like", ("theirs",))])
+    [Network(hidden=9, layers=2)]
+    """
+
+    what: str
+    sets: Mapping[str, Mapping[str, Any]]
+
+
+def choices_of(kind: type) -> Mapping[str, Choice]:
+    """Return the choices of a class of configurations, by name."""
+    return getattr(kind, "choices", {})
+
+
+@dataclass(frozen=True)
 class Setting:
     """``--set key=value,value`` or ``--set name.key=value``, or a line of a grid file.
 
@@ -232,7 +265,7 @@ def configure(
         If a value has the wrong type or is refused by the configuration.
     """
     kind: type = type(config)
-    fields = field_types(kind)
+    fields = settable(kind)
     axes = {
         setting.key: list(
             dict.fromkeys(_convert(setting, text, fields[setting.key]) for text in setting.values)
@@ -243,6 +276,8 @@ def configure(
     configs = []
     for point in designs.points([len(levels) for levels in axes.values()], design):
         values = {key: axes[key][level] for key, level in zip(axes, point, strict=True)}
+        for key, choice in choices_of(kind).items():
+            values = {**choice.sets.get(values.pop(key, ""), {}), **values}
         try:
             configs.append(dataclasses.replace(config, **values))  # type: ignore[type-var]
         except (ValueError, TypeError, ArithmeticError) as error:
@@ -280,6 +315,12 @@ def field_types(cls: type) -> dict[str, Any]:
     """Return the types of a configuration's fields by name."""
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def settable(cls: type) -> dict[str, Any]:
+    """Return the types of all that can be set: fields, and choices of values for several."""
+    choices = {name: typing.Literal[tuple(choice.sets)] for name, choice in choices_of(cls).items()}
+    return {**choices, **field_types(cls)}
 
 
 def _convert(setting: Setting, text: str, kind: Any) -> Any:

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from biosim.backend import brian2, has_compiler, session
-from biosim.diehl_cook import DiehlCook, PowerLaw, Triplet, respond, standalone, train
+from biosim.diehl_cook import (
+    DiehlCook,
+    PowerLaw,
+    Triplet,
+    brian2_ports,
+    budgeted,
+    paper,
+    published_code,
+    respond,
+    standalone,
+    train,
+)
 from biosim.diehl_cook.compiled import EventNetwork
 from biosim.diehl_cook.engines import resolve_engine
 from biosim.diehl_cook.lesson import Lesson
@@ -31,6 +42,15 @@ SMALL = DiehlCook(
     max_presentations=4,
     theta_plus_v=0.3e-3,
 )
+PRESETS = {preset.__name__: preset() for preset in (published_code, brian2_ports, paper, budgeted)}
+
+
+def small(preset):
+    """Return what makes a network by name out of the small one."""
+    chosen = ("excitatory", "lockout_s", "max_delay_s", "rule")
+    return dataclasses.replace(SMALL, **{name: getattr(preset, name) for name in chosen})
+
+
 # Learning so fast that weights reach both bounds; no lock-out, so that spikes come in quick
 # succession, while input is on its way; and inhibition with its own rhythm.
 CASES = {
@@ -45,6 +65,7 @@ CASES = {
     "no delay": dataclasses.replace(SMALL, max_delay_s=0.0),
     # One neuron inhibits as thirty that fire at once.
     "volleys": dataclasses.replace(SMALL, weight_inh_exc=510.0, lockout_s=0.0),
+    **{name: small(preset) for name, preset in PRESETS.items()},
 }
 
 
@@ -136,7 +157,7 @@ def test_a_volley_leaves_membranes_between_their_reversal_potentials():
     assert lowest < spec.excitatory.inhibitory_v + 1e-3  # inhibition was strong
 
 
-@pytest.mark.parametrize("case", ["triplet", "power", "triplet at its bounds"])
+@pytest.mark.parametrize("case", ["triplet", "power", "triplet at its bounds", *PRESETS])
 def test_given_the_same_input_engines_learn_the_same(case, interpreted):
     """With repeated presentations, normalisation and silences."""
     spec = dataclasses.replace(CASES[case], min_spikes=12)
@@ -176,6 +197,21 @@ def test_given_the_same_seed_engines_respond_the_same(interpreted):
     assert (reference.engine, found.engine.split(",")[0]) == ("brian2 numpy", "events")
 
 
+def test_threads_that_share_samples_count_the_same():
+    images = bars()
+    spec = dataclasses.replace(SMALL, max_rate_hz=80.0)
+    trained = train(spec, images, np.arange(4), seed=0)
+    one, *others = (
+        respond(spec, trained, images, seed=5, batch=5, threads=threads) for threads in (1, 2, 9)
+    )
+    assert one.counts.sum() > 20
+    for other in others:
+        for name in ("counts", "input_spikes", "inhibitory_spikes", "presentations"):
+            assert np.array_equal(getattr(other, name), getattr(one, name))
+    with pytest.raises(ValueError, match="threads must be at least 1"):
+        respond(spec, trained, images, seed=5, threads=0)
+
+
 def test_drawn_spikes_teach_alike(interpreted):
     """Each engine draws its own: means over seeds must agree, and do not for another rule."""
     images, order = bars(), np.arange(12).repeat(1)
@@ -203,7 +239,7 @@ def compiled_parts(folder):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_compiler(), reason="needs a C++ compiler")
-@pytest.mark.parametrize("case", ["triplet", "power"])
+@pytest.mark.parametrize("case", ["triplet", "power", *PRESETS])
 def test_the_standalone_program_learns_the_same_and_runs_again_with_new_data(
     case, monkeypatch, tmp_path
 ):

@@ -19,6 +19,7 @@ from study import installation, learners
 from study.data.reference import DataAccess
 from study.listing import settings as meanings
 from study.run import main
+from study.settings.config import choices_of
 from study.trials import provenance, watch
 from study.trials.executor import open_workers
 from study.trials.trial import Trial
@@ -69,11 +70,13 @@ def test_the_version_has_the_hash_of_the_code(capsys) -> None:
 def test_every_setting_of_every_learner_is_told(name: str) -> None:
     entry = learners.find(name)
     found = meanings.of_learner(entry)
-    assert [each.name for each in found] == [field.name for field in dataclasses.fields(entry.kind)]
+    choices = choices_of(entry.kind)
+    fields = [field.name for field in dataclasses.fields(entry.kind)]
+    assert [each.name for each in found] == [*choices, *fields]
     for each in found:
         assert each.what, f"{name}.{each.name} has no meaning in the docstring"
         assert each.allowed
-        assert each.default
+        assert each.default or each.name in choices
 
 
 def test_presets_are_told_where_they_depart(capsys, monkeypatch) -> None:
@@ -82,6 +85,8 @@ def test_presets_are_told_where_they_depart(capsys, monkeypatch) -> None:
     assert told["n_exc"].presets == "400: mnist (thesis), fashion-mnist (thesis)"
     assert told["rule"].allowed == "one of power, triplet"
     assert told["dt_s"].presets == ""
+    assert told["network"].allowed == "one of published_code, brian2_ports, paper"
+    assert "lockout_s=0.05, clamped=true" in told["network"].presets
     told = {each.name: each for each in meanings.of_learner(learners.find("surrogate"))}
     assert "true: shd, hd-spikes" in told["recurrent"].presets
     monkeypatch.setenv("COLUMNS", "200")

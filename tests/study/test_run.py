@@ -134,6 +134,17 @@ def test_what_is_named_twice_is_planned_once(capsys) -> None:
     assert capsys.readouterr().out == planned
 
 
+def test_a_network_by_its_source_is_planned_with_the_values_that_it_stands_for(capsys) -> None:
+    words = ["unsupervised", "--seeds", "1", "--set", "network=brian2_ports", "--dry-run"]
+    # Also a value that is left out of the identity, as it held before there was the field.
+    assert main([*words, "--set", "clamped=true"]) == 0
+    (planned,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("#")]
+    assert "lockout_s=0.05 max_delay_s=0.01" in planned
+    assert "clamped" not in planned
+    assert main([*words, "--set", "clampd=true"]) == 2
+    assert "Did you mean 'clamped'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("what", ["experiments", "datasets", "learners"])
 def test_names_are_listed(capsys, what: str) -> None:
     assert main(["list", what]) == 0

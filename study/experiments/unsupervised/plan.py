@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from study.learners.diehl_cook import HISTORY_LABELS, PASS, sized
+from study.learners.diehl_cook import HISTORY_LABELS
+from study.learners.diehl_cook_config import NETWORKS, PASS, DiehlCookConfig, sized
 from study.procedures import tried
 from study.request import Request
-from study.settings.config import settings_of
+from study.settings.config import configured, settings_of
 from study.trials.trial import Trial
 
 LEARNER = "diehl-cook"
@@ -29,7 +30,6 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
 SLOW = ("no inhibition",)  # all neurons learn from all images: not in the quick profile
 QUICK_SHOWN, SHOWN = 2400, 5000  # images that networks with and without a part see
 LARGE = 400  # neurons; more take as long as all the others together
-PUBLISHED: Mapping[str, Any] = {"rule": "triplet", "theta_plus_v": 0.05e-3}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def trials(request: Request) -> list[Trial]:
     """Return the trials of a request.
 
     A user who gives settings gets the one network that they describe. Else larger profiles run
-    `SIZES` on MNIST and Fashion-MNIST, and the published code's settings on the first data set;
+    `SIZES` on MNIST and Fashion-MNIST, and the networks of all sources on the first data set;
     there, too, parts are taken away from the first network, without reading the test set.
     """
     own = request.learning_trials([LEARNER], ["digits"])
@@ -64,7 +64,8 @@ def trials(request: Request) -> list[Trial]:
     for trial in own:
         by_dataset.setdefault(trial.dataset_name, []).append(trial)
     first, *others = (_sizes(members, request.n_seeds) for members in by_dataset.values())
-    once = [*first, *_parts(own[0], SHOWN), changed(own[0], PUBLISHED)]
+    sources = [of_source(own[0], name) for name in NETWORKS]
+    once = [*first, *_parts(own[0], SHOWN), *sources]
     return sorted(chain(once, *others), key=_place)
 
 
@@ -89,6 +90,12 @@ def tried_out(trial: Trial, shown: int) -> Trial:
 def changed(trial: Trial, change: Mapping[str, Any]) -> Trial:
     """Return the trial with some of its settings changed."""
     return replace(trial, config={**trial.config, **change})
+
+
+def of_source(trial: Trial, name: str) -> Trial:
+    """Return the trial with the network of a source, by its name in `NETWORKS`."""
+    config = configured(DiehlCookConfig, {**trial.config, **NETWORKS[name]})
+    return replace(trial, config=settings_of(config))
 
 
 def part_missing(config: Mapping[str, Any]) -> str:

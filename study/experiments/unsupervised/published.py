@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from study.analysis.basis import basis
@@ -11,6 +11,8 @@ from study.analysis.replicates import Replicates, percent
 from study.analysis.section import Table
 from study.analysis.stats import INTERVAL
 from study.experiments.unsupervised.plan import WHOLE, part_missing
+from study.learners.diehl_cook_config import NETWORKS, DiehlCookConfig
+from study.settings.config import configured
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ PUBLISHED = (
     Published(BINDSNET, "100", "77", f"the maintainers' figure (issue 553); {_BINDSNET_DIFFERS}"),
     Published(BINDSNET, "100", "79 to 80", f"users' figures (426, 575); {_BINDSNET_DIFFERS}"),
 )
+CODE_SAYS = tuple(NETWORKS["published_code"])
+SOURCES = {
+    "published_code": "its settings",
+    "brian2_ports": "settings of its ports to Brian2",
+    "paper": "settings of the paper",
+}
 RULES = {"power": "power law", "triplet": "triplet rule of the published code"}
 
 
@@ -83,7 +91,7 @@ def longest(groups: Sequence[Replicates]) -> list[Replicates]:
     found: dict[tuple, Replicates] = {}
     for group in groups:
         config = _config(group)
-        key = (group.dataset, config["n_exc"], config["rule"], config["theta_plus_v"])
+        key = (group.dataset, config["n_exc"], *(config.get(name) for name in CODE_SAYS))
         rival = found.get(key)
         if part_missing(config) == WHOLE and (
             rival is None or config["presentations"] > _config(rival)["presentations"]
@@ -92,11 +100,25 @@ def longest(groups: Sequence[Replicates]) -> list[Replicates]:
     return list(found.values())
 
 
+def network(group: Replicates) -> str:
+    """Return size and rule of a network, and its source where it is one's in every respect."""
+    config = _config(group)
+    told = f"{config['n_exc']} neurons, {RULES[config['rule']]}"
+    whole = asdict(configured(DiehlCookConfig, config))
+    for name, says in NETWORKS.items():
+        if {**whole, **says} == whole:
+            return f"{told} ({SOURCES[name]})"
+    return told
+
+
 def _setting(group: Replicates) -> str:
     config, metrics = _config(group), group[0].metrics
     return (
         f"{RULES[config['rule']]}, learning rate {config['rate_post']:g}, threshold grows by "
-        f"{1e3 * config['theta_plus_v']:g} mV a spike; {config['presentations']:,} images shown, "
+        f"{1e3 * config['theta_plus_v']:g} mV a spike and decays in "
+        f"{config['tau_theta_s']:,.0f} s, silent for {1e3 * config['lockout_s']:g} ms after a "
+        f"spike, inputs late by up to {1e3 * config['max_delay_s']:g} ms; "
+        f"{config['presentations']:,} images shown, "
         f"drawn from {metrics['n_train']:,}; labels of {config['label_samples']:,} training "
         f"images; {len(group)} seed{'s' if len(group) > 1 else ''}"
     )

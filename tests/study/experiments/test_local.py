@@ -68,7 +68,7 @@ def test_levels_are_judged_by_shares_with_intervals_that_hold_at_once(made) -> N
         *made({}, [0.80, 0.81, 0.82]),
         *made({"n_exc": 25}, [0.60, 0.61, 0.62]),
         *made({"n_exc": 200}, [0.85, 0.86, 0.87]),
-        *made({"rule": "triplet"}, [0.70, 0.72, 0.71]),
+        *made({"rule": "power"}, [0.70, 0.72, 0.71]),
         *made({"lockout_s": 0.0}, [0.84, 0.80, 0.82]),
     ]
     section = local.section(records)
@@ -76,12 +76,12 @@ def test_levels_are_judged_by_shares_with_intervals_that_hold_at_once(made) -> N
     assert "neurons 25.0 (25.0), rule 10.0 (10.0), lock-out / ms 1.0 (1.0)." in spans
     assert better == ("mnist: surely better than the published value: neurons 200 by 5.00 ± 1.52.")
     assert worse == (
-        "mnist: surely worse than the published value: neurons 25 by -20.0 ± 1.8, rule triplet by "
+        "mnist: surely worse than the published value: neurons 25 by -20.0 ± 1.8, rule power by "
         "-10.0 ± 2.9."
     )
     table = section.tables[0]
     rows = {row[2]: row for row in table.rows}
-    assert rows["triplet"][5:7] == ("-10.0 ± 2.9", "sure")
+    assert rows["power"][5:7] == ("-10.0 ± 2.9", "sure")
     assert rows["0"][6] == "tied"
     assert "100 neurons" in section.method
 
@@ -108,8 +108,8 @@ def test_runs_that_differ_in_more_than_one_setting_are_owned_up_to(made) -> None
     records = [
         *made({}, [0.8]),
         *made({"n_exc": 25}, [0.6]),
-        *made({"rule": "triplet", "n_exc": 25}, [0.5]),
-        *made({"rule": "triplet"}, [0.7]),
+        *made({"rule": "power", "n_exc": 25}, [0.5]),
+        *made({"rule": "power"}, [0.7]),
         *made({"lockout_s": 0.0}, [0.8]),
     ]
     told = " ".join(local.section(records).caveats)

@@ -106,7 +106,8 @@ def test_a_number_on_other_data_is_not_compared(planted) -> None:
 
 
 def test_what_was_not_run_stands_there_as_not_run(planted) -> None:
-    section = review.section(planted(asked("diehl-cook"), lambda trial: 0.9))
+    run = [trial for trial in asked("diehl-cook") if trial.config["n_exc"] == 100]
+    section = review.section(planted(run, lambda trial: 0.9))
     found = rows(section)
     others = {name for name, row in found.items() if row["here / %"] == review.NOT_RUN}
     assert others == {row.published.system for row in review.rows()} - {
@@ -144,3 +145,22 @@ def test_the_section_is_all_korean(planted, profile: str) -> None:
     for text in (*told, *section.lead, section.figures[0].caption, section.tables[0].caption):
         language.translate(text)
     assert list(language.missing) == []
+
+
+def test_a_read_out_that_fails_allows_no_verdict(planted) -> None:
+    run = [trial for trial in asked("diehl-cook") if trial.config["n_exc"] == 400]
+    records = planted(run, lambda trial: 0.9)
+    for record in records:
+        record.metrics.update(by_shares_accuracy=0.95, n_test=10_000)
+    section = review.section(records)
+    row = rows(section)["STDP and homeostasis, 400 neurons"]
+    assert row["verdict"] == review.MISREAD
+    assert "nothing about learning follows" in " ".join(section.findings)
+    language = Language("ko", [{"mnist"}, {"diehl-cook"}])
+    for text in (*section.findings, row["verdict"]):
+        language.translate(text)
+    assert list(language.missing) == []
+    for record in records:
+        record.metrics.update(by_shares_accuracy=0.901)
+    row = rows(review.section(records))["STDP and homeostasis, 400 neurons"]
+    assert row["verdict"] == "above"

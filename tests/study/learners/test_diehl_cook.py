@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biosim.diehl_cook import brian2_ports, budgeted, paper, published_code
 from study.data import digits
 from study.data.samples import Events, Images
 from study.data.task import Classes
@@ -18,8 +19,9 @@ from study.learners.diehl_cook import (
     inputs,
     preset,
     resized,
-    sized,
 )
+from study.learners.diehl_cook_config import NETWORKS, sized
+from study.settings.config import configure, configured, parse_setting, settings_of
 from study.trials.trial import no_progress
 
 TINY = DiehlCookConfig(
@@ -112,10 +114,35 @@ def test_the_vote_by_shares_is_a_read_out_of_its_own(data, learner):
     assert sorted(right) == [0.0] * 9 + [1.0]  # one class is voted for
 
 
-def test_larger_networks_raise_their_thresholds_in_larger_steps():
-    steps = [sized(n_exc, 60_000).theta_plus_v for n_exc in (100, 225, 400, 1600)]
-    assert steps == pytest.approx([0.05e-3, 0.075e-3, 0.1e-3, 0.2e-3])  # the first is published
-    assert sized(100, 60_000).history_points == 3
+@pytest.mark.parametrize("n_exc", [25, 100, 400, 1600, 6400])
+def test_networks_of_all_sizes_keep_the_spike_budget(n_exc):
+    assert sized(n_exc, 60_000).specification() == budgeted(n_exc)
+    assert DiehlCookConfig().specification() == budgeted(100)
+    assert sized(n_exc, 60_000).history_points == 3
+
+
+def test_sizes_of_the_paper_are_chosen_with_their_thresholds():
+    for size in ("100", "400", "1600", "6400"):
+        (found,) = configure(DiehlCookConfig(), "diehl-cook", [parse_setting(f"size={size}")])
+        assert found.specification() == budgeted(int(size))
+
+
+@pytest.mark.parametrize("preset", [published_code, brian2_ports, paper])
+def test_networks_of_sources_are_chosen_by_a_setting_that_others_may_change(preset):
+    name = preset.__name__
+    (config,) = configure(DiehlCookConfig(), "diehl-cook", [parse_setting(f"network={name}")])
+    assert config.specification() == preset(100)
+    settings = [parse_setting(text) for text in ("lockout_s=0.01", f"network={name}", "n_exc=7")]
+    (changed,) = configure(DiehlCookConfig(), "diehl-cook", settings)
+    assert changed.specification() == dataclasses.replace(preset(7), lockout_s=0.01)
+    assert set(NETWORKS) == {"published_code", "brian2_ports", "paper"}
+
+
+def test_records_from_before_the_membrane_could_be_free_are_of_a_clamped_one():
+    before = settings_of(DiehlCookConfig(clamped=True))
+    assert "clamped" not in before
+    assert configured(DiehlCookConfig, before).specification().excitatory.refractory_s == 5e-3
+    assert settings_of(DiehlCookConfig())["clamped"] is False
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=4 * HISTORY_BLOCK))
@@ -136,7 +163,7 @@ def test_ablations_are_settings(data, learner):
     assert np.all(arrays(theta_plus_v=0.0, tau_theta_s=10.0)["theta_v"] < fading)
     free = arrays(weight_inh_exc=0.0)["history_spikes"].sum()
     assert free > 2 * whole["history_spikes"].sum()
-    assert arrays(weight_inh_exc=0.0, lockout_s=0.0)["history_spikes"].sum() > free
+    assert arrays(weight_inh_exc=0.0, lockout_s=50e-3)["history_spikes"].sum() < free
 
 
 def test_nothing_shown_leaves_a_random_network_that_can_be_evaluated(data):
