@@ -21,6 +21,7 @@ from study.learners import (
     counted_lstm_config,
     erbp_config,
     feedback_config,
+    kheradpisheh_config,
     membrane_config,
     oconnor_welling_config,
 )
@@ -124,6 +125,11 @@ LEARNERS: dict[str, LearnerEntry] = {
                 control=Control("the network does not learn", {"presentations": 0}),
             ),
         ),
+    ),
+    "kheradpisheh": LearnerEntry(
+        "kheradpisheh", "KheradpishehConfig", "KheradpishehLearner", ("images",), 1, "local",
+        "convolutions by STDP and a linear read-out of spike times (Kheradpisheh et al. 2018)",
+        seconds=2.0, published=kheradpisheh_config.PUBLISHED,
     ),
     "surrogate": LearnerEntry(
         "surrogate", "SurrogateConfig", "SurrogateLearner", _ANY, 1, "gradient",
