@@ -80,7 +80,8 @@ class KheradpishehLearner:
         """Compile the loops on a few images, and import what `fit` needs."""
         import sklearn.svm  # noqa: F401
 
-        rehearsal = KheradpishehLearner(self.config, self.task)
+        shown = (FEW,) * len(self.config.images)
+        rehearsal = KheradpishehLearner(dataclasses.replace(self.config, images=shown), self.task)
         few = _images(train.take(np.arange(FEW)))
         chances = _chances(np.random.default_rng(0))
         rehearsal._learn(few, chances, no_progress)
