@@ -20,13 +20,14 @@ integers 0 to T - 1, T for silence, so that layers stand one behind another.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from gradsim.arrays import integers
-from gradsim.kernels import stdp_convolution as loops
+from gradsim.kernels import spiking_maps as loops
 from gradsim.rank_code import MOST_STEPS
 
 
@@ -141,12 +142,13 @@ def respond(layer: SpikingMaps, times: np.ndarray) -> MapsResponse:
     (array([[2, 4]], dtype=uint8), array([1]))
     """
     given = samples(layer, times)
-    rows, columns = layer.places(*given.shape[2:])
-    shape = (len(given), len(layer.weights), -(-rows // layer.pool), -(-columns // layer.pool))
-    found = np.full(shape, layer.n_steps, np.uint8)
+    places = layer.places(*given.shape[2:])
+    windows = [-(-side // layer.pool) for side in places]
+    found = np.full((len(given), len(layer.weights), *windows), layer.n_steps, np.uint8)
     spikes, additions = np.zeros((2, len(given)), np.int64)
-    state = room(layer, given.shape[1:])
-    loops.respond(given, as_loops_have_it(layer), layer.pool, state, found, spikes, additions)
+    maps = as_loops_have_it(layer)
+    reach = _room(maps, places, given.shape[1:])
+    loops.respond(given, maps, places, layer.pool, reach, found, spikes, additions)
     return MapsResponse(found, spikes, additions)
 
 
@@ -178,10 +180,13 @@ def largest_potentials(layer: SpikingMaps, times: np.ndarray) -> tuple[np.ndarra
     array([[4.]], dtype=float32)
     """
     given = samples(layer, times)
+    places = layer.places(*given.shape[2:])
     potentials = np.zeros((len(given), len(layer.weights)), np.float32)
     additions = np.zeros(len(given), np.int64)
-    state = room(layer, given.shape[1:])
-    loops.largest_potentials(given, as_loops_have_it(layer), state, potentials, additions)
+    maps = as_loops_have_it(layer)
+    loops.largest_potentials(
+        given, maps, places, _room(maps, places, given.shape[1:]), potentials, additions
+    )
     return potentials, additions
 
 
@@ -197,29 +202,29 @@ def samples(layer: SpikingMaps, times: np.ndarray) -> np.ndarray:
 
 def as_loops_have_it(layer: SpikingMaps) -> loops.Maps:
     """Return a copy of a layer in the order in which the loops read it."""
-    weights = np.array(layer.weights.transpose(1, 2, 3, 0), order="C")
+    weights = np.array(layer.weights.reshape(len(layer.weights), -1).T, order="C")
     return loops.Maps(
         weights,
-        weights.max(axis=3),
-        np.count_nonzero(weights, axis=3),
+        weights.max(axis=1),
+        np.count_nonzero(weights, axis=1),
         layer.thresholds,
         layer.thresholds.min(),
+        layer.size,
         layer.padding,
         layer.n_steps,
         layer.inhibits,
     )
 
 
-def room(layer: SpikingMaps, shape: tuple[int, ...]) -> loops.State:
-    """Return room to work in for samples ``[channels, H, W]``."""
-    places, n_maps = layer.places(*shape[1:]), len(layer.weights)
-    n_spikes = int(np.prod(places)) * (1 if layer.inhibits else n_maps)
-    return loops.State(
-        potential=np.zeros((*places, n_maps), np.float32),
-        bound=np.zeros(places, np.float32),
-        blocked=np.zeros(places, np.bool_),
-        events=np.zeros((int(np.prod(shape)), 3), np.int64),
-        first=np.zeros(layer.n_steps + 2, np.int64),
-        spikes=np.zeros((n_spikes, 3), np.int64),
-        excess=np.zeros(n_spikes, np.float32),
+def _room(maps: loops.Maps, places: tuple[int, int], sample: tuple[int, ...]) -> loops.Reach:
+    """Return room for what reaches the places of a sample of this shape."""
+    n_inputs, n_maps = maps.weights.shape
+    return loops.Reach(
+        order=np.zeros(math.prod(sample), np.int64),
+        first=np.zeros(maps.n_steps + 1, np.int64),
+        count=np.zeros(math.prod(places), np.int64),
+        inputs=np.zeros((math.prod(places), n_inputs), np.int64),
+        steps=np.zeros((math.prod(places), n_inputs), np.uint8),
+        potential=np.zeros(n_maps, np.float32),
+        excess=loops.excess_of(n_maps),
     )

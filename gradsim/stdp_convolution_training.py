@@ -22,6 +22,7 @@ after each ``double_every`` samples, up to ``largest_rate``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -30,7 +31,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gradsim.kernels import stdp_convolution as loops
-from gradsim.stdp_convolution import SpikingMaps, as_loops_have_it, room, samples
+from gradsim.kernels.spiking_maps import excess_of
+from gradsim.stdp_convolution import SpikingMaps, as_loops_have_it, samples
 from gradsim.training import Progress
 
 LOOK_EVERY = 250  # samples between two values of (6)
@@ -189,8 +191,7 @@ def learn(
     if not (layer.weights.min() >= 0 and layer.weights.max() <= 1):
         raise ValueError("weights must lie in 0..1 to learn")
     given = samples(layer, times)
-    learning = replace(layer, inhibits=True)
-    maps, state = as_loops_have_it(learning), room(learning, given.shape[1:])
+    maps, state = as_loops_have_it(layer), _room(layer, given.shape[2:])
     wins = np.zeros(len(layer.weights), np.int64)
     seen, found = [0], [convergence(maps.weights)]
     for first, last in _spans(len(given), rule):
@@ -201,9 +202,23 @@ def learn(
             seen.append(last)
             found.append(convergence(maps.weights))
         progress(last / len(given), f"C = {found[-1]:.3f}")
-    weights = np.array(maps.weights.transpose(3, 0, 1, 2), order="C")
+    weights = np.array(maps.weights.T, order="C").reshape(layer.weights.shape)
     history = MapsHistory(np.array(seen), np.array(found), wins)
     return replace(layer, weights=weights), history
+
+
+def _room(layer: SpikingMaps, sides: tuple[int, ...]) -> loops.Layer:
+    places = layer.places(*sides)
+    n = math.prod(places)
+    return loops.Layer(
+        potential=np.zeros((*places, len(layer.weights)), np.float32),
+        bound=np.zeros(places, np.float32),
+        reached=np.zeros(places, np.bool_),
+        blocked=np.zeros(places, np.bool_),
+        spikes=np.zeros((n, 3), np.int64),
+        above=np.zeros(n, np.float32),
+        excess=excess_of(len(layer.weights)),
+    )
 
 
 def _spans(n: int, rule: ConvolutionSTDP) -> Iterator[tuple[int, int]]:
