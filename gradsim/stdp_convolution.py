@@ -222,7 +222,7 @@ def _room(maps: loops.Maps, places: tuple[int, int], sample: tuple[int, ...]) ->
     return loops.Reach(
         order=np.zeros(math.prod(sample), np.int64),
         first=np.zeros(maps.n_steps + 1, np.int64),
-        count=np.zeros(math.prod(places), np.int64),
+        n_inputs=np.zeros(math.prod(places), np.int64),
         inputs=np.zeros((math.prod(places), n_inputs), np.int64),
         steps=np.zeros((math.prod(places), n_inputs), np.uint8),
         potential=np.zeros(n_maps, np.float32),

@@ -55,13 +55,13 @@ class Reach(NamedTuple):
     """What reaches each place of a sample, and the neurons of one place.
 
     ``order [.]`` has the numbers of the sample's spikes by step, those of step t from ``first[t]``
-    on. Of place p, ``count[p]`` spikes come through ``inputs[p]`` of its filters, in ``steps[p]``.
+    on. Of place p, ``n_inputs[p]`` spikes come through ``inputs[p]`` of its filters, in ``steps[p]``.
     ``potential [maps]`` and ``excess`` are of one place.
     """
 
     order: np.ndarray
     first: np.ndarray
-    count: np.ndarray
+    n_inputs: np.ndarray
     inputs: np.ndarray
     steps: np.ndarray
     potential: np.ndarray
@@ -91,7 +91,7 @@ def _spread(sample, maps, shape, reach):
     _, height, width = sample.shape
     rows, columns = shape
     flat = sample.ravel()
-    reach.count[:] = 0
+    reach.n_inputs[:] = 0
     for k in reach.order[: _sort(flat, maps.n_steps, reach)]:
         c, y, x = k // (height * width), k // width % height, k % width
         for ky in range(maps.size):
@@ -99,9 +99,11 @@ def _spread(sample, maps, shape, reach):
                 row, column = y + maps.padding - ky, x + maps.padding - kx
                 if 0 <= row < rows and 0 <= column < columns:
                     place = row * columns + column
-                    reach.inputs[place, reach.count[place]] = (c * maps.size + ky) * maps.size + kx
-                    reach.steps[place, reach.count[place]] = flat[k]
-                    reach.count[place] += 1
+                    reach.inputs[place, reach.n_inputs[place]] = (
+                        c * maps.size + ky
+                    ) * maps.size + kx
+                    reach.steps[place, reach.n_inputs[place]] = flat[k]
+                    reach.n_inputs[place] += 1
 
 
 @compiled()
@@ -157,7 +159,7 @@ def _show(place, maps, reach, times):
 
     Rows of weights are added when they can matter, in the order in which they came.
     """
-    inputs, steps, n = reach.inputs[place], reach.steps[place], reach.count[place]
+    inputs, steps, n = reach.inputs[place], reach.steps[place], reach.n_inputs[place]
     reach.potential[:] = 0
     bound, added, k, n_spikes, n_additions = np.float32(0), 0, 0, 0, 0
     while k < n and (n_spikes == 0 or not maps.inhibits):
@@ -201,7 +203,7 @@ def largest_potentials(samples, maps, shape, reach, potentials, additions):
     for n in range(len(samples)):
         _spread(samples[n], maps, shape, reach)
         for place in range(shape[0] * shape[1]):
-            inputs = reach.inputs[place, : reach.count[place]]
+            inputs = reach.inputs[place, : reach.n_inputs[place]]
             reach.potential[:] = 0
             _add(maps.weights, inputs, reach.potential)
             for i in inputs:

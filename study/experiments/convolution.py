@@ -210,7 +210,9 @@ def _findings(name: str, networks: Networks) -> list[str]:
 
 
 def _spikes(members: Sequence[Record]) -> float:
-    return mean_of(members, "spikes_maps 1_per_sample")
+    """Return the mean spikes of all maps."""
+    layers = [name for name in members[0].metrics if name.startswith("spikes_maps")]
+    return sum(mean_of(members, layer) for layer in layers)
 
 
 def _beside(name: str, variant: str, networks: Networks) -> str:
