@@ -193,9 +193,13 @@ def preset(_profile: str, dataset: str) -> KheradpishehConfig:
 
 PUBLISHED = (
     Published(
-        "STDP convolution, one layer, linear read-out", 0.984, "kheradpisheh2018", "mnist",
-        control=Control("each filter's weights in random places, as many spikes", {
+        "STDP by the order of spikes, one layer", 0.984, "kheradpisheh2018", "mnist",
+        control=Control("weights of each filter in random places, as many spikes", {
             "filters": "matched",
         }),
+    ),
+    Published(
+        "STDP by the order of spikes, the paper's two layers", 0.984, "kheradpisheh2018", "mnist",
+        {**TWO_LAYERS, "readout": "potentials"},
     ),
 )  # fmt: skip
