@@ -159,30 +159,22 @@ class KheradpishehConfig:
 
 
 _ONE_LAYER: dict[str, Any] = {
-    "n_steps": 15, "maps": (128,), "kernel": (7,), "threshold": (8.0,), "pool": (3,),
-    "winners": (7,), "radius": (3,), "images": (4000,), "rate": 0.02, "readout": "latencies",
-    "inverse_penalties": (0.01, 0.03),
+    "n_steps": 15, "maps": (256,), "kernel": (7,), "threshold": (8.0,), "pool": (3,),
+    "winners": (7,), "radius": (3,), "images": (8000,), "rate": 0.02, "depression": 0.6,
+    "readout": "latencies", "inverse_penalties": (0.003, 0.01),
 }  # fmt: skip
 _PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
-        "centre": 0.5,
-        "surround": 1.0,
-        "side": 3,
-        "contrast": 10.0,
-        "maps": (60,),
-        "kernel": (3,),
-        "threshold": (2.5,),
-        "pool": (2,),
-        "winners": (4,),
-        "radius": (1,),
-        "images": (3000,),
-        "inverse_penalties": (0.03, 0.1),
+        "centre": 0.5, "surround": 1.0, "side": 3, "contrast": 10.0, "maps": (60,), "kernel": (3,),
+        "threshold": (2.5,), "pool": (2,), "winners": (4,), "radius": (1,), "images": (3000,),
+        "depression": 0.75, "inverse_penalties": (0.03, 0.1),
     },
-}
+}  # fmt: skip
 # The paper's two layers, with the rates of the presets.
 TWO_LAYERS: dict[str, Any] = {
     "maps": (30, 100), "kernel": (5, 5), "threshold": (10.0, 10.0), "pool": (2, 2),
-    "winners": (5, 8), "radius": (2, 1), "images": (4000, 8000),
+    "winners": (5, 8), "radius": (2, 1), "images": (4000, 3000), "depression": 0.75,
+    "inverse_penalties": (0.01, 0.1),
 }  # fmt: skip
 
 
