@@ -167,7 +167,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
         "centre": 0.5, "surround": 1.0, "side": 3, "contrast": 10.0, "maps": (60,), "kernel": (3,),
         "threshold": (2.5,), "pool": (2,), "winners": (4,), "radius": (1,), "images": (3000,),
-        "depression": 0.75, "inverse_penalties": (0.03, 0.1),
+        "inverse_penalties": (0.03, 0.1),
     },
 }  # fmt: skip
 # The paper's two layers, with the rates of the presets.
