@@ -6,6 +6,8 @@ rest by name.
 `gradsim.lsnn`, `gradsim.lsnn_gradients` and `gradsim.sequence_training` are recurrent networks with
 adaptive thresholds, trained on sequences by BPTT or e-prop in compiled loops; `gradsim.lstm`,
 `gradsim.lstm_training` and `gradsim.counted_lstm` are LSTMs that become networks of spike counts.
+`gradsim.rank_code`, `gradsim.stdp_convolution` and `gradsim.stdp_convolution_training` are maps of
+neurons that spike once and learn their filters by STDP, without labels.
 """
 
 from gradsim import encode, feedback, losses, surrogate

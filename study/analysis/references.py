@@ -148,6 +148,13 @@ REFERENCES: dict[str, Reference] = {
         "Journal of Neuroscience Methods 169(2):417-424",
         "10.1016/j.jneumeth.2007.11.006",
     ),
+    "kheradpisheh2018": Reference(
+        "Kheradpisheh S. R., Ganjtabesh M., Thorpe S. J., Masquelier T.",
+        2018,
+        "STDP-based spiking deep convolutional neural networks for object recognition",
+        "Neural Networks 99:56-67",
+        "10.1016/j.neunet.2017.12.005",
+    ),
     "kistler1997": Reference(
         "Kistler W. M., Gerstner W., van Hemmen J. L.",
         1997,
@@ -191,6 +198,14 @@ REFERENCES: dict[str, Reference] = {
         "Random synaptic feedback weights support error backpropagation for deep learning",
         "Nature Communications 7:13276",
         "10.1038/ncomms13276",
+    ),
+    "mozafari2019": Reference(
+        "Mozafari M., Ganjtabesh M., Nowzari-Dalini A., Masquelier T.",
+        2019,
+        "SpykeTorch: Efficient simulation of convolutional spiking neural networks with at most "
+        "one spike per neuron",
+        "Frontiers in Neuroscience 13:625",
+        "10.3389/fnins.2019.00625",
     ),
     "neftci2017": Reference(
         "Neftci E. O., Augustine C., Paul S., Detorakis G.",

@@ -22,6 +22,7 @@ from study.learners import (
     diehl_cook_config,
     erbp_config,
     feedback_config,
+    kheradpisheh_config,
     membrane_config,
     oconnor_welling_config,
 )
@@ -120,6 +121,11 @@ LEARNERS: dict[str, LearnerEntry] = {
         "diehl_cook", "DiehlCookConfig", "DiehlCookLearner", ("images",), 3, "local",
         "STDP and homeostasis, unsupervised (Diehl & Cook 2015)",
         published=diehl_cook_config.PUBLISHED,
+    ),
+    "kheradpisheh": LearnerEntry(
+        "kheradpisheh", "KheradpishehConfig", "KheradpishehLearner", ("images",), 1, "local",
+        "convolutions by STDP and a linear read-out of spike times (Kheradpisheh et al. 2018)",
+        seconds=2.0, published=kheradpisheh_config.PUBLISHED,
     ),
     "surrogate": LearnerEntry(
         "surrogate", "SurrogateConfig", "SurrogateLearner", _ANY, 1, "gradient",

@@ -244,6 +244,7 @@ def test_learners_that_an_experiment_never_runs_are_not_missed() -> None:
     on_traces = Request(datasets=(DatasetRef("tbl"),))
     of_images = [
         "diehl-cook",
+        "kheradpisheh",
         "converted",
         "feedback-alignment",
         "lee",

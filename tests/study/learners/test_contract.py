@@ -30,6 +30,7 @@ from study.trials.trial import Outcome, Progress, Trial, from_canonical, no_prog
 SEQUENCES = {"dt_s": 2e-3, "iterations": 60, "batch_size": 16, "decay_every": 40}
 SMALL: dict[str, dict[str, Any]] = {
     "diehl-cook": {"n_exc": 25, "presentations": 600, "label_samples": 200, "history_points": 0},
+    "kheradpisheh": {},
     "surrogate": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
     "lsnn": SEQUENCES,
     "lsnn-eprop": SEQUENCES,
@@ -45,7 +46,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "converted": {"architecture": "30", "epochs": 10},
 }
 FIELD_OF_SHOWN = {
-    "diehl-cook": "presentations", "lsnn": "iterations", "lsnn-eprop": "iterations",
+    "diehl-cook": "presentations", "kheradpisheh": "images",
+    "lsnn": "iterations", "lsnn-eprop": "iterations",
     "linear": "max_iterations", "counted-lstm": "iterations",
 }  # fmt: skip
 N_TRAIN, N_TEST = 300, 200
@@ -83,7 +85,8 @@ def test_a_configuration_says_under_which_conditions_its_learner_learns(name: st
     told = config.conditions(N_TRAIN, LEARNERS[name].reads[0])
     assert told.shown > 0
     assert all(vars(told).values())
-    more = dataclasses.replace(config, **{FIELD_OF_SHOWN.get(name, "epochs"): 123})
+    field = FIELD_OF_SHOWN.get(name, "epochs")
+    more = dataclasses.replace(config, **{field: (123,) if name == "kheradpisheh" else 123})
     if name != "linear":
         assert more.conditions(N_TRAIN, LEARNERS[name].reads[0]).shown != told.shown
 
