@@ -55,7 +55,8 @@ class Reach(NamedTuple):
     """What reaches each place of a sample, and the neurons of one place.
 
     ``order [.]`` has the numbers of the sample's spikes by step, those of step t from ``first[t]``
-    on. Of place p, ``n_inputs[p]`` spikes come through ``inputs[p]`` of its filters, in ``steps[p]``.
+    on. Of place p, ``n_inputs[p]`` spikes come through ``inputs[p]`` of its filters, in
+    ``steps[p]``.
     ``potential [maps]`` and ``excess`` are of one place.
     """
 
