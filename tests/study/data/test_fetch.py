@@ -83,7 +83,10 @@ def test_a_file_may_lie_packed_or_not(tmp_path, folder, name: str, checksum: str
         ("file.h5.zip", zipped("file.h5", b"other"), "has the content md5:"),
         ("file.h5.zip", zipped("other.h5"), "it holds no file.h5"),
     ],
-)
+    ids=[
+        "short", "short gzip", "other gzip", "empty gzip", "short zip", "other zip", "other name"
+    ],  # archives hold the time, and names of tests must not
+)  # fmt: skip
 def test_damage_is_told_with_file_checksum_and_remedy(
     tmp_path, folder, name: str, packed: bytes, problem: str
 ) -> None:
