@@ -227,7 +227,9 @@ def test_drawn_spikes_teach_alike(interpreted):
     reference, found = seen("brian2", range(6)), seen("events", range(100, 130))
     for ours, theirs in zip(found, reference, strict=True):
         assert stats.ttest_ind(ours, theirs, equal_var=False).pvalue > 0.01
-    other = seen("events", range(100, 130), dataclasses.replace(spec, rule=PowerLaw(0.2, target=1.5)))
+    other = seen(
+        "events", range(100, 130), dataclasses.replace(spec, rule=PowerLaw(0.2, target=1.5))
+    )
     assert stats.ttest_ind(other[2], reference[2], equal_var=False).pvalue < 1e-4
 
 
