@@ -10,8 +10,8 @@ from study.analysis.comparison import RULE, Difference, Strength, difference
 from study.analysis.one_setting import alike, measured
 from study.analysis.replicates import MISSING, cell, mean_of
 from study.analysis.section import Figure, Section, Table, figure_name
+from study.analysis.votes import SHARES, VOTE, vote_fails
 from study.experiments.unsupervised import plan
-from study.experiments.unsupervised.readout import SHARES, VOTE, vote_fails
 from study.request import Request
 from study.trials.trial import Record, Trial
 

@@ -17,8 +17,8 @@ from study.analysis.comparison import MIN_SEEDS, Strength
 from study.analysis.replicates import Replicates, cell, interval_of, percent, score_of, tested
 from study.analysis.section import Figure, Section, Table
 from study.analysis.stats import INTERVAL
+from study.analysis.votes import SHARES, failing, warning
 from study.data.reference import DatasetRef
-from study.experiments.unsupervised.readout import SHARES, failing, warning
 from study.learners import style
 from study.learning.published import Published
 from study.request import Request, learning_trial

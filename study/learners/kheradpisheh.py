@@ -36,12 +36,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from study.data.samples import Images, Samples
+from study.data.samples import Samples
 from study.data.task import Classes
 from study.learners.kheradpisheh_config import KheradpishehConfig, preset
 from study.learners.kheradpisheh_cost import layers_of, senders
 from study.learners.kheradpisheh_features import MATCHED_ON, Seen, displaced, encoded, matched, see
-from study.learners.layered import FEW
+from study.learners.layered import FEW, images
 from study.learners.readout import fit_readout
 from study.learning.artefacts import NONE, Curve, Filters
 from study.learning.contract import Artefacts, Evaluation
@@ -82,7 +82,7 @@ class KheradpishehLearner:
 
         shown = (FEW,) * len(self.config.images)
         rehearsal = KheradpishehLearner(dataclasses.replace(self.config, images=shown), self.task)
-        few = _images(train.take(np.arange(FEW)))
+        few = images(train.take(np.arange(FEW)))
         chances = _chances(np.random.default_rng(0))
         rehearsal._learn(few, chances, no_progress)
         see(self.config, rehearsal.layers, few, chances.control)
@@ -92,7 +92,7 @@ class KheradpishehLearner:
     ) -> None:
         """Let maps learn without labels, then fit the read-out, its penalty by ``validation``."""
         chances = _chances(rng)
-        self._learn(_images(train), chances, lambda share, note: progress(STDP_SHARE * share, note))
+        self._learn(images(train), chances, lambda share, note: progress(STDP_SHARE * share, note))
         labelled = train
         if n := self.config.label_samples:
             labelled = train.take(np.sort(chances.labels.permutation(len(train))[:n]))
@@ -100,9 +100,9 @@ class KheradpishehLearner:
         if self.config.labels == "shuffled":
             labels = chances.labels.permutation(labels)
         told = _part(progress, STDP_SHARE, FEATURES_SHARE)
-        raw = self._features(_images(labelled), chances.control, told)
+        raw = self._features(images(labelled), chances.control, told)
         self._scale = _deviations(raw) if self._potentials else None
-        held_out = self._scaled(self._features(_images(validation), chances.control))
+        held_out = self._scaled(self._features(images(validation), chances.control))
         self.read = fit_readout(
             (self._scaled(raw), labels),
             (held_out, validation.labels),
@@ -116,7 +116,7 @@ class KheradpishehLearner:
         """Whether potentials are read, which differ in size from map to map."""
         return self.config.features == "maps" and self.config.readout == "potentials"
 
-    def _learn(self, images: np.ndarray, chances: Chances, progress: Progress) -> None:
+    def _learn(self, given: np.ndarray, chances: Chances, progress: Progress) -> None:
         """Let layer after layer learn; then take away what a control does without."""
         from gradsim.stdp_convolution import respond
         from gradsim.stdp_convolution_training import learn
@@ -125,9 +125,9 @@ class KheradpishehLearner:
         self._histories: list[MapsHistory] = []
         config = self.config
         for number in config.layers if config.features == "maps" else ():
-            shown = chances.order.permutation(len(images))
+            shown = chances.order.permutation(len(given))
             shown = np.resize(shown, config.images[number])
-            times = encoded(config, images[shown], chances.control)
+            times = encoded(config, given[shown], chances.control)
             for layer in self.layers:
                 times = respond(layer, times).times
             start = self._initial(number, times.shape[1], chances.weights)
@@ -163,13 +163,13 @@ class KheradpishehLearner:
         return matched(other, times, float(respond(layer, times).spikes.mean()))
 
     def _features(
-        self, images: np.ndarray, rng: np.random.Generator, progress: Progress = no_progress
+        self, given: np.ndarray, rng: np.random.Generator, progress: Progress = no_progress
     ) -> sparse.csr_array:
-        """Return the features of many images, seen chunk by chunk."""
+        """Return the features of many images ``[N, H, W]``, seen chunk by chunk."""
         found = []
-        for part in batches(len(images), CHUNK):
-            found.append(see(self.config, self.layers, images[part], rng).features)
-            progress(part.stop / len(images), "features")
+        for part in batches(len(given), CHUNK):
+            found.append(see(self.config, self.layers, given[part], rng).features)
+            progress(part.stop / len(given), "features")
         return sparse.csr_array(sparse.vstack(found))
 
     def _scaled(self, features: sparse.csr_array) -> sparse.csr_array | np.ndarray:
@@ -182,24 +182,24 @@ class KheradpishehLearner:
     def named_by(self, labelled: Samples, rng: np.random.Generator) -> KheradpishehLearner:
         """Return the same maps with a read-out of these samples, its penalty as chosen before."""
         other, chances = copy.copy(self), _chances(rng)
-        given = self._scaled(self._features(_images(labelled), chances.control))
+        given = self._scaled(self._features(images(labelled), chances.control))
         part, penalty = (given, labelled.labels), self.read.inverse_penalty
         other.read = fit_readout(part, part, [penalty], chances.readout)
         return other
 
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:
         """Classify ``samples``."""
-        images = _images(samples)
+        shown = images(samples)
 
         def answer(part: slice) -> tuple[Seen, np.ndarray]:
-            seen = see(self.config, self.layers, images[part], rng)
+            seen = see(self.config, self.layers, shown[part], rng)
             return seen, self.read.answers(self._scaled(seen.features))
 
-        found, timing = timed(answer, len(images), "compiled loops")
+        found, timing = timed(answer, len(shown), "compiled loops")
         answers = np.concatenate([each for _, each in found])
         scores = self.task.scores(answers, samples.labels)
         layers = layers_of(
-            self.config, self.layers, [seen for seen, _ in found], images.shape, self.read.weights
+            self.config, self.layers, [seen for seen, _ in found], shown.shape, self.read.weights
         )
         return Evaluation(answers, scores, Cost(layers, timing))
 
@@ -244,12 +244,6 @@ class KheradpishehLearner:
                 f"convergence_{number + 1}": history.convergence,
             }
         return Artefacts(tuple(named), arrays, metrics=metrics)
-
-
-def _images(samples: Samples) -> np.ndarray:
-    """Return images ``[N, H, W]``."""
-    assert isinstance(samples, Images), "the registry lets no other samples in"
-    return samples.pixels
 
 
 def _chances(rng: np.random.Generator) -> Chances:

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 FEW = 2  # samples of a rehearsal
 
 
+def images(samples: Samples) -> np.ndarray:
+    """Return images as ``[N, H, W]``."""
+    assert isinstance(samples, Images), "the registry lets no other samples in"
+    return samples.pixels
+
+
 def pixels(samples: Samples) -> np.ndarray:
     """Return images as ``[N, pixels]``."""
-    assert isinstance(samples, Images), "the registry lets no other samples in"
-    return samples.pixels.reshape(len(samples), -1)
+    return images(samples).reshape(len(samples), -1)
 
 
 def classified(samples: Samples) -> Classified:

@@ -8,7 +8,7 @@ costs one multiply-accumulate a feature that is not zero and a class.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -81,9 +81,7 @@ def fit_readout(
         features, labels = validation
         accuracy = 100 * float(np.mean(found.answers(features) == labels))
         if best is None or accuracy > best.accuracy:
-            best = Readout(
-                found.weights, found.bias, found.classes, float(inverse_penalty), accuracy
-            )
+            best = replace(found, accuracy=accuracy)
         progress((done + 1) / len(inverse_penalties), f"C = {inverse_penalty:g}")
     if best is None:
         raise ValueError("inverse_penalties must hold at least one number")

@@ -8,11 +8,12 @@ from itertools import cycle
 
 import numpy as np
 
+from study.analysis import votes
 from study.analysis.basis import basis, engine_notes
 from study.analysis.figures import COLOURS, heat_map, label_axes
 from study.analysis.replicates import Replicates, by_dataset, cell, interval_of, percent, replicates
 from study.analysis.section import Figure, Section, Table, figure_name
-from study.experiments.unsupervised import budget, fields, parts, plan, published, readout
+from study.experiments.unsupervised import budget, fields, parts, plan, published
 from study.learners.diehl_cook import HISTORY_BLOCK, HISTORY_VALIDATION, SIDE
 from study.learners.diehl_cook_config import NETWORKS, DiehlCookConfig
 from study.learning.artefacts import curve
@@ -56,7 +57,7 @@ DEVIATIONS = (
 )
 
 
-READ = "train_accuracy", readout.TEST
+READ = "train_accuracy", votes.TEST
 
 
 def trials(request: Request) -> list[Trial]:
@@ -134,7 +135,7 @@ def _table(groups: Sequence[Replicates]) -> Table:
             plan.part_missing(record.trial.config),
             f"{record.trial.config['presentations']:,}",
             str(record.trial.seed),
-            *(f"{100 * record.metrics[name]:.1f}" for name in (*READ, readout.SHARES)),
+            *(f"{100 * record.metrics[name]:.1f}" for name in (*READ, votes.SHARES)),
             f"{record.metrics['spikes_input_per_sample']:,.0f}",
             f"{record.metrics['spikes_excitatory_per_sample']:.1f}",
             f"{record.metrics['synops_per_sample']:,.0f}",
@@ -181,7 +182,7 @@ def _finding(group: Replicates) -> str:
         f"{cell(interval_of(group, 'spikes_excitatory_per_sample'))} excitatory spikes a sample; "
         f"the most frequent mistake is class {true} taken for {taken} "
         f"({100 * off_diagonal[true, taken] / confusion[true].sum():.0f} % of class {true})."
-        + readout.warning(group, readout.TEST)
+        + votes.warning(group, votes.TEST)
     )
 
 

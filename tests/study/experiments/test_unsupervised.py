@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from study.analysis.section import Section
+from study.analysis.votes import SHARES_FAIL, TEST, VOTE_FAILS, failing
 from study.data.reference import DatasetRef
 from study.experiments.unsupervised import experiment as unsupervised
 from study.experiments.unsupervised import plan
@@ -18,7 +19,6 @@ from study.experiments.unsupervised.plan import (
     of_source,
     part_missing,
 )
-from study.experiments.unsupervised.readout import SHARES_FAIL, TEST, VOTE_FAILS, failing
 from study.learners.diehl_cook_config import NETWORKS
 from study.procedures import tried
 from study.report.language import Language
