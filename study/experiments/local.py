@@ -18,7 +18,6 @@ from study.trials.trial import Record, Trial
 TITLE = "Settings of learning without labels"
 ORDER = 31
 SWEEP = True  # too many configurations for the opening table
-QUICK_SHOWN = 1200  # images
 SEEDS = 3
 
 
@@ -64,7 +63,7 @@ def trials(request: Request) -> list[Trial]:
         plan.changed(whole, change)
         for trial in request.learning_trials([plan.LEARNER], ["digits"])
         if trial.seed < n_seeds
-        for whole in [plan.tried_out(trial, QUICK_SHOWN if quick else plan.SHOWN)]
+        for whole in [plan.tried_out(trial, plan.QUICK_SHOWN if quick else plan.SHOWN)]
         for change in _changes(quick)
     ]
     return list({trial.id: trial for trial in found}.values())
