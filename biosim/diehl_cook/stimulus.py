@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from biosim.diehl_cook.jit import compiled
+from biosim.jit import compiled
 from biosim.diehl_cook.specification import DiehlCook
 from biosim.given import indices, numbers
 from biosim.limits import check_rate
