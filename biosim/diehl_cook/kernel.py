@@ -215,9 +215,7 @@ def _arrive(s: State, row: int) -> None:
 
 
 @part
-def _send(
-    c: Constants, w: Synapses, s: State, row: int, units: np.ndarray, plastic: bool
-) -> None:
+def _send(c: Constants, w: Synapses, s: State, row: int, units: np.ndarray, plastic: bool) -> None:
     """Spread the spikes of these inputs over their synapses."""
     s.n_sent[row] = len(units)
     for k in range(len(units)):

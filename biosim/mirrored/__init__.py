@@ -5,6 +5,15 @@ frozen. `twin` computes the same in Brian2.
 """
 
 from biosim.mirrored.network import Network, Specification, initial
-from biosim.mirrored.training import History, Response, learn, respond
+from biosim.mirrored.training import History, Response, learn, rebuilt_images, respond
 
-__all__ = ["History", "Network", "Response", "Specification", "initial", "learn", "respond"]
+__all__ = [
+    "History",
+    "Network",
+    "Response",
+    "Specification",
+    "initial",
+    "learn",
+    "rebuilt_images",
+    "respond",
+]

@@ -33,10 +33,21 @@ class Response(NamedTuple):
 
 
 class History(NamedTuple):
-    """How a lesson went, after each chunk: images ``seen`` and the ``symmetry`` of weights."""
+    """How a lesson went, chunk after chunk ``[P]``.
+
+    Parameters
+    ----------
+    seen
+        Images seen so far.
+    symmetry
+        Correlation of forward and feedback weights.
+    error
+        Mean squared difference of the chunk's pixels and what was made of them.
+    """
 
     seen: np.ndarray
     symmetry: np.ndarray
+    error: np.ndarray
 
 
 def learn(
@@ -81,14 +92,19 @@ def learn(
     which = indices("order", order, len(shown), ndim=1)
     after = Network(*(np.array(each, dtype=float, order="C") for each in net))
     falling = np.linspace(spec.rate, spec.rate_last, max(1, len(which)))
-    history: list[tuple[int, float]] = []
-    for part in _parts(len(which)):
-        _show(spec, after, shown[which[part]], falling[part], rng)
-        done = part.start + len(which[part])
-        history.append((done, after.symmetry))
+    history = np.zeros((3, -(-len(which) // CHUNK)))
+    for k, part in enumerate(_parts(len(which))):
+        chunk = shown[which[part]]
+        counts = _show(spec, after, chunk, falling[part], rng)
+        done, error = part.start + len(chunk), chunk - rebuilt_images(spec, counts.rebuilt)
+        history[:, k] = done, after.symmetry, np.mean(error**2)
         progress(done / len(which), f"symmetry {after.symmetry:.3f}")
-    seen, symmetry = zip(*history, strict=True) if history else ((), ())
-    return after, History(np.array(seen, dtype=np.int64), np.array(symmetry, dtype=float))
+    return after, History(history[0].astype(np.int64), *history[1:])
+
+
+def rebuilt_images(spec: Specification, rebuilt: np.ndarray) -> np.ndarray:
+    """Return the images that spikes of the third bout stand for, in the unit of pixels."""
+    return rebuilt / spec.white_spikes
 
 
 def respond(
@@ -149,9 +165,7 @@ def _show(
         spec.wanted_spikes,
     )
     state = kernel.State(*(np.zeros(n) for n in (n_hidden, n_in, n_hidden, n_in)))
-    counts = kernel.Counts(
-        *(np.zeros((len(images), n), np.int64) for n in (n_in, n_hidden, n_in))
-    )
+    counts = kernel.Counts(*(np.zeros((len(images), n), np.int64) for n in (n_in, n_hidden, n_in)))
     kernel.show(constants, *net, state, input_spikes(spec, images, rng), rates, counts)
     return counts
 

@@ -10,9 +10,7 @@ import pytest
 from biosim.mirrored import Network, Specification, initial, learn, respond, twin
 from biosim.mirrored.training import _show, input_spikes
 
-SPEC = Specification(
-    n_hidden=4, weight_start=0.5, threshold_start=1.0, rate=0.02, rate_last=0.02
-)
+SPEC = Specification(n_hidden=4, weight_start=0.5, threshold_start=1.0, rate=0.02, rate_last=0.02)
 N_IN = 9
 
 
@@ -93,6 +91,8 @@ def error(spec: Specification) -> tuple[float, float]:
     rebuilt = respond(spec, net, shown, rng).rebuilt / spec.white_spikes
     assert history.seen.tolist() == [500, 1000, 1200]
     assert history.symmetry[-1] == net.symmetry
+    assert history.error.shape == (3,)
+    assert (history.error[-1] < history.error[0]) == (spec.feedback == "mirrored")
     return float(((rebuilt - shown) ** 2).sum() / ((shown.mean(axis=0) - shown) ** 2).sum()), (
         net.symmetry
     )
