@@ -82,11 +82,12 @@ def learn(
 
     Examples
     --------
-    >>> rng, spec = np.random.default_rng(0), Specification(n_hidden=2, threshold_start=0.1)
-    >>> net, images = initial(spec, 3, rng), [[1.0, 0.0, 1.0]]
-    >>> after, _ = learn(spec, net, images, [0] * 50, rng)
+    >>> from biosim.mirrored import initial
+    >>> spec = Specification(n_hidden=2, weight_start=0.2, threshold_start=0.3, rate=0.02)
+    >>> rng, images = np.random.default_rng(0), [[1.0, 0.0, 1.0]]
+    >>> after, _ = learn(spec, initial(spec, 3, rng), images, [0] * 200, rng)
     >>> respond(spec, after, images, rng).rebuilt
-    array([[5, 0, 5]])
+    array([[4, 0, 4]])
     """
     shown = plain_images(images, net)
     which = indices("order", order, len(shown), ndim=1)

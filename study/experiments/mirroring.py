@@ -14,7 +14,7 @@ from study.analysis.comparison import RULE, Strength, difference
 from study.analysis.figures import COLOURS, legend_above
 from study.analysis.replicates import cell, mean_of, percent
 from study.analysis.section import Figure, Section, Table, figure_name
-from study.learners.burbank import ERROR
+from study.learners.burbank_config import ERROR
 from study.learning.artefacts import curve, filters, reconstructions
 from study.request import Request
 from study.trials.trial import Record, Trial

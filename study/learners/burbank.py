@@ -32,7 +32,7 @@ import numpy as np
 
 from study.data.samples import Samples
 from study.data.task import Classes
-from study.learners.burbank_config import BurbankConfig, preset
+from study.learners.burbank_config import ERROR, BurbankConfig, preset
 from study.learners.layered import FEW, images, pixels
 from study.learners.readout import fit_readout
 from study.learning.artefacts import NONE, Curve, Filters, Reconstructions
@@ -49,7 +49,6 @@ __all__ = ["BurbankConfig", "BurbankLearner", "preset"]
 LEARN_SHARE = 0.7  # of the progress of `fit`
 SHOWN = 8  # validation images that are kept as they are and as they are rebuilt
 LAYERS = ("input", "hidden", "code")
-ERROR = "reconstruction_error"  # as a share of the error of the mean training image
 
 
 class Chances(NamedTuple):

@@ -11,6 +11,9 @@ from study.learning.published import Control, Published
 if TYPE_CHECKING:
     from biosim.mirrored import Specification
 
+ERROR = "reconstruction_error"
+"""The score of rebuilt images: their error as a share of that of the mean training image."""
+
 
 @dataclass(frozen=True)
 class BurbankConfig:

@@ -11,8 +11,8 @@ import pytest
 from study import data
 from study.data.reference import DataAccess, DatasetRef
 from study.data.samples import Dataset
-from study.learners.burbank import ERROR, BurbankConfig, BurbankLearner, preset
-from study.learners.burbank_config import PUBLISHED
+from study.learners.burbank import BurbankConfig, BurbankLearner, preset
+from study.learners.burbank_config import ERROR, PUBLISHED
 from study.learning import artefacts
 from study.learning.contract import Evaluation
 from study.trials.trial import no_progress
