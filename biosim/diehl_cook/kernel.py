@@ -199,11 +199,18 @@ def _fade(c: Constants, s: State) -> None:
         for u in range(trace.shape[1]):
             trace[0, u] = keep * trace[0, u] if trace[0, u] > _NOTHING else 0.0
     else:
-        for u in range(trace.shape[1]):
-            before = trace[row - 1, u]
-            trace[row, u] = keep * before if before > _NOTHING else 0.0
+        _carry(trace, row, keep)
+    post, recent = s.post, s.recent
     for k in range(s.clock[2]):
-        s.post[s.recent[k]] *= c.keep_post
+        post[recent[k]] *= c.keep_post
+
+
+@whole  # apart for the same reason as `_spread`
+def _carry(trace: np.ndarray, row: int, keep: float) -> None:
+    """Write a row of traces anew from the row before."""
+    for u in range(trace.shape[1]):
+        before = trace[row - 1, u]
+        trace[row, u] = keep * before if before > _NOTHING else 0.0
 
 
 @part
@@ -293,10 +300,11 @@ def _learn(c: Constants, w: Synapses, s: State, row: int, j: int) -> None:
     if c.rule == TRIPLET:
         _resend(c, w, s, row, j, -s.post[j])
     slow = c.rate_post * math.exp(-s.since[j] * c.decay_slow)
-    for u in range(len(w.weight)):
-        then = row - w.delay[u, j]
-        trace = s.trace[then if then >= 0 else then + longest, u]
-        weight = max(w.weight[u, j], 0.0)
+    weights, delay, traces = w.weight, w.delay, s.trace
+    for u in range(len(weights)):
+        then = row - delay[u, j]
+        trace = traces[then if then >= 0 else then + longest, u]
+        weight = max(weights[u, j], 0.0)
         if c.rule == TRIPLET:
             weight += slow * trace
         elif weight <= 0.0 and trace <= c.target:
@@ -304,7 +312,7 @@ def _learn(c: Constants, w: Synapses, s: State, row: int, j: int) -> None:
         else:
             room = max(c.max_weight - weight, 0.0) ** c.exponent
             weight += c.rate_post * (trace - c.target) * room
-        w.weight[u, j] = min(max(weight, 0.0), c.max_weight)
+        weights[u, j] = min(max(weight, 0.0), c.max_weight)
     for due in range(longest):
         s.calendar[due, j] = 0.0
     _resend(c, w, s, row, j, 1.0)
