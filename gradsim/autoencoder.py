@@ -35,7 +35,7 @@ from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, max_pool2d
 from gradsim import arrays
 from gradsim.rank_code import RankCode, contrasts
 
-BLOCK = 250  # samples whose potentials are held at a time
+BLOCK = 64  # samples whose potentials are held at a time
 MOST_STEPS = 255  # one byte holds a number of spikes
 
 

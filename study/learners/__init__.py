@@ -25,6 +25,7 @@ from study.learners import (
     kheradpisheh_config,
     membrane_config,
     oconnor_welling_config,
+    panda_roy_config,
 )
 from study.learning.contract import Learner
 from study.learning.families import FAMILIES, Style
@@ -126,6 +127,11 @@ LEARNERS: dict[str, LearnerEntry] = {
         "kheradpisheh", "KheradpishehConfig", "KheradpishehLearner", ("images",), 1, "local",
         "convolutions by STDP and a linear read-out of spike times (Kheradpisheh et al. 2018)",
         seconds=2.0, published=kheradpisheh_config.PUBLISHED,
+    ),
+    "panda-roy": LearnerEntry(
+        "panda_roy", "PandaRoyConfig", "PandaRoyLearner", ("images",), 1, "local",
+        "convolutions that rebuild their input, without labels, and a read-out (Panda & Roy 2016)",
+        seconds=1.5, published=panda_roy_config.PUBLISHED,
     ),
     "surrogate": LearnerEntry(
         "surrogate", "SurrogateConfig", "SurrogateLearner", _ANY, 1, "gradient",
