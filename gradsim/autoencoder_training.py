@@ -191,7 +191,7 @@ def learn(
     Raises
     ------
     ValueError
-        If windows do not fit.
+        If windows do not fit, or are all alike.
     TrainingError
         If weights grow without limit.
 
@@ -208,6 +208,8 @@ def learn(
         raise ValueError(f"windows must be [n, {layer.weights.shape[1:]}], not {shown.shape}")
     x = shown.reshape(len(shown), -1).astype(np.float32) * np.float32(layer.gain)
     spread = float(np.square(x - x.mean(axis=0), dtype=np.float64).sum(axis=1).mean())
+    if not spread > 0:
+        raise ValueError("windows must differ, to tell how much of them is rebuilt")
     weights, bias = layer.weights.reshape(len(layer.weights), -1).copy(), layer.bias.copy()
     rows: list[tuple[float, float]] = []
     for number in range(rule.n_batches):
