@@ -166,8 +166,8 @@ class PandaRoyConfig:
 _PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
         "centre": 0.5, "surround": 1.0, "side": 3, "full": 1.0, "maps": (40,), "kernel": (3,),
-        "target": (0.04,), "pool": (2,), "n_batches": 1000, "n_windows": 20_000, "hidden": 100,
-        "epochs": 30, "learning_rate": 3e-3, "inverse_penalties": (0.01, 0.03),
+        "target": (0.04,), "pool": (2,), "n_batches": 600, "n_windows": 10_000, "hidden": 100,
+        "epochs": 12, "learning_rate": 5e-3, "fine_epochs": 2, "inverse_penalties": (0.01, 0.03),
     },
 }  # fmt: skip
 # The shape of the paper: a second layer that rebuilds the pooled spikes of the first.

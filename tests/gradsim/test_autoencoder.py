@@ -112,7 +112,7 @@ def test_learning_rebuilds_bars_and_random_filters_do_not() -> None:
     random, control = autoencoder_training.learn(start, bars(), still, np.random.default_rng(0))
     assert history.error[-1] < 0.6 < 1 < control.error[-1]
     np.testing.assert_array_equal(random.weights, start.weights)
-    assert history.active[-1] == pytest.approx(1 / 12, rel=0.2)
+    assert history.active[-1] == pytest.approx(1 / 12, rel=0.5)
     assert history.seen[-1] == 100 * 1000
     assert np.abs(learned.weights - start.weights).max() > 0.1
 
