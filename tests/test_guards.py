@@ -57,4 +57,4 @@ def test_numba_keeps_what_it_compiles_by_jit_alone(root: Path) -> None:
         for path in (root / package).rglob("*.py")
         if "cache=True" in path.read_text()
     }
-    assert keeping == {"biosim/diehl_cook/jit.py", "gradsim/kernels/jit.py"}
+    assert keeping == {"biosim/jit.py", "gradsim/kernels/jit.py"}

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from biosim.diehl_cook.jit import compiled
+from biosim.jit import compiled
 
 whole = compiled()
 part = compiled(inline="always")
@@ -123,10 +123,10 @@ def advance(
         if plastic:
             _fade(c, s)
         row = s.clock[0] % len(s.n_sent)
-        s.n_sent[row] = 0
+        first = at
         while at < len(step) and step[at] == now:
-            _send(c, w, s, row, unit[at], plastic)
             at += 1
+        _send(c, w, s, row, unit[first:at], plastic)
         if len(s.n_sent) > 1 or s.n_sent[row]:
             _arrive(s, row)
         _inhibit(c, s, n_inh)
@@ -193,12 +193,24 @@ def _inhibitory(c: Constants, s: State) -> int:
 @part
 def _fade(c: Constants, s: State) -> None:
     """Carry all traces over to this step."""
-    row = s.clock[0] % len(s.n_sent)
-    before, now = s.trace[row - 1], s.trace[row]
-    for u in range(len(now)):
-        now[u] = c.keep_trace * before[u] if before[u] > _NOTHING else 0.0
+    trace, keep = s.trace, c.keep_trace
+    row = s.clock[0] % len(trace)
+    if len(trace) == 1:  # one row in place, which vector instructions can do
+        for u in range(trace.shape[1]):
+            trace[0, u] = keep * trace[0, u] if trace[0, u] > _NOTHING else 0.0
+    else:
+        _carry(trace, row, keep)
+    post, recent = s.post, s.recent
     for k in range(s.clock[2]):
-        s.post[s.recent[k]] *= c.keep_post
+        post[recent[k]] *= c.keep_post
+
+
+@whole  # apart for the same reason as `_spread`
+def _carry(trace: np.ndarray, row: int, keep: float) -> None:
+    """Write a row of traces anew from the row before."""
+    for u in range(trace.shape[1]):
+        before = trace[row - 1, u]
+        trace[row, u] = keep * before if before > _NOTHING else 0.0
 
 
 @part
@@ -210,34 +222,52 @@ def _arrive(s: State, row: int) -> None:
 
 
 @part
-def _send(c: Constants, w: Synapses, s: State, row: int, u: int, plastic: bool) -> None:
-    """Spread a spike of input ``u`` over its synapses."""
-    longest = len(s.n_sent)
-    s.sent[row, s.n_sent[row]] = u
-    s.n_sent[row] += 1
-    weight, calendar = w.weight[u], s.calendar
-    if longest == 1:  # no synapse has a delay: neighbours in memory, which add up fast
-        for j in range(len(weight)):
-            calendar[0, j] += max(weight[j], 0.0)
+def _send(c: Constants, w: Synapses, s: State, row: int, units: np.ndarray, plastic: bool) -> None:
+    """Spread the spikes of these inputs over their synapses."""
+    s.n_sent[row] = len(units)
+    for k in range(len(units)):
+        s.sent[row, k] = units[k]
+    if len(s.n_sent) == 1:
+        _add(w, s, units)
     else:
-        _spread(w, s, row, u)
+        _spread(w, s, row, units)
     if plastic:
-        s.trace[row, u] = 1.0 + (s.trace[row, u] if c.rule == POWER else 0.0)
-        if c.rule == TRIPLET:
-            for k in range(s.clock[2]):
-                j = s.recent[k]
-                depression = c.rate_pre * s.post[j] * c.keep_post ** w.delay[u, j]
-                w.weight[u, j] = min(w.weight[u, j] - depression, c.max_weight)
+        _mark(c, w, s, row, units)
 
 
 @part
-def _spread(w: Synapses, s: State, row: int, u: int) -> None:
-    """Enter a spike of input ``u`` on the calendar, for each synapse when it arrives there."""
-    longest, weight, delay, calendar = len(s.n_sent), w.weight[u], w.delay[u], s.calendar
-    for j in range(len(weight)):
-        due = row + delay[j]
-        due -= longest if due >= longest else 0
-        calendar[due, j] += max(weight[j], 0.0)
+def _add(w: Synapses, s: State, units: np.ndarray) -> None:
+    """Add what spikes are worth now: no synapse has a delay, so that neighbours lie together."""
+    weight, calendar = w.weight, s.calendar
+    for u in units:
+        for j in range(calendar.shape[1]):
+            calendar[0, j] += max(weight[u, j], 0.0)
+
+
+@whole  # inlined, it would keep `_add` from vector instructions
+def _spread(w: Synapses, s: State, row: int, units: np.ndarray) -> None:
+    """Enter spikes on the calendar, for each synapse when they arrive there."""
+    weight, delay, calendar = w.weight, w.delay, s.calendar
+    longest = len(calendar)
+    for u in units:
+        for j in range(calendar.shape[1]):
+            due = row + delay[u, j]
+            due -= longest if due >= longest else 0
+            calendar[due, j] += max(weight[u, j], 0.0)
+
+
+@part
+def _mark(c: Constants, w: Synapses, s: State, row: int, units: np.ndarray) -> None:
+    """Let inputs' traces grow, and by the triplet rule their synapses weaken."""
+    weight, delay, trace = w.weight, w.delay, s.trace
+    recent, post, n_recent = s.recent, s.post, s.clock[2]
+    for u in units:
+        trace[row, u] = 1.0 + (trace[row, u] if c.rule == POWER else 0.0)
+        if c.rule == TRIPLET:
+            for k in range(n_recent):
+                j = recent[k]
+                depression = c.rate_pre * post[j] * c.keep_post ** delay[u, j]
+                weight[u, j] = min(weight[u, j] - depression, c.max_weight)
 
 
 @part
@@ -270,10 +300,11 @@ def _learn(c: Constants, w: Synapses, s: State, row: int, j: int) -> None:
     if c.rule == TRIPLET:
         _resend(c, w, s, row, j, -s.post[j])
     slow = c.rate_post * math.exp(-s.since[j] * c.decay_slow)
-    for u in range(len(w.weight)):
-        then = row - w.delay[u, j]
-        trace = s.trace[then if then >= 0 else then + longest, u]
-        weight = max(w.weight[u, j], 0.0)
+    weights, delay, traces = w.weight, w.delay, s.trace
+    for u in range(len(weights)):
+        then = row - delay[u, j]
+        trace = traces[then if then >= 0 else then + longest, u]
+        weight = max(weights[u, j], 0.0)
         if c.rule == TRIPLET:
             weight += slow * trace
         elif weight <= 0.0 and trace <= c.target:
@@ -281,7 +312,7 @@ def _learn(c: Constants, w: Synapses, s: State, row: int, j: int) -> None:
         else:
             room = max(c.max_weight - weight, 0.0) ** c.exponent
             weight += c.rate_post * (trace - c.target) * room
-        w.weight[u, j] = min(max(weight, 0.0), c.max_weight)
+        weights[u, j] = min(max(weight, 0.0), c.max_weight)
     for due in range(longest):
         s.calendar[due, j] = 0.0
     _resend(c, w, s, row, j, 1.0)

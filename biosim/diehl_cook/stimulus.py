@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from biosim.diehl_cook.jit import compiled
 from biosim.diehl_cook.specification import DiehlCook
 from biosim.given import indices, numbers
+from biosim.jit import compiled
 from biosim.limits import check_rate
 
 Progress = Callable[[float, str], None]

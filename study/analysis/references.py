@@ -69,6 +69,13 @@ REFERENCES: dict[str, Reference] = {
         "International Conference on Learning Representations",
         "https://arxiv.org/abs/2303.04347",
     ),
+    "burbank2015": Reference(
+        "Burbank K. S.",
+        2015,
+        "Mirrored STDP implements autoencoder learning in a network of spiking neurons",
+        "PLoS Computational Biology 11(12):e1004566",
+        "10.1371/journal.pcbi.1004566",
+    ),
     "dice1945": Reference(
         "Dice L. R.",
         1945,

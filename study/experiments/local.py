@@ -18,7 +18,6 @@ from study.trials.trial import Record, Trial
 TITLE = "Settings of learning without labels"
 ORDER = 31
 SWEEP = True  # too many configurations for the opening table
-QUICK_SHOWN = 1200  # images
 SEEDS = 3
 
 
@@ -40,7 +39,8 @@ class Setting(NamedTuple):
         return level if isinstance(level, str) else f"{level * self.per_si:.4g}"
 
 
-# Around the published network: rate, time and inhibition from a fraction to a multiple.
+# Around the usual network, which is `biosim.diehl_cook.budgeted` and no published one: rate, time
+# and inhibition from a fraction to a multiple.
 SETTINGS = (
     Setting("n_exc", "neurons", (25, 50, 200)),
     Setting("present_s", "time shown / ms", (0.1, 0.2, 0.7), 1e3),
@@ -54,7 +54,7 @@ SETTINGS = (
 
 
 def trials(request: Request) -> list[Trial]:
-    """Return the published network and those with one setting changed, on validation samples.
+    """Return the usual network and those with one setting changed, on validation samples.
 
     They have one seed in the quick profile and `SEEDS` in others, unless the user says how many.
     """
@@ -64,7 +64,7 @@ def trials(request: Request) -> list[Trial]:
         plan.changed(whole, change)
         for trial in request.learning_trials([plan.LEARNER], ["digits"])
         if trial.seed < n_seeds
-        for whole in [plan.tried_out(trial, QUICK_SHOWN if quick else plan.SHOWN)]
+        for whole in [plan.tried_out(trial, plan.QUICK_SHOWN if quick else plan.SHOWN)]
         for change in _changes(quick)
     ]
     return list({trial.id: trial for trial in found}.values())
@@ -101,8 +101,8 @@ def section(records: list[Record]) -> Section:
         name="local",
         title=TITLE,
         question="Which settings of Diehl and Cook's network matter for what it learns, and are "
-        "the published ones the best?",
-        method="One setting at a time departs from the published network of "
+        "the usual ones the best?",
+        method="One setting at a time departs from the usual network of "
         f"{usual['n_exc']} neurons; all networks see {usual['presentations']:,} images without "
         f"labels, and {usual['label_samples']:,} labelled ones name their neurons. Accuracies are "
         "those of validation samples: the test set is not read. They are read off the same spikes "
@@ -156,7 +156,7 @@ def _figure(dataset: str, sweeps: Sequence[Sweep]) -> Figure:
         sweeps,
         _spikes,
         f"{dataset}: validation accuracy (above) by both read-outs, and excitatory spikes a sample "
-        "(below), as one setting leaves its published value, which is shaded.",
+        "(below), as one setting leaves its usual value, which is shaded.",
         {"the paper's vote": VOTE, "vote by shares": SHARES},
         columns=4,
     )
@@ -169,7 +169,7 @@ def _spikes(records: Sequence[Record]) -> float:
 def _table(sweeps: Sequence[Sweep]) -> Table:
     return one_setting.table(
         "One setting at a time: validation accuracy by both read-outs. Differences are from the "
-        "published value, paired by seed; intervals hold at once for the levels of a setting.",
+        "usual value, paired by seed; intervals hold at once for the levels of a setting.",
         "setting",
         sweeps,
         ("level", _level),
@@ -184,7 +184,7 @@ def _table(sweeps: Sequence[Sweep]) -> Table:
 
 
 def _level(sweep: Sweep, level: float | str) -> str:
-    return sweep.varied.show(level) + (" (published)" if level == sweep.usual else "")
+    return sweep.varied.show(level) + (" (usual)" if level == sweep.usual else "")
 
 
 def _departure(sweep: Sweep, level: float | str) -> str:
@@ -198,7 +198,7 @@ def _how_sure(sweep: Sweep, level: float | str) -> str:
 
 
 def _difference(sweep: Sweep, level: float | str) -> Difference | None:
-    """Return a level minus the published one, by shares; None of the published one itself."""
+    """Return a level minus the usual one, by shares; None of the usual one itself."""
     if level == sweep.usual:
         return None
     others = len(sweep.networks) - 1
@@ -235,9 +235,9 @@ def _failing(sweeps: Sequence[Sweep]) -> list[str]:
         for level, members in sweep.networks.items()
         if level != sweep.usual and vote_fails(members)
     ]
-    published = sweeps[0].networks[sweeps[0].usual]
-    if vote_fails(published):
-        levels = ["the published settings", *levels]
+    usual = sweeps[0].networks[sweeps[0].usual]
+    if vote_fails(usual):
+        levels = ["the usual settings", *levels]
     if not levels:
         return []
     return [
@@ -247,7 +247,7 @@ def _failing(sweeps: Sequence[Sweep]) -> list[str]:
 
 
 def _better(sweeps: Sequence[Sweep]) -> list[str]:
-    """Return which levels are surely better or worse than the published one, by shares."""
+    """Return which levels are surely better or worse than the usual one, by shares."""
     told: dict[bool, list[str]] = {True: [], False: []}
     few = False
     for sweep in sweeps:
@@ -261,17 +261,17 @@ def _better(sweeps: Sequence[Sweep]) -> list[str]:
     if few:
         return [f"{where}: too few seeds to call a level better or worse."]
     return [
-        f"{where}: surely {word} than the published value: {', '.join(levels) or 'none'}."
+        f"{where}: surely {word} than the usual value: {', '.join(levels) or 'none'}."
         for word, levels in (("better", told[True]), ("worse", told[False]))
     ]
 
 
 def _caveats(records: Sequence[Record], sweeps: Sequence[Sweep]) -> list[str]:
     told = [
-        "Settings are changed one at a time about the published ones: interactions between them "
+        "Settings are changed one at a time about the usual ones: interactions between them "
         "are not seen. After more images the best levels may be others; slower learning catches "
         "up.",
         "The best of several levels looks better than it is: only an interval that excludes zero "
-        "by a wide margin is a reason to change a published value.",
+        "by a wide margin is a reason to change a usual value.",
     ]
     return [*told, *one_setting.caveats(records, sweeps)]

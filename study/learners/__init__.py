@@ -17,6 +17,7 @@ from study import plugins
 from study.data.task import Task
 from study.errors import UserError, unknown
 from study.learners import (
+    burbank_config,
     converted_config,
     counted_lstm_config,
     diehl_cook_config,
@@ -127,6 +128,11 @@ LEARNERS: dict[str, LearnerEntry] = {
         "kheradpisheh", "KheradpishehConfig", "KheradpishehLearner", ("images",), 1, "local",
         "convolutions by STDP and a linear read-out of spike times (Kheradpisheh et al. 2018)",
         seconds=2.0, published=kheradpisheh_config.PUBLISHED,
+    ),
+    "burbank": LearnerEntry(
+        "burbank", "BurbankConfig", "BurbankLearner", ("images",), 1, "local",
+        "an autoencoder by STDP, mirrored in its feedback, and a linear read-out (Burbank 2015)",
+        seconds=3.0, published=burbank_config.PUBLISHED,
     ),
     "panda-roy": LearnerEntry(
         "panda_roy", "PandaRoyConfig", "PandaRoyLearner", ("images",), 1, "local",

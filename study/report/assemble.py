@@ -18,7 +18,7 @@ from study.analysis.same_names import told_apart
 from study.analysis.section import Section
 from study.analysis.spreadsheet import csv
 from study.analysis.table import trials_table
-from study.report import answer, summary
+from study.report import answer, heading, summary
 from study.report.details import details, failure
 from study.report.document import Report
 from study.report.render import render
@@ -95,9 +95,8 @@ def _report(
     (question, told), _ = _undamaged(lambda left: answer.opening(left, sections, waiting), opening)
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
     return Report(
-        title="Spiking networks in two worlds",
-        subtitle="Local learning in continuous time and surrogate gradients in discrete time, "
-        "on the same data",
+        title=heading.title(request.profile, records, opening),
+        subtitle=heading.trust(unique, opening),
         command=source["command"],
         profile=request.profile,
         created=_ended(unique),

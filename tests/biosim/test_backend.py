@@ -11,7 +11,7 @@ import pytest
 
 from biosim import backend, cache
 from biosim.backend import has_compiler, resolve_target, session
-from biosim.diehl_cook.jit import compiled
+from biosim.jit import compiled
 
 
 def global_state():

@@ -14,9 +14,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from study import installation, learners
 from study.data.reference import DataAccess
+from study.listing import names
 from study.listing import settings as meanings
 from study.run import main
 from study.settings.config import choices_of
@@ -89,7 +91,7 @@ def test_presets_are_told_where_they_depart(capsys, monkeypatch) -> None:
     assert "lockout_s=0.05, clamped=true" in told["network"].presets
     told = {each.name: each for each in meanings.of_learner(learners.find("surrogate"))}
     assert "true: shd, hd-spikes" in told["recurrent"].presets
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(names, "_console", Console(width=200))
     assert main(["list", "settings", "mlp"]) == 0
     assert re.search(r"│ hidden +│ Hidden layer size\. +│ a whole number", capsys.readouterr().out)
 

@@ -28,7 +28,7 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "nothing shown": {"presentations": 0},
 }
 SLOW = ("no inhibition",)  # all neurons learn from all images: not in the quick profile
-QUICK_SHOWN, SHOWN = 2400, 5000  # images that networks with and without a part see
+QUICK_SHOWN, SHOWN = 1200, 5000  # images that networks with and without a part see
 LARGE = 400  # neurons; more take as long as all the others together
 
 

@@ -17,7 +17,7 @@ from study.request import Request
 from study.trials.store import Store
 from study.trials.trial import Outcome, Record, Trial
 
-PUBLISHED = dataclasses.asdict(DiehlCookConfig(presentations=5000))
+USUAL = dataclasses.asdict(DiehlCookConfig(presentations=5000))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def made(tmp_path: Path):
         return [
             store.put_done(
                 Trial(tried.PROCEDURE, "diehl-cook", DatasetRef("mnist"),
-                      {**PUBLISHED, **change}, seed),
+                      {**USUAL, **change}, seed),
                 Outcome({
                     "validation_accuracy": accuracy - shares, "by_shares_accuracy": accuracy,
                     "n_validation": 6000, "spikes_excitatory_per_sample": 20.0,
@@ -74,9 +74,9 @@ def test_levels_are_judged_by_shares_with_intervals_that_hold_at_once(made) -> N
     section = local.section(records)
     spans, better, worse = section.findings
     assert "neurons 25.0 (25.0), rule 10.0 (10.0), lock-out / ms 1.0 (1.0)." in spans
-    assert better == ("mnist: surely better than the published value: neurons 200 by 5.00 ± 1.52.")
+    assert better == ("mnist: surely better than the usual value: neurons 200 by 5.00 ± 1.52.")
     assert worse == (
-        "mnist: surely worse than the published value: neurons 25 by -20.0 ± 1.8, rule power by "
+        "mnist: surely worse than the usual value: neurons 25 by -20.0 ± 1.8, rule power by "
         "-10.0 ± 2.9."
     )
     table = section.tables[0]
