@@ -36,7 +36,15 @@ from study.data.samples import Samples
 from study.data.task import Classes
 from study.learners.layered import FEW, images
 from study.learners.panda_roy_config import PandaRoyConfig, preset
-from study.learners.panda_roy_features import Seen, encoded, layers_of, see, senders
+from study.learners.panda_roy_features import (
+    MATCHED_ON,
+    Seen,
+    encoded,
+    layers_of,
+    matched,
+    see,
+    senders,
+)
 from study.learners.readout import fit_readout
 from study.learning.artefacts import NONE, Curve, Filters, Reconstructions
 from study.learning.contract import Artefacts, Evaluation
@@ -124,6 +132,7 @@ class PandaRoyLearner:
         self, number: int, spikes: np.ndarray, chances: Chances
     ) -> tuple[RebuildingMaps, RebuildingHistory]:
         """Return a layer that has learned, or what a control has in its place."""
+        from gradsim.autoencoder import respond
         from gradsim.autoencoder_training import initial, learn, windows
 
         config, rule = self.config, self.config.rule(number)
@@ -138,6 +147,10 @@ class PandaRoyLearner:
         if config.filters == "random":
             return learn(start, shown, adapting, chances.order)
         found, history = learn(start, shown, rule, chances.order)
+        if config.filters == "matched":
+            random, history = learn(start, shown, adapting, chances.order)
+            some = spikes[:MATCHED_ON]
+            return matched(random, some, respond(found, some).sum() / len(some)), history
         if config.filters == "displaced":
             return learn(_displaced(found, chances.control), shown, adapting, chances.order)
         return found, history
