@@ -184,8 +184,10 @@ class PandaRoyLearner:
         rng: np.random.Generator,
         progress: Progress,
     ) -> None:
-        parts = [(self._rows(features), labels) for features, labels in (train, validation)]
-        self.read = fit_readout(*parts, self.config.inverse_penalties, rng, progress)
+        shown, held_out = (
+            (self._rows(features), labels) for features, labels in (train, validation)
+        )
+        self.read = fit_readout(shown, held_out, self.config.inverse_penalties, rng, progress)
 
     def _rows(self, features: np.ndarray) -> sparse.csr_array:
         return sparse.csr_array(features / self._unit)
@@ -205,7 +207,9 @@ class PandaRoyLearner:
         from gradsim.count_head import CountHead, Counts
 
         config = self.config
-        parts = [Labelled(Counts(features), labels) for features, labels in (train, validation)]
+        shown, held_out = (
+            Labelled(Counts(features), labels) for features, labels in (train, validation)
+        )
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         sizes = (train[0].shape[1], config.hidden, self.task.n)
         self.head = CountHead(sizes, 1 / self._unit, config.n_steps, config.dropout, generator)
@@ -219,7 +223,7 @@ class PandaRoyLearner:
             )
             done, total = len(self._accuracies), config.epochs + config.fine_epochs
             told = _part(progress, done / total, (done + epochs) / total)
-            history = learn(self.head, *parts, settings, rng, told)
+            history = learn(self.head, shown, held_out, settings, rng, told)
             self._accuracies += list(history.validation_accuracy)
 
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002
