@@ -127,7 +127,7 @@ def windows(
         raise ValueError(f"spikes must be [N, C, H, W] and size odd, not {given.shape}, {size}")
     half = size // 2
     wide = np.pad(given, [(0, 0), (0, 0), (half, half), (half, half)])
-    every = np.lib.stride_tricks.sliding_window_view(wide, (size, size), axis=(2, 3))
+    every = np.lib.stride_tricks.sliding_window_view(wide, (1, 1, size, size))[..., 0, 0, :, :]
     found: list[np.ndarray] = []
     for _ in range(LIMIT_OF_DRAWS * (1 + n // DRAWN_AT_ONCE)):
         image, row, column = (

@@ -37,11 +37,13 @@ Sweep = one_setting.Sweep[Any]  # of several settings, none of which is named
 
 BASE, HEAD = "rebuilding filters", "trained head"
 RANDOM, DISPLACED = "random filters", "weights displaced"
+MATCHED = "random filters, as many spikes"
 RANDOM_HEAD, LABELLED = "random filters, trained head", "labels shuffled"
 CONTRASTS, PIXELS, TWO = "contrasts alone", "pixels alone", "two layers"
 VARIANTS: dict[str, Mapping[str, Any]] = {
     BASE: {},
     RANDOM: {"filters": "random"},
+    MATCHED: {"filters": "matched"},
     DISPLACED: {"filters": "displaced"},
     LABELLED: {"labels": "shuffled"},
     CONTRASTS: {"features": "contrast"},
@@ -51,7 +53,7 @@ VARIANTS: dict[str, Mapping[str, Any]] = {
     TWO: panda_roy_config.TWO_LAYERS,
 }
 FOLLOWED = (BASE, RANDOM, DISPLACED)  # whose error is drawn
-COMPARED = (RANDOM, DISPLACED, CONTRASTS, PIXELS, HEAD, RANDOM_HEAD, TWO)
+COMPARED = (RANDOM, MATCHED, DISPLACED, CONTRASTS, PIXELS, HEAD, RANDOM_HEAD, TWO)
 
 
 def trials(request: Request) -> list[Trial]:
@@ -83,7 +85,8 @@ def section(records: list[Record]) -> Section:
         "by a hidden layer of spiking neurons that is trained, its epoch chosen on these, with up "
         f"to {LABELS:,} labels; test samples are read once. Controls: random filters, and learned "
         "ones with the weights of each in random places, both with biases by which maps spike as "
-        "often as is their target; labels shuffled; a read-out of contrasts and of pixels. In two "
+        "often as is their target; random ones driven until they spike as often in images as those "
+        "that learned; labels shuffled; a read-out of contrasts and of pixels. In two "
         "layers the second rebuilds pooled spikes of the first. " + RULE,
         equations=(
             'h_k = "clip"(floor((sum_i w_(k i) g n_i - b_k) / theta), 0, T)',

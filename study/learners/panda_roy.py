@@ -36,7 +36,15 @@ from study.data.samples import Samples
 from study.data.task import Classes
 from study.learners.layered import FEW, images
 from study.learners.panda_roy_config import PandaRoyConfig, preset
-from study.learners.panda_roy_features import Seen, encoded, layers_of, see, senders
+from study.learners.panda_roy_features import (
+    MATCHED_ON,
+    Seen,
+    encoded,
+    layers_of,
+    matched,
+    see,
+    senders,
+)
 from study.learners.readout import fit_readout
 from study.learning.artefacts import NONE, Curve, Filters, Reconstructions
 from study.learning.contract import Artefacts, Evaluation
@@ -124,6 +132,7 @@ class PandaRoyLearner:
         self, number: int, spikes: np.ndarray, chances: Chances
     ) -> tuple[RebuildingMaps, RebuildingHistory]:
         """Return a layer that has learned, or what a control has in its place."""
+        from gradsim.autoencoder import respond
         from gradsim.autoencoder_training import initial, learn, windows
 
         config, rule = self.config, self.config.rule(number)
@@ -138,6 +147,10 @@ class PandaRoyLearner:
         if config.filters == "random":
             return learn(start, shown, adapting, chances.order)
         found, history = learn(start, shown, rule, chances.order)
+        if config.filters == "matched":
+            random, history = learn(start, shown, adapting, chances.order)
+            some = spikes[:MATCHED_ON]
+            return matched(random, some, respond(found, some).sum() / len(some)), history
         if config.filters == "displaced":
             return learn(_displaced(found, chances.control), shown, adapting, chances.order)
         return found, history
@@ -171,8 +184,10 @@ class PandaRoyLearner:
         rng: np.random.Generator,
         progress: Progress,
     ) -> None:
-        parts = [(self._rows(features), labels) for features, labels in (train, validation)]
-        self.read = fit_readout(*parts, self.config.inverse_penalties, rng, progress)
+        shown, held_out = (
+            (self._rows(features), labels) for features, labels in (train, validation)
+        )
+        self.read = fit_readout(shown, held_out, self.config.inverse_penalties, rng, progress)
 
     def _rows(self, features: np.ndarray) -> sparse.csr_array:
         return sparse.csr_array(features / self._unit)
@@ -192,7 +207,9 @@ class PandaRoyLearner:
         from gradsim.count_head import CountHead, Counts
 
         config = self.config
-        parts = [Labelled(Counts(features), labels) for features, labels in (train, validation)]
+        shown, held_out = (
+            Labelled(Counts(features), labels) for features, labels in (train, validation)
+        )
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         sizes = (train[0].shape[1], config.hidden, self.task.n)
         self.head = CountHead(sizes, 1 / self._unit, config.n_steps, config.dropout, generator)
@@ -206,7 +223,7 @@ class PandaRoyLearner:
             )
             done, total = len(self._accuracies), config.epochs + config.fine_epochs
             told = _part(progress, done / total, (done + epochs) / total)
-            history = learn(self.head, *parts, settings, rng, told)
+            history = learn(self.head, shown, held_out, settings, rng, told)
             self._accuracies += list(history.validation_accuracy)
 
     def evaluate(self, samples: Samples, rng: np.random.Generator) -> Evaluation:  # noqa: ARG002

@@ -53,7 +53,8 @@ class PandaRoyConfig:
         those of ``maps``.
     filters
         Controls: ``random`` filters, as they were before learning, or learned ones with the weights
-        of each ``displaced``; maps come to spike as often as is their target.
+        of each ``displaced``, all of whose maps spike for their target share of windows; or random
+        ones ``matched`` besides, which spike at least as often in images as those that learned.
     labels
         Control: ``shuffled`` gives the read-out wrong labels.
     """
@@ -84,7 +85,7 @@ class PandaRoyConfig:
     fine_epochs: int = 4
     label_samples: int = 0
     features: Literal["maps", "contrast", "pixels"] = "maps"
-    filters: Literal["learned", "random", "displaced"] = "learned"
+    filters: Literal["learned", "random", "matched", "displaced"] = "learned"
     labels: Literal["given", "shuffled"] = "given"
 
     def __post_init__(self) -> None:
@@ -181,7 +182,7 @@ def preset(_profile: str, dataset: str) -> PandaRoyConfig:
     return PandaRoyConfig(**_PRESETS.get(dataset, {}))
 
 
-_RANDOM = Control("random filters that spike as often", {"filters": "random"})
+_RANDOM = Control("random filters, each map of the same share of windows", {"filters": "random"})
 PUBLISHED = (
     Published(
         "Spiking autoencoder, a linear read-out", 0.9905, "panda2016", "mnist", control=_RANDOM,

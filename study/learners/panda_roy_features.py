@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,6 +13,9 @@ from study.learning.cost import Layer
 
 if TYPE_CHECKING:
     from gradsim.autoencoder import RebuildingMaps
+
+MATCHED_ON = 300  # images on which spikes are counted to choose a drive
+LEVELS = 1024  # of such a drive
 
 
 class Seen(NamedTuple):
@@ -70,6 +74,40 @@ def reached(layer: RebuildingMaps, sides: tuple[int, ...]) -> np.ndarray:
     n_maps, size = len(layer.weights), layer.weights.shape[3]
     along = [np.convolve(np.ones(n), np.ones(size))[size // 2 :][:n] for n in sides]
     return n_maps * np.outer(*along)
+
+
+def matched(layer: RebuildingMaps, spikes: np.ndarray, n_spikes: float) -> RebuildingMaps:
+    """Return a layer with the least common drive besides its biases by which it spikes so often.
+
+    Parameters
+    ----------
+    layer
+        The maps.
+    spikes
+        ``[N, C, H, W]`` on which their spikes are counted.
+    n_spikes
+        Mean number a sample at least.
+
+    Raises
+    ------
+    ValueError
+        If no drive up to twice what makes a neuron spike in each step is enough.
+    """
+    from gradsim.autoencoder import respond
+
+    unit = 2 * layer.threshold * layer.n_steps / LEVELS
+
+    def at(level: int) -> RebuildingMaps:
+        return replace(layer, bias=layer.bias - np.float32(unit * level))
+
+    low, high = 0, LEVELS
+    while low < high:
+        middle = (low + high) // 2
+        enough = respond(at(middle), spikes).sum() >= n_spikes * len(spikes)
+        low, high = (low, middle) if enough else (middle + 1, high)
+    if low == LEVELS:
+        raise ValueError(f"no drive makes maps spike {n_spikes:g} times a sample")
+    return at(low)
 
 
 def senders(config: PandaRoyConfig) -> list[str]:
