@@ -152,7 +152,7 @@ def similarity(one: Any, other: Any, dt_s: float) -> float:
     trains = [numbers("spike train", train, ndim=1) for train in (one, other)]
     if len(trains[0]) != len(trains[1]):
         raise ValueError(f"trains must be equally long, not {len(trains[0])}, {len(trains[1])}")
-    if np.array_equal(*trains):
+    if np.array_equal(trains[0], trains[1]):
         return 1.0
     smooth = [filtered(np.append(train, 0.0), SMOOTHING_S, dt_s) for train in trains]
     lengths = [float(np.linalg.norm(each)) for each in smooth]
