@@ -148,8 +148,12 @@ def scores(evaluations: Mapping[str, Evaluation], task: Task) -> dict[str, float
         for measure in task.measures
         for name, evaluation in evaluations.items()
     }
-    others = evaluations["test"].scores if "test" in evaluations else {}
-    return found | {name: score for name, score in others.items() if name not in task.measures}
+    return found | (others(evaluations["test"], task) if "test" in evaluations else {})
+
+
+def others(evaluation: Evaluation, task: Task) -> dict[str, float]:
+    """Return what other read-outs than the task's own say, under names of their own."""
+    return {n: score for n, score in evaluation.scores.items() if n not in task.measures}
 
 
 def about(dataset: Dataset) -> dict[str, int | str]:

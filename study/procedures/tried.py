@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from study import data
-from study.procedures.learning import about, built, scores
+from study.procedures.learning import about, built, others, scores
 from study.trials.measure import measured
 from study.trials.trial import Context, Outcome, Trial
 
@@ -38,6 +38,7 @@ def run(trial: Trial, context: Context) -> Outcome:
     return Outcome(
         metrics={
             **scores({"validation": found}, dataset.task),
+            **others(found, dataset.task),
             **{
                 f"spikes_{layer}_per_sample": spikes
                 for layer, spikes in found.cost.spikes_by_layer.items()
