@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study import data, learners
+from study.report.particles import agreed
 from study.report.values import PLACE, cumulated, item, lists, values
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def _labels(axis: Axis) -> list[Text]:
 
 
 def _filled(translation: str, found: Sequence[str]) -> str:
-    return NUMBERED.sub(lambda place: found[int(place[1])], translation)
+    return agreed(NUMBERED.sub(lambda place: found[int(place[1])], translation))
 
 
 def lacking(report: Report, code: str) -> dict[str, str]:

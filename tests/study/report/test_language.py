@@ -148,8 +148,8 @@ def test_settings_behind_a_name_belong_to_it(settings: str):
 
 def test_names_that_are_words_do_not_hide_sentences():
     language = Language("ko", [{"test", "accuracy"}, {"surrogate"}])
-    assert language.translate("test accuracy / %") == "시험 정확도 / %"
-    assert language.translate("Learning by surrogate gradients") == "대리 기울기에 의한 학습"
+    assert language.translate("test accuracy / %") == "테스트 정확도 / %"
+    assert language.translate("Learning by surrogate gradients") == "서로게이트 기울기에 의한 학습"
     assert language.translate("surrogate") == "surrogate"
     assert language.missing == {}
 
@@ -161,7 +161,7 @@ def test_lists_are_translated_item_by_item(joined: str):
     )
     language = Language("ko", [{"digits"}])
     assert language.translate(text) == (
-        f"digits: 격자의 다음 수준이 빠져 있다: 시간 단계 수 25{joined}은닉 뉴런 수 5."
+        f"digits: 격자의 다음 수준이 빠져 있다: 시간 단계 수 25{joined}은닉층 노드 수 5."
     )
 
 
@@ -319,7 +319,7 @@ def test_figures_and_tables_of_a_report_are_in_one_language(tmp_path: Path):
         summary_figure=figure, sections=(Section("s", "Figure", "Table", ""),), language="ko",
     )  # fmt: skip
     told = of(made).context(context(made))
-    assert told["summary_figure"]["caption"] == "오른쪽: 시험 정확도."
+    assert told["summary_figure"]["caption"] == "오른쪽: 테스트 정확도."
     assert told["summary_figure"]["basis"] == "시행 3"
     assert told["summary"]["columns"][0] == {"name": "학습기", "numeric": False}
     assert told["summary"]["rows"] == [["없음", "2.5"]]
@@ -345,7 +345,7 @@ def test_what_a_report_lacks_is_listed_by_template(
 def test_products_are_translated_factor_by_factor():
     language = Language("ko")
     told = language.translate("hidden neurons × surrogate slope")
-    assert told == "은닉 뉴런 수 × 대리 기울기 경사"
+    assert told == "은닉층 노드 수 × 서로게이트 기울기 경사"
     assert language.translate("gnus × time steps") == "gnus × 시간 단계 수"
     assert list(language.missing) == ["gnus"]
 

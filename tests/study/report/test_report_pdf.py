@@ -28,7 +28,7 @@ from study.trials.trial import Record, Trial
 
 HOSTILE = "#import \"x\" $ x $ *b* _i_ `c` 'a' @ref //c <label> \\ #{1+1} [a]"
 FOREIGN = "漢字 😀 שלום भाषा 뷁 \u202e \u0301 \ue000 e\u0301"
-KOREAN = "스파이킹 신경망의 학습 규칙 비교"
+KOREAN = "스파이크 신경망의 학습 규칙 비교"
 CREATED = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
