@@ -19,8 +19,9 @@ from study.report import fonts
 from study.report.appendix import anchors, configurations, durations, reasons
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
-# To be read by machines and in fifty years: archived with its structure, and accessible.
-STANDARDS = ["a-2a", "ua-1"]
+# To be read by machines and in fifty years: archived with its structure and data, and accessible.
+STANDARDS = ["a-3a", "ua-1"]
+ATTACHED = "trials.csv"
 TRIALS = 1000  # rows of the table of trials at most
 # What Typst's fonts have from left to right. PDF/A allows no letter without a glyph.
 GLYPHS = (
@@ -33,7 +34,7 @@ GLYPHS = (
 
 
 def document(context: Mapping[str, Any], folder: Path, created: datetime) -> bytes:
-    """Return the PDF: PDF/A-2a and PDF/UA-1, the same bytes for the same arguments.
+    """Return the PDF: PDF/A-3a and PDF/UA-1, the same bytes for the same arguments.
 
     The context travels as JSON: no text in it is ever Typst source, except the equations.
 
@@ -42,7 +43,8 @@ def document(context: Mapping[str, Any], folder: Path, created: datetime) -> byt
     context
         From `study.report.context.context`.
     folder
-        Holds ``figures/NAME.svg``; nothing above it can be read.
+        Holds ``figures/NAME.svg``, and maybe ``trials.csv``, which the document then brings along;
+        nothing above it can be read.
     created
         Time stamp of the document.
 
@@ -51,6 +53,7 @@ def document(context: Mapping[str, Any], folder: Path, created: datetime) -> byt
     typst.TypstError
         If the document cannot be set, as with a mistake in an equation.
     """
+    attached = [ATTACHED] if (folder / ATTACHED).exists() else []
     # The stub of typst wants root and input to have one type.
     return typst.compile(  # type: ignore[call-overload]
         TEMPLATE.read_bytes(),
@@ -58,7 +61,7 @@ def document(context: Mapping[str, Any], folder: Path, created: datetime) -> byt
         format="pdf",
         font_paths=[fonts.FOLDER],
         ignore_system_fonts=True,
-        sys_inputs={"report": inputs(context)},
+        sys_inputs={"report": inputs({**context, "attached": attached})},
         timestamp=created,
         pdf_standards=STANDARDS,
     )

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import re
+import shutil
 import time
 from datetime import UTC, datetime
 from io import BytesIO
@@ -134,11 +135,27 @@ def elements(reader: PdfReader, kind: str) -> list[DictionaryObject]:
     return [value for value in objects(reader) if value.get("/S") == kind and "/P" in value]
 
 
-def test_the_file_says_that_it_is_pdf_a_2a_and_pdf_ua_1(reader: PdfReader):
+def test_the_file_says_that_it_is_pdf_a_3a_and_pdf_ua_1(reader: PdfReader):
     metadata = reader.trailer["/Root"]["/Metadata"].get_data().decode()
-    assert re.search(r"<pdfaid:part>2</pdfaid:part>|pdfaid:part=\"2\"", metadata)
+    assert re.search(r"<pdfaid:part>3</pdfaid:part>|pdfaid:part=\"3\"", metadata)
     assert re.search(r"<pdfaid:conformance>A<|pdfaid:conformance=\"A\"", metadata)
     assert re.search(r"<pdfuaid:part>1</pdfuaid:part>|pdfuaid:part=\"1\"", metadata)
+
+
+def test_the_trials_come_with_the_file(folder: Path, tmp_path: Path):
+    table = b"trial,test_accuracy\r\na,0.5\r\n"
+    shutil.copytree(folder / "figures", tmp_path / "figures")
+    (tmp_path / "trials.csv").write_bytes(table)
+    reader = PdfReader(BytesIO(document(made(), tmp_path)))
+    assert {name: list(parts) for name, parts in reader.attachments.items()} == {
+        "trials.csv": [table]
+    }
+    (linked,) = reader.trailer["/Root"]["/AF"]
+    assert linked["/AFRelationship"] == "/Data"
+
+
+def test_a_file_of_no_trials_brings_nothing_along(reader: PdfReader):
+    assert not reader.attachments
 
 
 def test_the_file_is_tagged_has_a_language_a_title_and_an_output_intent(reader: PdfReader):
