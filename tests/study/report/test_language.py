@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Drawing
 
+from biosim.neurons.izhikevich import PATTERNS
 from study import commands, data, learners
 from study.analysis.section import Figure, Section, Table
 from study.errors import UserError
@@ -20,7 +21,7 @@ from study.report import answer, html
 from study.report.context import context
 from study.report.details import details
 from study.report.document import FailedTrial, Report
-from study.report.language import ITEMS, Language, catalogue, fixed_words, lacking, names, of
+from study.report.language import ITEMS, NAMES, Language, catalogue, fixed_words, lacking, names, of
 from study.report.values import PLACE, values
 from study.request import Request
 from study.run import _parse, main
@@ -28,6 +29,7 @@ from tests.study.experiments.grid_records import grid_trials, planted
 
 HANGUL = re.compile("[가-힣]")
 GROUPS = catalogue("ko")
+NAMED = GROUPS.pop(NAMES)
 ENTRIES = [(key, text) for group in GROUPS.values() for key, text in group.items()]
 TEXTS = {
     key: text for name, group in GROUPS.items() if name != ITEMS for key, text in group.items()
@@ -161,8 +163,19 @@ def test_lists_are_translated_item_by_item(joined: str):
     )
     language = Language("ko", [{"digits"}])
     assert language.translate(text) == (
-        f"digits: 격자의 다음 수준이 빠져 있다: 시간 단계 수 25{joined}은닉층 노드 수 5."
+        "digits: 격자의 다음 수준이 빠져 있다: 시간 단계 수 25, 은닉층 노드 수 5."
     )
+
+
+def test_names_with_a_korean_form_have_it_alone_in_sentences_and_in_lists():
+    language = Language("ko", [set(), set(), {*PATTERNS}])
+    assert set(NAMED) == set(PATTERNS)
+    assert language.translate("class 1") == "제1형 흥분성"
+    told = language.translate("The others: class 2 (3 to 4), resonator (1 to 2).")
+    assert told == "나머지: 제2형 흥분성(3개에서 4개로), 공명 뉴런(1개에서 2개로)."
+    told = language.translate("3 small traces, one for each of: class 1, class 2, integrator.")
+    assert told == "작은 파형 3개: 제1형 흥분성, 제2형 흥분성, 적분 뉴런."
+    assert language.missing == {}
 
 
 def test_lists_of_any_length_need_one_template():
