@@ -7,7 +7,9 @@ rest by name.
 adaptive thresholds, trained on sequences by BPTT or e-prop in compiled loops; `gradsim.lstm`,
 `gradsim.lstm_training` and `gradsim.counted_lstm` are LSTMs that become networks of spike counts.
 `gradsim.rank_code`, `gradsim.stdp_convolution` and `gradsim.stdp_convolution_training` are maps of
-neurons that spike once and learn their filters by STDP, without labels.
+neurons that spike once and learn their filters by STDP, without labels; `gradsim.autoencoder` and
+`gradsim.autoencoder_training` maps that learn to rebuild what they read, and `gradsim.count_head` a
+network that is trained on numbers of spikes.
 """
 
 from gradsim import encode, feedback, losses, surrogate

@@ -235,6 +235,14 @@ REFERENCES: dict[str, Reference] = {
         "arXiv:1602.08323",
         "https://arxiv.org/abs/1602.08323",
     ),
+    "panda2016": Reference(
+        "Panda P., Roy K.",
+        2016,
+        "Unsupervised regenerative learning of hierarchical features in spiking deep networks for "
+        "object recognition",
+        "International Joint Conference on Neural Networks, 299-306",
+        "10.1109/IJCNN.2016.7727212",
+    ),
     "pedersen2024": Reference(
         "Pedersen J. E., Abreu S., Jobst M., Lenz G., Fra V., Bauer F. C., et al.",
         2024,

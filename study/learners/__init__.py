@@ -26,6 +26,7 @@ from study.learners import (
     kheradpisheh_config,
     membrane_config,
     oconnor_welling_config,
+    panda_roy_config,
 )
 from study.learning.contract import Learner
 from study.learning.families import FAMILIES, Style
@@ -132,6 +133,11 @@ LEARNERS: dict[str, LearnerEntry] = {
         "burbank", "BurbankConfig", "BurbankLearner", ("images",), 1, "local",
         "an autoencoder by STDP, mirrored in its feedback, and a linear read-out (Burbank 2015)",
         seconds=3.0, published=burbank_config.PUBLISHED,
+    ),
+    "panda-roy": LearnerEntry(
+        "panda_roy", "PandaRoyConfig", "PandaRoyLearner", ("images",), 1, "local",
+        "convolutions that rebuild their input, without labels, and a read-out (Panda & Roy 2016)",
+        seconds=1.5, published=panda_roy_config.PUBLISHED,
     ),
     "surrogate": LearnerEntry(
         "surrogate", "SurrogateConfig", "SurrogateLearner", _ANY, 1, "gradient",

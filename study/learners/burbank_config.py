@@ -133,7 +133,7 @@ def preset(_profile: str, dataset: str) -> BurbankConfig:
 
 PUBLISHED = (
     Published(
-        "STDP mirrored in feedback synapses, an autoencoder read by a linear classifier", None,
+        "Autoencoder by STDP that is mirrored in its feedback", None,
         "burbank2015", "mnist",
         control=Control("feedback by classical STDP", {"feedback": "classical"}),
     ),

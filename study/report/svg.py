@@ -11,6 +11,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from study.report.dark import darken
+
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
 FRACTION = re.compile(r"-?\d*\.\d{3,}(?![\de])")
@@ -38,7 +40,7 @@ def picture(svg: bytes) -> Picture:
 
     It looks the same: lengths are rounded to hundredths of a point, a raster in it is packed
     without loss, comments, names that nothing refers to and empty groups go, and runs of equal
-    marks become one path.
+    marks become one path. On a dark page its colours are those of `study.report.dark`.
     """
     root = ET.fromstring(svg)
     for metadata in root.findall(f"{SVG}metadata"):
@@ -46,6 +48,7 @@ def picture(svg: bytes) -> Picture:
     _shorten(root)
     _merge_marks(root)
     _flatten(root)
+    darken(root)
     width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
     text = ET.tostring(root, encoding="unicode")
     text = text if "'" in text else text.replace('"', "'")

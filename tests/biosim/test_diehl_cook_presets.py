@@ -96,3 +96,29 @@ def test_a_row_added_is_the_calendar_with_delays_of_zero_bit_for_bit(rule) -> No
     for name in set(short.state._fields) - set(rows):
         assert np.array_equal(getattr(short.state, name), getattr(long.state, name)), name
     assert np.array_equal(short.synapses.weight, long.synapses.weight)
+
+
+def test_without_inhibition_neurons_compute_alone_what_they_compute_among_others() -> None:
+    """Of any number of neurons; some start where a step would overshoot."""
+    n_exc, rng = 1100, np.random.default_rng(2)
+    spec = dataclasses.replace(FAST, n_exc=n_exc, weight_inh_exc=0.0)
+    weights, conductance = 0.7 * rng.random((60, n_exc)), 400.0 * rng.random(n_exc)
+    drawn = [poisson_spikes(spec, 250.0 * image, rng) for image in bars(4)]
+
+    def run(some: slice) -> EventNetwork:
+        columns, n = weights[:, some], len(conductance[some])
+        part = dataclasses.replace(spec, n_exc=n)
+        network = EventNetwork(part, columns, 0 * columns, np.full(n, 0.02), plastic=True)
+        network.state.g_e[:] = conductance[some]
+        for spikes in drawn:
+            network.normalise()
+            network.advance(spikes, spec.present_steps + spec.rest_steps)
+        return network
+
+    whole, parts = run(slice(None)), [run(slice(700)), run(slice(700, None))]
+    assert whole.state.spikes.sum() > 1000
+    for name in ("v", "g_e", "theta", "since", "spikes"):
+        alone = np.concatenate([getattr(part.state, name) for part in parts])
+        assert np.array_equal(getattr(whole.state, name), alone), name
+    alone = np.concatenate([part.synapses.weight for part in parts], axis=1)
+    assert np.array_equal(whole.synapses.weight, alone)

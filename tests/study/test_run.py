@@ -246,6 +246,7 @@ def test_learners_that_an_experiment_never_runs_are_not_missed() -> None:
         "diehl-cook",
         "kheradpisheh",
         "burbank",
+        "panda-roy",
         "converted",
         "feedback-alignment",
         "lee",

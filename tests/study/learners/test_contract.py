@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "diehl-cook": {"n_exc": 25, "presentations": 600, "label_samples": 200, "history_points": 0},
     "kheradpisheh": {},
     "burbank": {},
+    "panda-roy": {},
     "surrogate": {"hidden": 30, "n_steps": 50, "epochs": 3, "learning_rate": 5e-3},
     "lsnn": SEQUENCES,
     "lsnn-eprop": SEQUENCES,
@@ -49,6 +50,7 @@ SMALL: dict[str, dict[str, Any]] = {
 FIELD_OF_SHOWN = {
     "diehl-cook": "presentations", "kheradpisheh": "images",
     "burbank": "presentations",
+    "panda-roy": "n_batches",
     "lsnn": "iterations", "lsnn-eprop": "iterations",
     "linear": "max_iterations", "counted-lstm": "iterations",
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """The page in a real browser: scripts, layout on a phone, and that it asks for nothing outside."""
 
 import csv
+import io
 import os
 import re
 import shutil
@@ -13,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure as Drawing
+from PIL import Image
 
 from biosim.neurons import LIF
 from biosim.plasticity import PairSTDP
 from biosim.plasticity.pair import window
+from study.analysis.figures import COLOURS
 from study.analysis.section import Figure, Section, Table, Widget
 from study.report.document import FailedTrial, Report, TrialDetail
 from study.report.render import render
@@ -43,7 +46,7 @@ AXE = "AXE_JS"  # environment variable with the path of axe-core's script
 
 def figure(name: str) -> Figure:
     drawing = Drawing(figsize=(9, 3))
-    drawing.subplots().plot([0, 1])
+    drawing.subplots().plot([0, 1], color=COLOURS[0])
     return Figure(name, drawing, "A line rises.", "A line that rises from 0 to 1.", "n = 1")
 
 
@@ -279,6 +282,20 @@ def test_the_theme_follows_the_system_until_the_button_is_pressed(visit):
     assert brightness(light) < 40
     assert brightness(dark) > 240
     assert light.locator("#theme").get_attribute("aria-pressed") == "true"
+
+
+def test_figures_follow_the_theme(visit):
+    """A picture is told by the page whether it is dark; a corner of it is its paper."""
+
+    def corner(page) -> int:
+        shot = page.locator(".plate img").first.screenshot()
+        return min(Image.open(io.BytesIO(shot)).convert("RGB").getpixel((2, 2)))
+
+    page = visit()
+    assert corner(page) == 255
+    page.locator("#theme").click()
+    page.wait_for_function("matchMedia('(prefers-color-scheme: light)').matches")
+    assert corner(page) < 60
 
 
 def test_a_link_to_a_figure_leads_to_it(visit):
