@@ -110,7 +110,12 @@ class Language:
         made = (word for word in self._words if PLACE not in word)
         words = {word: self.translate(word) for word in (*fixed_words(), *made)}
         notes = [*done["notes"], *map(self.translate, self.notes())]
-        return {**done, "notes": notes, "words": words}
+        cited = [self._reference(paper) for paper in plain["references"]]
+        return {**done, "notes": notes, "words": words, "references": cited}
+
+    def _reference(self, paper: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a paper of the list by the names that it has in its own language."""
+        return {key: self._names.get(value, value) for key, value in paper.items()}
 
     def notes(self) -> list[str]:
         """Return a note, in English, on what stands in English; none where nothing does."""
