@@ -1,7 +1,9 @@
 """Spiking networks in continuous time, simulated by Brian2.
 
 `simulate` shows what neurons do under `stimuli`, `plasticity` what rules make of weights, `chain`
-runs networks of NIR graphs, and `diehl_cook` is the network of Diehl & Cook (2015).
+runs networks of NIR graphs. `diehl_cook` is the network of Diehl & Cook (2015), `mirrored` the
+autoencoder of Burbank (2015), and `normad` a neuron that is taught a spike train (Anwani &
+Rajendran 2015).
 
 `biosim.backend` owns Brian2's global state: everything runs inside its `session`. Brian2
 quantities stay inside this package; what goes in and out is numpy, in SI units.
@@ -41,7 +43,7 @@ __all__ = [
     "simulate",
 ]
 
-_LATER = ("chain", "diehl_cook")  # they load nir and Numba
+_LATER = ("chain", "diehl_cook", "mirrored", "normad")  # they load nir and Numba
 
 
 def __getattr__(name: str) -> ModuleType:
