@@ -15,6 +15,7 @@ from biosim.neurons.izhikevich import PATTERNS
 from study import commands, data, learners
 from study.analysis.section import Figure, Section, Table
 from study.errors import UserError
+from study.experiments import review
 from study.experiments.grid import experiment as grid
 from study.experiments.unsupervised import experiment as unsupervised
 from study.report import answer, html
@@ -230,6 +231,16 @@ def test_titles_and_questions_of_all_experiments_are_korean():
     titles = [language.translate(experiments.load(name).TITLE) for name in experiments.names()]
     assert all(map(HANGUL.search, titles))
     assert language.missing == {}
+
+
+def test_published_systems_are_korean_whether_they_were_run_or_not():
+    rows = review.rows()
+    language = Language("ko", [set(), {*learners.known()}])
+    told = [language.translate(f"Not run: {row.published.system}.") for row in rows]
+    listed = language.translate(f"Not run: {'; '.join(row.published.system for row in rows)}.")
+    assert language.missing == {}
+    assert all(text.startswith("실행 안 됨: ") for text in (*told, listed))
+    assert len(rows) > 20
 
 
 def test_what_differs_from_the_papers_is_korean():
