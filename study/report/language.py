@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study import data, learners
-from study.report.particles import agreed
+from study.report.particles import agreed, without_semicolons
 from study.report.values import PLACE, cumulated, item, lists, values
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ CODES = (ENGLISH, "ko")
 FOLDER = Path(__file__).parent / "languages"
 TEMPLATES = Path(__file__).parent / "templates"
 ITEMS = "items"  # group of the catalogue with what sentences list
+NAMES = "names"  # group with names that are data and have a form of this language
 WORDS = "words"  # group with what the templates say themselves
 
 WORD = re.compile(r"[^\W\d_]{2,}")
@@ -72,7 +73,8 @@ class Language:
     code
         ``en``, which leaves every text as it is, or ``ko``.
     names
-        Names that are data and stand for themselves in every language, in groups.
+        Names that are data, in groups; they stand for themselves in every language but for what
+        the catalogue has under ``names``.
     """
 
     def __init__(self, code: str, names: Sequence[Iterable[str]] = ()) -> None:
@@ -81,6 +83,7 @@ class Language:
         """Texts that stand in English, by their template."""
         groups = catalogue(code)
         self._items = groups.pop(ITEMS, {})
+        self._names = groups.pop(NAMES, {})
         self._words = groups.get(WORDS, {})
         self._texts = {key: text for group in groups.values() for key, text in group.items()}
         known = cumulated(names)
@@ -94,7 +97,7 @@ class Language:
         if self.code == ENGLISH:
             return text
         if text not in self._known:
-            self._known[text] = self._translated(text)
+            self._known[text] = without_semicolons(self._translated(text))
         return self._known[text]
 
     def context(self, plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +110,12 @@ class Language:
         made = (word for word in self._words if PLACE not in word)
         words = {word: self.translate(word) for word in (*fixed_words(), *made)}
         notes = [*done["notes"], *map(self.translate, self.notes())]
-        return {**done, "notes": notes, "words": words}
+        cited = [self._reference(paper) for paper in plain["references"]]
+        return {**done, "notes": notes, "words": words, "references": cited}
+
+    def _reference(self, paper: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a paper of the list by the names that it has in its own language."""
+        return {key: self._names.get(value, value) for key, value in paper.items()}
 
     def notes(self) -> list[str]:
         """Return a note, in English, on what stands in English; none where nothing does."""
@@ -156,16 +164,18 @@ class Language:
         return value
 
     def _translated(self, text: str) -> str:
+        if text in self._names:
+            return self._names[text]
         for pattern in self._values:
             key = pattern.sub(PLACE, text)
             if version := self._version(key):
-                return _filled(version, pattern.findall(text))
+                return self._filled(version, pattern.findall(text))
         if not WORD.search(key):  # values and symbols: nothing is left to say
             return text
         listed = self._lists.sub(PLACE, text)
         if version := self._version(listed):
             found = [self._one.sub(self._item, value) for value in self._lists.findall(text)]
-            return _filled(version, found)
+            return self._filled(version, found)
         for separator, join in PARTS:
             parts = re.split(separator, text)
             if len(parts) > 1:
@@ -184,8 +194,12 @@ class Language:
         for pattern in self._values:
             key = pattern.sub(PLACE, found[0])
             if key in self._items:
-                return _filled(self._items[key], pattern.findall(found[0]))
+                return self._filled(self._items[key], pattern.findall(found[0]))
         return found[0]
+
+    def _filled(self, translation: str, found: Sequence[str]) -> str:
+        told = [", ".join(self._names.get(n, n) for n in value.split(", ")) for value in found]
+        return agreed(NUMBERED.sub(lambda place: told[int(place[1])], translation))
 
 
 def of(report: Report) -> Language:
@@ -227,10 +241,6 @@ def fixed_words() -> list[str]:
 def _labels(axis: Axis) -> list[Text]:
     ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
     return [label for tick in ticks for label in (tick.label1, tick.label2)]
-
-
-def _filled(translation: str, found: Sequence[str]) -> str:
-    return agreed(NUMBERED.sub(lambda place: found[int(place[1])], translation))
 
 
 def lacking(report: Report, code: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ FORMS = {
 }
 """Forms after a final consonant and after a vowel."""
 BOTH = re.compile("|".join(map(re.escape, FORMS)))
+HANGUL = re.compile("[가-힣]")
 BRACKETS = re.compile(r"\s?(?:\([^()]*\)|\[[^\[\]]*\])$")
 NAMES = {
     "%": "트", "%p": "트", "ms": "초", "s": "초", "mV": "트", "V": "트", "Hz": "츠", "nA": "어",
@@ -44,6 +45,19 @@ def agreed(text: str) -> str:
     '25는 10으로, 7로 바뀌고 mlp와 LIF가 남는다.'
     """
     return BOTH.sub(lambda found: _form(text[: found.start()], found[0]), text)
+
+
+def without_semicolons(text: str) -> str:
+    """Return Korean ``text`` with a full stop or a comma for each semicolon, which it has not.
+
+    Examples
+    --------
+    >>> without_semicolons("하나는 크다; 둘은 작다.")
+    '하나는 크다. 둘은 작다.'
+    >>> without_semicolons("크기 3; 수 2")
+    '크기 3, 수 2'
+    """
+    return re.sub(r"(?<!다); ", ", ", text.replace("다; ", "다. ")) if HANGUL.search(text) else text
 
 
 def final(before: str) -> int:

@@ -11,16 +11,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Drawing
 
+from biosim.neurons.izhikevich import PATTERNS
 from study import commands, data, learners
 from study.analysis.section import Figure, Section, Table
 from study.errors import UserError
+from study.experiments import review
 from study.experiments.grid import experiment as grid
 from study.experiments.unsupervised import experiment as unsupervised
 from study.report import answer, html
 from study.report.context import context
 from study.report.details import details
 from study.report.document import FailedTrial, Report
-from study.report.language import ITEMS, Language, catalogue, fixed_words, lacking, names, of
+from study.report.language import ITEMS, NAMES, Language, catalogue, fixed_words, lacking, names, of
+from study.report.particles import agreed
 from study.report.values import PLACE, values
 from study.request import Request
 from study.run import _parse, main
@@ -28,6 +31,7 @@ from tests.study.experiments.grid_records import grid_trials, planted
 
 HANGUL = re.compile("[가-힣]")
 GROUPS = catalogue("ko")
+NAMED = GROUPS.pop(NAMES)
 ENTRIES = [(key, text) for group in GROUPS.values() for key, text in group.items()]
 TEXTS = {
     key: text for name, group in GROUPS.items() if name != ITEMS for key, text in group.items()
@@ -51,7 +55,7 @@ def filled(template: str, found: list[str]) -> str:
 
 
 def numbered(translation: str, found: list[str]) -> str:
-    return re.sub(r"\{(\d+)\}", lambda place: found[int(place[1])], translation)
+    return agreed(re.sub(r"\{(\d+)\}", lambda place: found[int(place[1])], translation))
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +165,19 @@ def test_lists_are_translated_item_by_item(joined: str):
     )
     language = Language("ko", [{"digits"}])
     assert language.translate(text) == (
-        f"digits: 격자의 다음 수준이 빠져 있다: 시간 단계 수 25{joined}은닉층 노드 수 5."
+        "digits: 격자의 다음 수준이 빠져 있다: 시간 단계 수 25, 은닉층 노드 수 5."
     )
+
+
+def test_names_with_a_korean_form_have_it_alone_in_sentences_and_in_lists():
+    language = Language("ko", [set(), set(), {*PATTERNS}])
+    assert set(PATTERNS) <= set(NAMED)
+    assert language.translate("class 1") == "제1형 흥분성"
+    told = language.translate("The others: class 2 (3 to 4), resonator (1 to 2).")
+    assert told == "나머지: 제2형 흥분성(3개에서 4개로), 공명 뉴런(1개에서 2개로)."
+    told = language.translate("3 small traces, one for each of: class 1, class 2, integrator.")
+    assert told == "작은 파형 3개: 제1형 흥분성, 제2형 흥분성, 적분 뉴런."
+    assert language.missing == {}
 
 
 def test_lists_of_any_length_need_one_template():
@@ -218,6 +233,16 @@ def test_titles_and_questions_of_all_experiments_are_korean():
     assert language.missing == {}
 
 
+def test_published_systems_are_korean_whether_they_were_run_or_not():
+    rows = review.rows()
+    language = Language("ko", [set(), {*learners.known()}])
+    told = [language.translate(f"Not run: {row.published.system}.") for row in rows]
+    listed = language.translate(f"Not run: {'; '.join(row.published.system for row in rows)}.")
+    assert language.missing == {}
+    assert all(text.startswith("실행 안 됨: ") for text in (*told, listed))
+    assert len(rows) > 20
+
+
 def test_what_differs_from_the_papers_is_korean():
     language = Language("ko")
     assert all(HANGUL.search(language.translate(text)) for text in unsupervised.DEVIATIONS)
@@ -238,7 +263,7 @@ def test_an_altered_number_in_the_trials_alters_the_korean_sentence(records):
 
 def test_data_errors_and_commands_are_never_translated(told: dict, report: Report):
     plain = context(report)
-    for key in ("trials", "failures", "details", "provenance", "references", "command"):
+    for key in ("trials", "failures", "details", "provenance", "command"):
         assert told[key] == plain[key]
     for before, after in zip(plain["sections"], told["sections"], strict=True):
         assert after["title"] == "학위논문의 격자 탐색 재현"
@@ -246,6 +271,15 @@ def test_data_errors_and_commands_are_never_translated(told: dict, report: Repor
             assert after[key] == before[key]
         names_ = [[figure["name"] for figure in part["figures"]] for part in (before, after)]
         assert names_[0] == names_[1]
+
+
+def test_a_korean_source_is_cited_in_korean_and_others_as_they_are(told: dict, report: Report):
+    pairs = list(zip(context(report)["references"], told["references"], strict=True))
+    changed = [korean for english, korean in pairs if korean != english]
+    assert [(paper["authors"], paper["year"]) for paper in changed] == [("이인규", 2024)]
+    assert "서로게이트 기울기 기반의 스파이크 신경망" in changed[0]["title"]
+    assert "순천향대학교" in changed[0]["venue"]
+    assert len(pairs) > 1
 
 
 def test_cells_of_tables_keep_their_numbers(told: dict, report: Report):
