@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from study.analysis.basis import processors
 from study.analysis.comparison import MIN_SEEDS, Strength, difference
@@ -38,8 +38,8 @@ def answer(records: Sequence[Record], waiting: Sequence[Trial] = ()) -> tuple[st
     waiting
         Trials that were planned and not run.
     """
-    sets = by_dataset(sorted(replicates(records), key=_accuracy, reverse=True))
-    compared = {name: groups for name, groups in sets.items() if _n_learners(groups) > 1}
+    sets = _best_first(records)
+    compared = _compared(sets)
     alone = [
         f"{group.learner} on {name} {_percent(group)} ({_seeds(len(group))})"
         for name, groups in sets.items()
@@ -56,6 +56,25 @@ def answer(records: Sequence[Record], waiting: Sequence[Trial] = ()) -> tuple[st
             told for name, groups in lonely.items() for told in _expected(name, groups, waiting)
         ]
     return tuple(sentences)
+
+
+def headlines(records: Sequence[Record]) -> list[str]:
+    """Return what of the answer a reader wants first: what was reached, then what it costs."""
+    compared = _compared(_best_first(records))
+    reached = [_of_dataset(name, groups)[0] for name, groups in compared.items()]
+    return reached + [told for groups in compared.values() for told in _price(_spiking(groups))]
+
+
+def _best_first(records: Sequence[Record]) -> dict[str, list[Replicates]]:
+    return by_dataset(sorted(replicates(records), key=_accuracy, reverse=True))
+
+
+def _compared(sets: Mapping[str, list[Replicates]]) -> dict[str, list[Replicates]]:
+    return {name: groups for name, groups in sets.items() if _n_learners(groups) > 1}
+
+
+def _spiking(groups: Sequence[Replicates]) -> list[Replicates]:
+    return [group for group in groups if interval_of(group, "spikes_per_sample")]
 
 
 def _expected(name: str, groups: Sequence[Replicates], waiting: Sequence[Trial]) -> list[str]:
@@ -91,7 +110,7 @@ def _of_dataset(name: str, best_first: Sequence[Replicates]) -> list[str]:
         _reached(name, named, ranked=all(len(group) >= MIN_SEEDS for group in best_first)),
         *([rest] if left > 0 else []),
         *_ties(best_first),
-        *_price([group for group in best_first if interval_of(group, "spikes_per_sample")]),
+        *_price(_spiking(best_first)),
     ]
 
 

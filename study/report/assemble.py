@@ -18,7 +18,7 @@ from study.analysis.same_names import told_apart
 from study.analysis.section import Section
 from study.analysis.spreadsheet import csv
 from study.analysis.table import trials_table
-from study.report import answer, heading, summary
+from study.report import answer, findings, heading, summary
 from study.report.details import details, failure
 from study.report.document import Report
 from study.report.render import render
@@ -93,6 +93,9 @@ def _report(
             sections.append(replace(_of_whole(name, done), command=request.command(name)))
     opening = _opening(records)
     (question, told), _ = _undamaged(lambda left: answer.opening(left, sections, waiting), opening)
+    heads, _ = _undamaged(answer.headlines, opening)
+    picture = summary.figure(opening)
+    found, more = findings.first(told, heads, sections, picture.name if picture else "")
     rows = trials.astype(object).where(trials.notna(), None).to_numpy().tolist()
     return Report(
         title=heading.title(request.profile, records, opening),
@@ -101,10 +104,12 @@ def _report(
         profile=request.profile,
         created=_ended(unique),
         question=question,
-        answer=told,
+        answer=tuple(finding.text for finding in found),
+        shown_by=dict(found),
+        more=more,
         basis=answer.basis(unique),
         summary=summary.table(opening),
-        summary_figure=summary.figure(opening),
+        summary_figure=picture,
         sections=tuple(sections),
         failures=tuple(failure(record) for record in unique if not record.done),
         trial_columns=tuple(trials.columns),

@@ -31,6 +31,7 @@ def context(report: Report) -> dict[str, Any]:
         "language": report.language,
         "question": report.question,
         "answer": report.answer,
+        "more": report.more,
         "basis": report.basis,
         "title": report.title,
         "subtitle": report.subtitle,
@@ -68,7 +69,15 @@ def context(report: Report) -> dict[str, Any]:
         "trials": _trials(report.trial_columns, report.trial_rows),
         "provenance": _leaves_as_text(report.provenance),
     }
-    return _clean(plain)
+    return _clean({**plain, "answer_figures": _shown_by(report, plain)})
+
+
+def _shown_by(report: Report, plain: Mapping[str, Any]) -> list[dict[str, Any] | None]:
+    """Return the figure that shows each sentence of the answer, None where none does."""
+    first = [plain["summary_figure"], *(section["figure"] for section in plain["sections"])]
+    found = {figure["name"]: figure for figure in first if figure}
+    shown = [found.get(report.shown_by.get(text, "")) for text in report.answer]
+    return [figure and {key: figure[key] for key in ("name", "number")} for figure in shown]
 
 
 class Numbers:

@@ -86,7 +86,12 @@ class Report:
     notes
         What a reader should know first, such as a fallback that made the run slower.
     question, answer
-        What the report is about, and what the data say to it, in sentences.
+        What the report is about, and what the data say to it, in sentences: the few that a reader
+        sees first.
+    shown_by
+        Name of the figure that shows a sentence of the answer, by the sentence.
+    more
+        The other sentences of the answer.
     basis
         What the answer rests on, in sentences: data, machine, how many trials failed.
     details
@@ -118,6 +123,8 @@ class Report:
     notes: tuple[str, ...] = ()
     question: str = ""
     answer: tuple[str, ...] = ()
+    shown_by: Mapping[str, str] = field(default_factory=dict)
+    more: tuple[str, ...] = ()
     basis: tuple[str, ...] = ()
     comparison: Section | None = None
     language: str = "en"

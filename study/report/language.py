@@ -56,8 +56,8 @@ FIXED_WORD = re.compile(
     r"""\bword\("(?P<typst>[^"]+)"|(?P<quote>["'])(?P<html>[^"']+)(?P=quote) \| tr\b"""
 )
 TRANSLATED = (
-    "title", "subtitle", "question", "answer", "basis", "notes", "summary", "summary_figure",
-    "comparison", "sections", "deviations",
+    "title", "subtitle", "question", "answer", "more", "basis", "notes", "summary",
+    "summary_figure", "comparison", "sections", "deviations",
 )  # fmt: skip
 """Keys of the context that are prose; trials, details, errors and provenance are data."""
 KEPT = {"id", "name", "number", "command", "equations", "references", "widget"}

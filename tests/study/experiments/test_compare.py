@@ -72,7 +72,7 @@ def test_without_spiking_learners_there_is_no_picture(records: list[Record]) -> 
     assert summary.table([]) is None
     figure = summary.figure(records)
     assert figure is not None
-    assert figure.drawing.axes[0].get_xlabel() == "spikes per sample"
+    assert figure.drawing.axes[1].get_xlabel().startswith("spikes per sample")
 
 
 def test_differences_are_paired_and_tested(records: list[Record]) -> None:

@@ -53,6 +53,19 @@ def test_learners_stand_from_best_to_worst_with_intervals_and_price() -> None:
     )
 
 
+def test_headlines_are_what_was_reached_everywhere_and_then_what_it_costs() -> None:
+    elsewhere = records("linear", [0.5] * 3, None, "mnist") + records(
+        "mlp", [0.6] * 3, None, "mnist"
+    )
+    alone = records("mlp", [0.6] * 3, None, "hd-spikes")
+    everything = [*LINEAR, *LOCAL, *SURROGATE, *elsewhere, *alone]
+    digits, mnist, price = answer.headlines(everything)
+    assert digits.startswith("Test accuracy on digits")
+    assert mnist.startswith("Test accuracy on mnist")
+    assert price.startswith("surrogate is 5.00 percentage points above diehl-cook")
+    assert {digits, mnist, price} < set(answer.answer(everything))
+
+
 def test_of_many_learners_the_best_five_are_named() -> None:
     many = [record for n in range(9) for record in records(f"one{n}", [0.875 - n / 64] * 3, None)]
     told, rest, *_ = answer.answer(many)

@@ -232,6 +232,29 @@ def test_findings_come_first_with_a_link_to_their_figure(page: Page):
     assert "#figure-membrane" in {a["href"] for a in page.named("a")}
 
 
+def test_a_sentence_of_the_answer_leads_to_its_figure_and_the_rest_is_folded(
+    report: Report, tmp_path: Path
+):
+    shown = {"It is so.": "summary", "It is not.": report.sections[0].figures[0].name}
+    answer = (*shown, "Nobody drew it.")
+    render(
+        dataclasses.replace(report, answer=answer, shown_by=shown, more=("One more.",)), tmp_path
+    )
+    page = (tmp_path / "report.html").read_text()
+    first = page[page.index('<div class="answer">') : page.index("</div>")]
+    assert re.findall(
+        r'<p>([^<]*?)(?: <a class="shown" href="#([^"]*)">[^<]*</a>)?</p>', first
+    ) == [
+        ("It is so.", "figure-summary"),
+        ("It is not.", f"figure-{shown['It is not.']}"),
+        ("Nobody drew it.", ""),
+    ]
+    assert "<li>One more.</li>" in page
+    told = " ".join(pdf_text(tmp_path / "report.pdf").split())
+    assert "It is so. (Figure 1)" in told
+    assert "One more." in told
+
+
 def test_what_stands_first_has_plain_numbers_and_the_supplement_its_own(report: Report):
     section = context(report)["sections"][0]
     assert section["figure"]["number"] == "2"  # after that of the summary
